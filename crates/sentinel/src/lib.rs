@@ -1,0 +1,3 @@
+//! (room)
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,114 @@
+//! Who is master, in which epoch, and who else may be read.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Epoch, GroupName, Offset};
+
+/// The agreed truth of one group at one moment. A snapshot: it never changes, a new one replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Whose truth this is.
+    pub group: GroupName,
+    /// The config epoch: which decision this master is the result of. Never falls on one node (V3).
+    pub epoch: Epoch,
+    /// Whether requests may go to the master.
+    pub phase: Phase,
+    /// The agreed master. While the phase is not `Steady` it is the last agreed one, for information only.
+    pub master: SocketAddr,
+    /// Everyone else, in the order of their addresses.
+    pub replicas: Vec<Replica>,
+}
+
+/// Whether requests may go to the master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// There is a master and nothing speaks against it: send.
+    Steady,
+    /// The master is agreed down, or is being replaced on purpose: wait, a new view is under way.
+    Switching,
+    /// The master is down and nobody can be promoted at present: no majority, or no fit replica. Waiting may be in vain.
+    Lost,
+}
+
+/// One server of the group that is not its master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Whether it answers us, and whether it hears its master.
+    pub link: LinkState,
+    /// How far it has come in the replication stream, as last reported.
+    pub offset: Offset,
+    /// How many bytes it is behind the master, as last reported by both; `None` if one of them has not said.
+    pub lag: Option<u64>,
+}
+
+/// What connects a replica to the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkState {
+    /// It answers, and follows the agreed master.
+    Up,
+    /// It answers, and does not (yet) follow the agreed master: what it would serve grows old.
+    Stale,
+    /// It does not answer us.
+    Down,
+}
+
+impl View {
+    /// Where requests for the master go now; `None` while they have to wait.
+    #[must_use]
+    pub fn writable(&self) -> Option<SocketAddr> {
+        (self.phase == Phase::Steady).then_some(self.master)
+    }
+
+    /// Replicas that may be read: their link is up and they are not further behind than `max_lag` bytes.
+    pub fn readable(&self, max_lag: u64) -> impl Iterator<Item = &Replica> {
+        self.replicas
+            .iter()
+            .filter(move |r| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn view(phase: Phase) -> View {
+        let replica = |n: u16, link, lag| Replica {
+            addr: SocketAddr::from(([10, 0, 0, 1], n)),
+            link,
+            offset: Offset(100),
+            lag,
+        };
+        View {
+            group: "cache".into(),
+            epoch: Epoch(1),
+            phase,
+            master: SocketAddr::from(([10, 0, 0, 1], 1)),
+            replicas: vec![
+                replica(2, LinkState::Up, Some(10)),
+                replica(3, LinkState::Up, Some(11)),
+                replica(4, LinkState::Stale, Some(0)),
+                replica(5, LinkState::Down, None),
+                replica(6, LinkState::Up, None),
+            ],
+        }
+    }
+
+    #[test]
+    fn only_a_steady_view_names_a_place_to_write() {
+        assert!(view(Phase::Steady).writable().is_some());
+        assert!(view(Phase::Switching).writable().is_none());
+        assert!(view(Phase::Lost).writable().is_none());
+    }
+
+    #[test]
+    fn a_replica_is_read_only_while_it_follows_closely() {
+        let ports: Vec<u16> = view(Phase::Steady).readable(10).map(|r| r.addr.port()).collect();
+        assert_eq!(ports, [2, 6], "an unknown lag is not held against a replica whose link is up");
+    }
+}
