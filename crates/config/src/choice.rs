@@ -1,0 +1,90 @@
+//! The options that take one word of a short list: the words, and the types that they become.
+
+use std::fmt;
+
+/// An enum whose variants are the words that a file may contain. The list of words exists once, here.
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_meta])* $variant),+ }
+
+        impl $name {
+            /// Every word that a file may contain, in the order in which the documentation lists them.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            pub(crate) fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The word, as in the file.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+choice! {
+    /// How log lines look.
+    LogFormat {
+        /// One readable line an event, fields before prose.
+        Text = "text",
+        /// One JSON object an event.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// The least important event that is still logged.
+    LogLevel {
+        /// What failed and needs a person.
+        Error = "error",
+        /// What is wrong and is being dealt with.
+        Warn = "warn",
+        /// An operator's facts.
+        Info = "info",
+        /// Every changed mind.
+        Debug = "debug",
+        /// Bytes.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// Which servers of a group a listener leads to.
+    Role {
+        /// The agreed master, and nothing else.
+        Master = "master",
+        /// The usable replicas in turn.
+        Replica = "replica",
+    }
+}
+
+choice! {
+    /// What a listener understands of the bytes.
+    Mode {
+        /// RESP: requests are held, replayed and restored across a failover.
+        Redis = "redis",
+    }
+}
+
+choice! {
+    /// What a replica listener does while no replica is usable.
+    Fallback {
+        /// Reads go to the master.
+        Master = "master",
+        /// Clients are refused.
+        Refuse = "refuse",
+    }
+}

@@ -1,0 +1,238 @@
+//! What the operator said, as plain data. A [`Config`] exists only if the whole file is possible, so no reader checks anything again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role};
+use crate::secret::Secret;
+use crate::setting::{FromSetting, Settings};
+use crate::source::{Place, Source};
+
+/// Everything that one file says about one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The file, as it was named to [`parse`](crate::parse): what goes wrong later can point at it.
+    pub file_name: String,
+    /// This host's node.
+    pub node: Node,
+    /// The status page. `None`: it is not served.
+    pub admin: Option<Admin>,
+    /// Logs.
+    pub log: Log,
+    /// Limits of the data path.
+    pub proxy: Proxy,
+    /// At least one; names and masters are unique.
+    pub groups: Vec<Group>,
+    /// No two of them, nor the node, nor the status page, listen on the same address.
+    pub listeners: Vec<Listener>,
+}
+
+/// `[node]`: this host's node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// In logs, pages and histories. `None`: the host name.
+    pub name: Option<String>,
+    /// Where the Sentinel protocol is served. May be a wildcard.
+    pub listen: SocketAddr,
+    /// The address told to other nodes. Never a wildcard.
+    pub announce: SocketAddr,
+    /// Epochs, votes, flight recorder. Absolute.
+    pub state_dir: PathBuf,
+    /// The UNIX socket of `standfast status`. Absolute, and short enough for the kernel.
+    pub control: PathBuf,
+    /// Where `listen` is written, or the table if it is not.
+    pub defined_at: Place,
+}
+
+/// `[admin]`: the HTTP status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it is served.
+    pub listen: SocketAddr,
+    /// Where `listen` is written, or the table if it is not.
+    pub defined_at: Place,
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Readable or JSON.
+    pub format: LogFormat,
+    /// The least important event that is logged.
+    pub level: LogLevel,
+}
+
+/// `[proxy]`: the limits of the data path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Threads that move clients' bytes.
+    pub workers: Workers,
+    /// Of all listeners together.
+    pub max_clients: u32,
+}
+
+/// How many threads move clients' bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// As many as suit the host's processors.
+    Auto,
+    /// This many; at least one.
+    Count(u32),
+}
+
+/// `[[group]]`: a master with its replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Sentinel's master name: 1 to 64 letters, digits, `.`, `-`, `_`. Unique.
+    pub name: String,
+    /// Where the master was when the file was written; the agreed state wins.
+    pub master: SocketAddr,
+    /// How many nodes watch the group.
+    pub nodes: u32,
+    /// How many of them must see the master down; 1 to `nodes`.
+    pub quorum: u32,
+    /// The user that Standfast is at the servers. Only with a password.
+    pub username: Option<String>,
+    /// The password that goes with it.
+    pub password: Option<Secret>,
+    /// Silence that means down.
+    pub down_after: Duration,
+    /// How long a refusal must last to mean down; at most `down_after`.
+    pub confirm: Duration,
+    /// How long one failover may take after the election.
+    pub failover_timeout: Duration,
+    /// How long a planned switchover may hold writes.
+    pub switchover_timeout: Duration,
+    /// In bytes; replicas that are further behind are not offered.
+    pub replica_max_lag: u64,
+    /// Where `name` is written.
+    pub defined_at: Place,
+}
+
+/// `[[listener]]`: where clients come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Where clients connect. May be a wildcard.
+    pub listen: SocketAddr,
+    /// The name of one of the groups.
+    pub group: String,
+    /// To the master or to the replicas.
+    pub role: Role,
+    /// What it understands of the bytes.
+    pub mode: Mode,
+    /// How long a request may wait for a master. Zero: not at all.
+    pub hold: Duration,
+    /// How many bytes of one client may wait.
+    pub hold_bytes: u64,
+    /// For `Role::Replica`: what happens without a usable replica.
+    pub fallback: Fallback,
+    /// How long a connection to a server may take to be made.
+    pub connect_timeout: Duration,
+    /// Where `listen` is written.
+    pub defined_at: Place,
+}
+
+/// The tables of a file, checked or to be checked.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) node: Settings,
+    pub(crate) admin: Settings,
+    pub(crate) log: Settings,
+    pub(crate) proxy: Settings,
+    pub(crate) groups: Vec<Settings>,
+    pub(crate) listeners: Vec<Settings>,
+}
+
+impl Config {
+    /// Only for tables without a problem: an option that must be there is there.
+    pub(crate) fn build(source: &Source, tables: &Tables) -> Self {
+        Self {
+            file_name: source.name.clone(),
+            node: Node::build(source, &tables.node),
+            admin: tables.admin.header.is_some().then(|| Admin::build(source, &tables.admin)),
+            log: Log { format: sure(&tables.log, "format"), level: sure(&tables.log, "level") },
+            proxy: Proxy { workers: sure(&tables.proxy, "workers"), max_clients: sure(&tables.proxy, "max-clients") },
+            groups: tables.groups.iter().map(|table| Group::build(source, table)).collect(),
+            listeners: tables.listeners.iter().map(|table| Listener::build(source, table)).collect(),
+        }
+    }
+}
+
+impl Node {
+    fn build(source: &Source, table: &Settings) -> Self {
+        let listen = sure(table, "listen");
+        Self {
+            name: table.get("name"),
+            listen,
+            announce: table.get("announce").unwrap_or(listen),
+            state_dir: sure(table, "state-dir"),
+            control: control(table).expect("has a default"),
+            defined_at: place(source, table, "listen"),
+        }
+    }
+}
+
+impl Admin {
+    fn build(source: &Source, table: &Settings) -> Self {
+        Self { listen: sure(table, "listen"), defined_at: place(source, table, "listen") }
+    }
+}
+
+impl Group {
+    fn build(source: &Source, table: &Settings) -> Self {
+        Self {
+            name: sure(table, "name"),
+            master: sure(table, "master"),
+            nodes: sure(table, "nodes"),
+            quorum: table.get("quorum").unwrap_or_else(|| majority(sure(table, "nodes"))),
+            username: table.get("username"),
+            password: table.get("password"),
+            down_after: sure(table, "down-after"),
+            confirm: sure(table, "confirm"),
+            failover_timeout: sure(table, "failover-timeout"),
+            switchover_timeout: sure(table, "switchover-timeout"),
+            replica_max_lag: sure(table, "replica-max-lag"),
+            defined_at: place(source, table, "name"),
+        }
+    }
+}
+
+impl Listener {
+    fn build(source: &Source, table: &Settings) -> Self {
+        Self {
+            listen: sure(table, "listen"),
+            group: sure(table, "group"),
+            role: sure(table, "role"),
+            mode: sure(table, "mode"),
+            hold: sure(table, "hold"),
+            hold_bytes: sure(table, "hold-bytes"),
+            fallback: sure(table, "fallback"),
+            connect_timeout: sure(table, "connect-timeout"),
+            defined_at: place(source, table, "listen"),
+        }
+    }
+}
+
+/// The control socket's path: as written, or in the state directory.
+pub(crate) fn control(node: &Settings) -> Option<PathBuf> {
+    if node.lacks("control") {
+        return node.get::<PathBuf>("state-dir").map(|dir| dir.join("control.sock"));
+    }
+    node.get("control")
+}
+
+fn majority(nodes: u32) -> u32 {
+    nodes / 2 + 1
+}
+
+/// The value of an option that is required or has a default.
+fn sure<T: FromSetting>(table: &Settings, key: &str) -> T {
+    let value = table.get(key);
+    value.unwrap_or_else(|| panic!("{}.{key} passed the checks without a value", table.section.name))
+}
+
+fn place(source: &Source, table: &Settings, key: &str) -> Place {
+    let span = table.span(key).or_else(|| table.header.clone());
+    source.place(span.map_or(0, |span| span.start))
+}

@@ -1,0 +1,217 @@
+//! Which options exist? Each is defined once, in the [table](SECTIONS): name, type, default, the reason for the default, a sentence of
+//! documentation, an example. Parser, suggestions and `docs/defaults.md` read the table; nothing about an option is said elsewhere.
+
+mod table;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::value::{show_duration, show_size};
+
+pub use table::SECTIONS;
+
+/// One table of the file, such as `[node]` or `[[group]]`.
+#[derive(Debug)]
+pub struct Section {
+    /// The name between the brackets.
+    pub name: &'static str,
+    /// Whether there may be several: `[[group]]`, not `[group]`.
+    pub repeated: bool,
+    /// What the table is for.
+    pub what: &'static str,
+    /// What other programs call it; only used for suggestions.
+    pub also: &'static [&'static str],
+    /// Its options, in the order of the documentation.
+    pub options: &'static [Definition],
+}
+
+/// One option: all that is known about it.
+#[derive(Debug)]
+pub struct Definition {
+    /// The name in the file, kebab-case.
+    pub key: &'static str,
+    /// What may stand after the `=`.
+    pub kind: Kind,
+    /// What holds when the line is absent.
+    pub absent: Absent,
+    /// Why that is the default, or why there is none.
+    pub why: &'static str,
+    /// What the option does.
+    pub what: &'static str,
+    /// A value as one would write it.
+    pub example: &'static str,
+    /// What other programs call it; only used for suggestions.
+    pub also: &'static [&'static str],
+}
+
+/// What holds when an option is not in the file.
+#[derive(Clone, Copy, Debug)]
+pub enum Absent {
+    /// The option must be there.
+    Required,
+    /// This value, as one would write it.
+    Value(&'static str),
+    /// No fixed value; the words say what happens.
+    Words(&'static str),
+}
+
+/// The type of an option, with its bounds.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A name that travels in messages between nodes: letters, digits, `.`, `-`, `_`.
+    Name,
+    /// Any text without control characters.
+    Text,
+    /// A text that is never shown.
+    Secret,
+    /// An absolute path.
+    Path,
+    /// `IP:port`.
+    Address {
+        /// Whether `0.0.0.0` and `[::]` make sense.
+        wildcard: bool,
+    },
+    /// A whole number and a unit: `"50ms"`.
+    Duration {
+        /// The shortest allowed.
+        min: Duration,
+        /// The longest allowed.
+        max: Duration,
+    },
+    /// A whole number of bytes and a unit: `"1MiB"`.
+    Size {
+        /// The smallest allowed, in bytes.
+        min: u64,
+        /// The largest allowed, in bytes.
+        max: u64,
+    },
+    /// A whole number.
+    Integer {
+        /// The smallest allowed.
+        min: u32,
+        /// The largest allowed.
+        max: u32,
+    },
+    /// A whole number, or `"auto"`.
+    AutoOr {
+        /// The smallest allowed.
+        min: u32,
+        /// The largest allowed.
+        max: u32,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// The table of this name, if there is one.
+#[must_use]
+pub fn section(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+impl Section {
+    /// The header as it is written in a file: `[node]`, `[[group]]`.
+    #[must_use]
+    pub fn header(&self) -> String {
+        if self.repeated { format!("[[{}]]", self.name) } else { format!("[{}]", self.name) }
+    }
+
+    /// The option of this name, if the table has it.
+    #[must_use]
+    pub fn option(&self, key: &str) -> Option<&'static Definition> {
+        self.options.iter().find(|definition| definition.key == key)
+    }
+
+    /// The option's full name, as the documentation uses it: `group.down-after`.
+    #[must_use]
+    pub fn path(&self, definition: &Definition) -> String {
+        format!("{}.{}", self.name, definition.key)
+    }
+}
+
+impl Kind {
+    /// The type in two or three words, with its article: "a duration".
+    #[must_use]
+    pub const fn noun(&self) -> &'static str {
+        match self {
+            Self::Name => "a name in quotes",
+            Self::Text | Self::Secret => "a text in quotes",
+            Self::Path => "a path in quotes",
+            Self::Address { .. } => "an address in quotes",
+            Self::Duration { .. } => "a duration in quotes",
+            Self::Size { .. } => "a size in quotes",
+            Self::Integer { .. } => "a whole number",
+            Self::AutoOr { .. } => "a whole number or \"auto\"",
+            Self::Choice(_) => "a word in quotes",
+        }
+    }
+}
+
+/// The type with its bounds, for the documentation.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("name"),
+            Self::Text => f.write_str("text"),
+            Self::Secret => f.write_str("text, never shown"),
+            Self::Path => f.write_str("absolute path"),
+            Self::Address { wildcard: true } => f.write_str("address `IP:port`, the IP may be `0.0.0.0` or `[::]`"),
+            Self::Address { wildcard: false } => f.write_str("address `IP:port`"),
+            Self::Duration { min, max } => {
+                write!(f, "duration, {} to {}", show_duration(*min), show_duration(*max))
+            }
+            Self::Size { min, max } => {
+                write!(f, "size, {} to {}", show_size(*min), show_size(*max))
+            }
+            Self::Integer { min, max } => write!(f, "whole number, {min} to {max}"),
+            Self::AutoOr { min, max } => write!(f, "`\"auto\"`, or a whole number, {min} to {max}"),
+            Self::Choice([only]) => write!(f, "`\"{only}\"`"),
+            Self::Choice(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+                write!(f, "one of {}", words.join(", "))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setting::Setting;
+
+    fn all() -> impl Iterator<Item = (&'static Section, &'static Definition)> {
+        SECTIONS.iter().flat_map(|section| section.options.iter().map(move |definition| (section, definition)))
+    }
+
+    #[test]
+    fn every_default_and_example_is_a_valid_value_of_its_option() {
+        for (section, definition) in all() {
+            let mut values = vec![definition.example];
+            if let Absent::Value(text) = definition.absent {
+                values.push(text);
+            }
+            for text in values {
+                let setting = Setting::from_toml(definition, text);
+                assert!(setting.is_ok(), "{}: {text}: {setting:?}", section.path(definition));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_kebab_case_and_unique() {
+        for (section, definition) in all() {
+            let path = section.path(definition);
+            assert!(definition.key.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{path}");
+            assert_eq!(all().filter(|(s, d)| s.path(d) == path).count(), 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_and_why_are_sentences() {
+        for (section, definition) in all() {
+            for text in [definition.what, definition.why] {
+                assert!(text.len() > 10 && text.ends_with('.'), "{}: {text:?}", section.path(definition));
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One value of the file, read as its option's definition says; and one table of them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::{DeInteger, DeValue};
+
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role};
+use crate::config::Workers;
+use crate::options::{Absent, Definition, Kind, Section};
+use crate::secret::Secret;
+use crate::value::{self, Complaint, quote};
+
+/// A value, typed and within its bounds.
+#[derive(Clone, Debug)]
+pub(crate) enum Setting {
+    Text(String),
+    Secret(Secret),
+    Path(PathBuf),
+    Address(SocketAddr),
+    Duration(Duration),
+    Size(u64),
+    Integer(u32),
+    Workers(Workers),
+    Word(&'static str),
+}
+
+impl Setting {
+    /// Reads a value of the file.
+    pub(crate) fn read(definition: &Definition, found: &DeValue<'_>) -> Result<Self, Complaint> {
+        match (definition.kind, found) {
+            (Kind::Integer { min, max }, DeValue::Integer(number)) => integer(number, min, max).map(Self::Integer),
+            (Kind::AutoOr { min, max }, DeValue::Integer(number)) => {
+                integer(number, min, max).map(|count| Self::Workers(Workers::Count(count)))
+            }
+            (kind, DeValue::String(text)) => Self::read_text(definition, kind, text),
+            _ => Err(wrong_type(definition, found)),
+        }
+    }
+
+    /// Reads a value as it is written in the table of options.
+    pub(crate) fn from_toml(definition: &Definition, text: &str) -> Result<Self, Complaint> {
+        match DeValue::parse(text) {
+            Ok(found) => Self::read(definition, found.get_ref()),
+            Err(error) => Err(Complaint::new(error.message(), "expected TOML")),
+        }
+    }
+
+    fn read_text(definition: &Definition, kind: Kind, text: &str) -> Result<Self, Complaint> {
+        match kind {
+            Kind::Name => value::name(text).map(Self::Text),
+            Kind::Text => value::plain(text).map(Self::Text),
+            Kind::Secret => value::plain(text).map(|text| Self::Secret(Secret::new(text))),
+            Kind::Path => value::path(text).map(Self::Path),
+            Kind::Address { wildcard } => value::address(text, wildcard).map(Self::Address),
+            Kind::Duration { min, max } => value::duration(text, min, max).map(Self::Duration),
+            Kind::Size { min, max } => value::size(text, min, max).map(Self::Size),
+            Kind::Choice(words) => value::word(text, words).map(Self::Word),
+            Kind::AutoOr { .. } if text == "auto" => Ok(Self::Workers(Workers::Auto)),
+            Kind::Integer { .. } | Kind::AutoOr { .. } => Err(wrong_type(definition, &DeValue::String(text.into()))),
+        }
+    }
+}
+
+fn integer(number: &DeInteger<'_>, min: u32, max: u32) -> Result<u32, Complaint> {
+    let bounds = || format!("expected {min} to {max}");
+    // What does not fit into 128 bits is out of bounds as well, and which side it is on is its sign.
+    let found = i128::from_str_radix(number.as_str(), number.radix())
+        .unwrap_or_else(|_| if number.as_str().starts_with('-') { i128::MIN } else { i128::MAX });
+    match u32::try_from(found) {
+        Ok(found) if (min..=max).contains(&found) => Ok(found),
+        _ if found < i128::from(min) => Err(Complaint::new("is too small", bounds())),
+        _ => Err(Complaint::new("is too large", bounds())),
+    }
+}
+
+fn wrong_type(definition: &Definition, found: &DeValue<'_>) -> Complaint {
+    let noun = definition.kind.noun();
+    let what = match found {
+        // Whatever a password was written as, it is still one.
+        _ if matches!(definition.kind, Kind::Secret) => kind_of(found).to_owned(),
+        DeValue::String(text) => format!("the text {}", quote(text)),
+        DeValue::Integer(number) => format!("the number {number}"),
+        DeValue::Float(number) => format!("the number {}", number.as_str()),
+        _ => kind_of(found).to_owned(),
+    };
+    let help = match (definition.kind, found) {
+        (Kind::Duration { .. }, DeValue::Integer(number)) => {
+            format!("write the unit: \"{number}s\"")
+        }
+        (Kind::Size { .. }, DeValue::Integer(number)) => format!("write the unit: \"{number}B\""),
+        (Kind::Integer { .. } | Kind::AutoOr { .. }, DeValue::String(text)) if text.parse::<u32>().is_ok() => {
+            format!("write it without quotes: {text}")
+        }
+        (Kind::Address { wildcard: true }, DeValue::Integer(port)) => {
+            format!("write the whole address: \"0.0.0.0:{port}\"")
+        }
+        _ => format!("for example: {} = {}", definition.key, definition.example),
+    };
+    Complaint { wrong: format!("is {what}"), expected: format!("expected {noun}"), help: Some(help) }
+}
+
+/// What TOML calls a value, with its article.
+pub(crate) fn kind_of(found: &DeValue<'_>) -> &'static str {
+    match found {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(true) => "the word true",
+        DeValue::Boolean(false) => "the word false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// One table of the file, or one that is not in the file and has only defaults.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) section: &'static Section,
+    /// Where its header is. `None`: the file has no such table.
+    pub(crate) header: Option<Range<usize>>,
+    fields: BTreeMap<&'static str, Field>,
+}
+
+/// What is known about one option of a table.
+#[derive(Debug)]
+enum Field {
+    Given {
+        value: Setting,
+        span: Range<usize>,
+    },
+    /// In the file, but unusable, or meant by a misspelt key. There is a problem for it, and nothing more can be said.
+    Spoilt,
+}
+
+impl Settings {
+    pub(crate) fn new(section: &'static Section, header: Option<Range<usize>>) -> Self {
+        Self { section, header, fields: BTreeMap::new() }
+    }
+
+    pub(crate) fn give(&mut self, key: &'static str, value: Setting, span: Range<usize>) {
+        self.fields.insert(key, Field::Given { value, span });
+    }
+
+    /// Marks an option about which there is already a problem, so that nobody reports it a second time as missing.
+    pub(crate) fn spoil(&mut self, key: &'static str) {
+        self.fields.entry(key).or_insert(Field::Spoilt);
+    }
+
+    /// The value in the file or the default. `None` if there is neither.
+    pub(crate) fn get<T: FromSetting>(&self, key: &str) -> Option<T> {
+        let definition = self.definition(key);
+        let setting = match self.fields.get(key) {
+            Some(Field::Given { value, .. }) => value.clone(),
+            Some(Field::Spoilt) => return None,
+            None => default(definition)?,
+        };
+        let value = T::from_setting(setting);
+        assert!(value.is_some(), "{}: the field's type is not the option's", self.section.path(definition));
+        value
+    }
+
+    /// Whether nothing about this option is in the file, not even something wrong.
+    pub(crate) fn lacks(&self, key: &str) -> bool {
+        !self.fields.contains_key(self.definition(key).key)
+    }
+
+    /// Where the value is in the file, if it is there and usable.
+    pub(crate) fn span(&self, key: &str) -> Option<Range<usize>> {
+        match self.fields.get(self.definition(key).key) {
+            Some(Field::Given { span, .. }) => Some(span.clone()),
+            _ => None,
+        }
+    }
+
+    fn definition(&self, key: &str) -> &'static Definition {
+        self.section.option(key).unwrap_or_else(|| panic!("{}.{key} is not in the table of options", self.section.name))
+    }
+}
+
+fn default(definition: &'static Definition) -> Option<Setting> {
+    let Absent::Value(text) = definition.absent else {
+        return None;
+    };
+    Some(Setting::from_toml(definition, text).expect("a test reads every default"))
+}
+
+/// What a field of the configuration can be made of.
+pub(crate) trait FromSetting: Sized {
+    /// `None`: the option's kind is another one.
+    fn from_setting(setting: Setting) -> Option<Self>;
+}
+
+macro_rules! from_setting {
+    ($($variant:ident => $type:ty),+ $(,)?) => {$(
+        impl FromSetting for $type {
+            fn from_setting(setting: Setting) -> Option<Self> {
+                match setting { Setting::$variant(value) => Some(value), _ => None }
+            }
+        }
+    )+};
+}
+
+from_setting! {
+    Text => String,
+    Secret => Secret,
+    Path => PathBuf,
+    Address => SocketAddr,
+    Duration => Duration,
+    Size => u64,
+    Integer => u32,
+    Workers => Workers,
+    Word => &'static str,
+}
+
+macro_rules! from_word {
+    ($($type:ty),+ $(,)?) => {$(
+        impl FromSetting for $type {
+            fn from_setting(setting: Setting) -> Option<Self> {
+                <&'static str>::from_setting(setting).and_then(Self::from_word)
+            }
+        }
+    )+};
+}
+
+from_word!(LogFormat, LogLevel, Role, Mode, Fallback);

@@ -1,0 +1,327 @@
+//! Texts that are more than texts: durations, sizes, addresses, names, paths. Each has one way to be written, and for what is nearly
+//! that, a complaint that says how it is written.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::suggest;
+
+/// Why a value cannot be used. The reader of the file knows the option and the place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    /// What is wrong with it, after "`key`: ".
+    pub(crate) wrong: String,
+    /// What was expected; stands under the underlined value.
+    pub(crate) expected: String,
+    /// What to write, if that can be guessed.
+    pub(crate) help: Option<String>,
+}
+
+impl Complaint {
+    pub(crate) fn new(wrong: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self { wrong: wrong.into(), expected: expected.into(), help: None }
+    }
+
+    fn did_you_mean(mut self, value: Option<String>) -> Self {
+        self.help = value.map(|value| format!("did you mean \"{value}\"?"));
+        self
+    }
+}
+
+/// A text as it may be shown inside a sentence: in quotes, on one line, not too long.
+pub(crate) fn quote(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+pub(crate) fn duration(text: &str, min: Duration, max: Duration) -> Result<Duration, Complaint> {
+    let found = match measure(text, &DURATIONS) {
+        // Above u64 milliseconds and above every maximum are the same to the operator.
+        Ok(ms) => Duration::from_millis(ms.unwrap_or(u64::MAX)),
+        Err(guess) => {
+            let expected = "expected a whole number and a unit: ms, s, m or h";
+            return Err(Complaint::new(format!("{} is not a duration", quote(text)), expected).did_you_mean(guess));
+        }
+    };
+    let bounds = format!("expected {} to {}", show_duration(min), show_duration(max));
+    if found < min {
+        Err(Complaint::new(format!("{text} is too short"), bounds))
+    } else if found > max {
+        Err(Complaint::new(format!("{text} is too long"), bounds))
+    } else {
+        Ok(found)
+    }
+}
+
+pub(crate) fn size(text: &str, min: u64, max: u64) -> Result<u64, Complaint> {
+    let found = match measure(text, &SIZES) {
+        Ok(bytes) => bytes.unwrap_or(u64::MAX),
+        Err(guess) => {
+            let expected = "expected a whole number and a unit: B, KiB, MiB, GiB (or KB, MB, GB)";
+            return Err(Complaint::new(format!("{} is not a size", quote(text)), expected).did_you_mean(guess));
+        }
+    };
+    let bounds = format!("expected {} to {}", show_size(min), show_size(max));
+    if found < min {
+        Err(Complaint::new(format!("{text} is too small"), bounds))
+    } else if found > max {
+        Err(Complaint::new(format!("{text} is too large"), bounds))
+    } else {
+        Ok(found)
+    }
+}
+
+pub(crate) fn address(text: &str, wildcard: bool) -> Result<SocketAddr, Complaint> {
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        return Err(not_an_address(text, wildcard));
+    };
+    if address.port() == 0 {
+        let expected = "expected a port from 1 to 65535";
+        return Err(Complaint::new(format!("{} has port 0, which nobody can connect to", quote(text)), expected));
+    }
+    if address.ip().is_unspecified() && !wildcard {
+        let wrong = format!("{} is a wildcard: it can be listened on, but not connected to", quote(text));
+        return Err(Complaint::new(wrong, "expected the IP address of one host"));
+    }
+    if address.ip().is_multicast() {
+        let wrong = format!("{} is a multicast address", quote(text));
+        return Err(Complaint::new(wrong, "expected the IP address of one host"));
+    }
+    Ok(address)
+}
+
+pub(crate) fn name(text: &str) -> Result<String, Complaint> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    // A name stands between commas and spaces in hello messages and events.
+    if text.is_empty() || text.len() > LONGEST_NAME || !text.chars().all(allowed) {
+        let expected = format!("expected 1 to {LONGEST_NAME} letters, digits, `.`, `-` or `_`");
+        return Err(Complaint::new(format!("{} cannot be a name", quote(text)), expected));
+    }
+    Ok(text.to_owned())
+}
+
+/// A text that is sent to a Redis server. The complaints do not repeat it: it may be a password.
+pub(crate) fn plain(text: &str) -> Result<String, Complaint> {
+    if text.is_empty() {
+        return Err(Complaint::new("is empty", "expected some text; without the option leave the line out"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Complaint::new("contains a control character", "expected text on one line"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(crate) fn path(text: &str) -> Result<PathBuf, Complaint> {
+    if text.contains('\0') {
+        return Err(Complaint::new(format!("{} cannot be a path", quote(text)), "expected no NUL character"));
+    }
+    if !text.starts_with('/') {
+        // A service is started in whatever directory its supervisor chooses.
+        let wrong = format!("{} depends on the directory that Standfast is started in", quote(text));
+        return Err(Complaint::new(wrong, "expected a path that begins with `/`"));
+    }
+    Ok(PathBuf::from(text))
+}
+
+pub(crate) fn word(text: &str, words: &[&'static str]) -> Result<&'static str, Complaint> {
+    if let Some(word) = words.iter().find(|word| **word == text) {
+        return Ok(word);
+    }
+    let list: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let expected = if let [only] = list.as_slice() {
+        format!("expected {only}, the only one in this version")
+    } else {
+        format!("expected one of {}", list.join(", "))
+    };
+    let guess = suggest::nearest_word(text, words).map(str::to_owned);
+    Err(Complaint::new(format!("{} is not one of its words", quote(text)), expected).did_you_mean(guess))
+}
+
+/// The shortest way to write a duration: `90s`, not `90000ms`.
+pub(crate) fn show_duration(duration: Duration) -> String {
+    show(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS, "0s")
+}
+
+/// The shortest way to write a size, in binary units.
+pub(crate) fn show_size(bytes: u64) -> String {
+    show(bytes, &SIZES, "0B")
+}
+
+/// A unit: how it is written, what it is worth in the smallest, and how else people write it.
+struct Unit {
+    name: &'static str,
+    worth: u64,
+    /// Whether this unit is used to show a value.
+    shown: bool,
+    also: &'static [&'static str],
+}
+
+/// Whole number and unit. `Ok(None)` if it is too much to count, `Err` with a guess of what was meant if it is neither.
+fn measure(text: &str, units: &[Unit]) -> Result<Option<u64>, Option<String>> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, name) = text.split_at(digits);
+    match units.iter().find(|unit| unit.name == name) {
+        Some(unit) if !number.is_empty() => {
+            Ok(number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit.worth)))
+        }
+        _ => Err(guess(text, units)),
+    }
+}
+
+/// `10 sec` was meant as `10s`, `1.5s` as `1500ms`, `64m` as `64MiB`.
+fn guess(text: &str, units: &[Unit]) -> Option<String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, name) = text.split_at(digits);
+    let name = name.trim().to_lowercase();
+    let unit = units.iter().find(|unit| unit.name.to_lowercase() == name || unit.also.contains(&name.as_str()))?;
+    let Some((whole, fraction)) = number.split_once('.') else {
+        return (!number.is_empty() && number.len() < 19).then(|| format!("{number}{}", unit.name));
+    };
+    let whole: u64 = whole.parse().ok()?;
+    let parts: u64 = fraction.parse().ok()?;
+    let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let smallest = whole.checked_mul(unit.worth)?.checked_add(parts.checked_mul(unit.worth)? / scale)?;
+    (smallest > 0).then(|| show(smallest, units, ""))
+}
+
+fn show(amount: u64, units: &[Unit], zero: &str) -> String {
+    if amount == 0 {
+        return zero.to_owned();
+    }
+    let exact = units.iter().rfind(|unit| unit.shown && amount.is_multiple_of(unit.worth));
+    exact.map_or_else(|| amount.to_string(), |unit| format!("{}{}", amount / unit.worth, unit.name))
+}
+
+fn not_an_address(text: &str, wildcard: bool) -> Complaint {
+    let wrong = format!("{} is not an address", quote(text));
+    let text = text.trim();
+    if text.starts_with('/') || text.starts_with("unix") {
+        return Complaint::new(wrong, "expected IP:port; UNIX sockets are not supported in this version");
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Complaint::new(wrong, "expected an IPv6 address in brackets, then the port: \"[::1]:6379\"");
+    }
+    if text.parse::<IpAddr>().is_ok() {
+        return Complaint::new(wrong, "the port is missing: expected IP:port");
+    }
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return if text.bytes().all(|b| b.is_ascii_digit()) && wildcard && text.parse::<u16>().is_ok() {
+            Complaint::new(wrong, "expected IP:port").did_you_mean(Some(format!("0.0.0.0:{text}")))
+        } else {
+            Complaint::new(wrong, "expected IP:port")
+        };
+    };
+    if !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Complaint::new(wrong, "expected a port from 1 to 65535 after the last `:`");
+    }
+    if matches!(host, "" | "*") {
+        let guess = wildcard.then(|| format!("0.0.0.0:{port}"));
+        return Complaint::new(wrong, "expected an IP address before the port").did_you_mean(guess);
+    }
+    if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Complaint::new(wrong, "expected an IPv4 address of four numbers from 0 to 255, then the port");
+    }
+    if host.contains(':') {
+        return Complaint::new(wrong, "expected an IPv6 address in brackets, then the port: \"[::1]:6379\"");
+    }
+    let guess = (host == "localhost").then(|| format!("127.0.0.1:{port}"));
+    Complaint::new(wrong, "host names are not supported in this version: expected the IP address").did_you_mean(guess)
+}
+
+/// In milliseconds.
+static DURATIONS: [Unit; 4] = [
+    Unit { name: "ms", worth: 1, shown: true, also: &["msec", "millis", "milliseconds"] },
+    Unit { name: "s", worth: 1_000, shown: true, also: &["", "sec", "secs", "second", "seconds"] },
+    Unit { name: "m", worth: 60_000, shown: true, also: &["min", "mins", "minute", "minutes"] },
+    Unit { name: "h", worth: 3_600_000, shown: true, also: &["hour", "hours", "hr"] },
+];
+
+/// In bytes.
+static SIZES: [Unit; 10] = [
+    Unit { name: "B", worth: 1, shown: true, also: &["", "byte", "bytes"] },
+    Unit { name: "KiB", worth: 1 << 10, shown: true, also: &["k"] },
+    Unit { name: "MiB", worth: 1 << 20, shown: true, also: &["m"] },
+    Unit { name: "GiB", worth: 1 << 30, shown: true, also: &["g"] },
+    Unit { name: "TiB", worth: 1 << 40, shown: true, also: &["t"] },
+    Unit { name: "kB", worth: 1_000, shown: false, also: &[] },
+    Unit { name: "KB", worth: 1_000, shown: false, also: &[] },
+    Unit { name: "MB", worth: 1_000_000, shown: false, also: &[] },
+    Unit { name: "GB", worth: 1_000_000_000, shown: false, also: &[] },
+    Unit { name: "TB", worth: 1_000_000_000_000, shown: false, also: &[] },
+];
+
+/// Characters of the file's text that a sentence repeats.
+const SHOWN: usize = 48;
+
+/// Of a node or a group, in bytes; they are repeated in every hello message, once a second.
+const LONGEST_NAME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess_of(text: &str) -> Option<String> {
+        duration(text, Duration::ZERO, Duration::MAX).unwrap_err().help
+    }
+
+    #[test]
+    fn durations_have_a_whole_number_and_a_unit() {
+        let read = |text| duration(text, Duration::ZERO, Duration::from_mins(90));
+        assert_eq!(read("50ms"), Ok(Duration::from_millis(50)));
+        assert_eq!(read("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(read("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(read("2h").unwrap_err().expected, "expected 0s to 90m");
+        assert_eq!(read("99999999999999999999h").unwrap_err().expected, "expected 0s to 90m");
+    }
+
+    #[test]
+    fn what_was_meant_by_a_wrong_duration_is_guessed() {
+        assert_eq!(guess_of("10").as_deref(), Some("did you mean \"10s\"?"));
+        assert_eq!(guess_of("10 sec").as_deref(), Some("did you mean \"10s\"?"));
+        assert_eq!(guess_of("1.5s").as_deref(), Some("did you mean \"1500ms\"?"));
+        assert_eq!(guess_of("soon"), None);
+        assert_eq!(guess_of("99999999999999999999.9h"), None);
+        assert_eq!(guess_of(""), None);
+    }
+
+    #[test]
+    fn sizes_are_binary_or_decimal_as_written() {
+        let read = |text| size(text, 0, 1 << 40);
+        assert_eq!(read("1MiB"), Ok(1 << 20));
+        assert_eq!(read("10MB"), Ok(10_000_000));
+        assert_eq!(read("512B"), Ok(512));
+        assert_eq!(read("64mb").unwrap_err().help.as_deref(), Some("did you mean \"64MB\"?"));
+        assert_eq!(read("64m").unwrap_err().help.as_deref(), Some("did you mean \"64MiB\"?"));
+        assert_eq!(read("2TiB").unwrap_err().expected, "expected 0B to 1TiB");
+    }
+
+    #[test]
+    fn values_are_shown_in_the_largest_exact_unit() {
+        assert_eq!(show_duration(Duration::from_millis(1500)), "1500ms");
+        assert_eq!(show_duration(Duration::from_secs(90)), "90s");
+        assert_eq!(show_size(1 << 40), "1TiB");
+        assert_eq!(show_size(0), "0B");
+    }
+
+    #[test]
+    fn a_wrong_address_is_told_what_exactly_is_wrong() {
+        let expected = |text| address(text, false).unwrap_err().expected;
+        assert!(expected("10.0.0.1").contains("port is missing"));
+        assert!(expected("::1").contains("brackets"));
+        assert!(expected("fe80::1:6379:zz:1").contains("brackets"));
+        assert!(expected("redis-a:6379").contains("host names"));
+        assert!(expected("10.0.0.256:6379").contains("four numbers"));
+        assert!(expected("10.0.0.1:70000").contains("65535"));
+        assert!(expected("10.0.0.1:0").contains("65535"));
+        assert!(expected("0.0.0.0:6379").contains("one host"));
+        assert!(expected("unix:/run/redis.sock").contains("UNIX"));
+        assert_eq!(address("*:6379", true).unwrap_err().help.as_deref(), Some("did you mean \"0.0.0.0:6379\"?"));
+        assert_eq!(address("6379", true).unwrap_err().help.as_deref(), Some("did you mean \"0.0.0.0:6379\"?"));
+        assert_eq!(address("[::1]:6379", false), Ok("[::1]:6379".parse().unwrap()));
+    }
+}

@@ -1,0 +1,165 @@
+//! The table of options, the structs and the documents say the same.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use config::options::{Absent, SECTIONS};
+use config::{Config, Fallback, LogFormat, LogLevel, Mode, Role, Secret, Workers};
+
+const LEAST: &str = r#"
+[node]
+announce = "10.0.0.1:26379"
+[admin]
+[[group]]
+name = "cache"
+master = "10.0.0.1:6379"
+[[listener]]
+listen = "0.0.0.0:6380"
+group = "cache"
+"#;
+
+#[test]
+fn docs_defaults_is_fresh() {
+    let path = root().join("docs/defaults.md");
+    let text = config::defaults_markdown();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), text, "UPDATE=1 writes it");
+}
+
+#[test]
+fn docs_defaults_has_every_option_with_its_default() {
+    let text = config::defaults_markdown();
+    for section in SECTIONS {
+        for option in section.options {
+            let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", section.path(option)))).unwrap();
+            let default = match option.absent {
+                Absent::Value(text) | Absent::Words(text) => text,
+                Absent::Required => "required",
+            };
+            assert!(row.contains(default), "{row}");
+            assert_eq!(row.matches('|').count(), 6, "{row}");
+        }
+    }
+}
+
+#[test]
+fn every_example_file_is_possible() {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let problems = config::parse(path.to_str().unwrap(), &fs::read_to_string(&path).unwrap()).err();
+            assert!(problems.is_none(), "{problems:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = parse(LEAST);
+    assert_eq!(config.node.name, None);
+    assert_eq!(config.node.listen, "0.0.0.0:26379".parse().unwrap());
+    assert_eq!(config.node.control, Path::new("/var/lib/standfast/control.sock"));
+    assert_eq!(config.admin.unwrap().listen, "127.0.0.1:26380".parse().unwrap());
+    assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
+    assert_eq!((config.proxy.workers, config.proxy.max_clients), (Workers::Auto, 10_000));
+    let group = &config.groups[0];
+    assert_eq!((group.nodes, group.quorum), (3, 2));
+    assert_eq!((group.down_after, group.confirm), (Duration::from_secs(1), Duration::from_millis(50)));
+    assert_eq!(group.failover_timeout, Duration::from_secs(10));
+    assert_eq!(group.switchover_timeout, Duration::from_secs(3));
+    assert_eq!((group.replica_max_lag, &group.username, &group.password), (64 << 20, &None, &None));
+    let listener = &config.listeners[0];
+    assert_eq!((listener.role, listener.mode, listener.fallback), (Role::Master, Mode::Redis, Fallback::Master));
+    assert_eq!((listener.hold, listener.hold_bytes), (Duration::from_secs(10), 1 << 20));
+    assert_eq!(listener.connect_timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn what_is_written_is_what_one_gets() {
+    let config = parse(
+        r#"
+        [node]
+        name = "a"
+        listen = "[fd00::1]:26379"
+        announce = "10.0.0.1:26379"
+        state-dir = "/srv/state"
+        control = "/run/c.sock"
+        [log]
+        format = "json"
+        level = "trace"
+        [proxy]
+        workers = 0x4
+        max-clients = 1_000
+        [[group]]
+        name = "cache"
+        master = "10.0.0.1:6379"
+        nodes = 5
+        quorum = 2
+        username = "u"
+        password = "hunter2"
+        down-after = "300ms"
+        confirm = "0s"
+        failover-timeout = "1m"
+        switchover-timeout = "500ms"
+        replica-max-lag = "10MB"
+        [[listener]]
+        listen = "0.0.0.0:6380"
+        group = "cache"
+        role = "replica"
+        mode = "redis"
+        hold = "0s"
+        hold-bytes = "64KiB"
+        fallback = "refuse"
+        connect-timeout = "200ms"
+        "#,
+    );
+    assert_eq!((config.node.name.as_deref(), config.node.listen.port()), (Some("a"), 26379));
+    assert_eq!(config.node.announce, "10.0.0.1:26379".parse().unwrap());
+    assert_eq!(
+        (config.node.state_dir.to_str(), config.node.control.to_str()),
+        (Some("/srv/state"), Some("/run/c.sock"))
+    );
+    assert_eq!(config.admin, None);
+    assert_eq!((config.log.format, config.log.level), (LogFormat::Json, LogLevel::Trace));
+    assert_eq!((config.proxy.workers, config.proxy.max_clients), (Workers::Count(4), 1_000));
+    let group = &config.groups[0];
+    assert_eq!((group.nodes, group.quorum), (5, 2));
+    assert_eq!((group.username.as_deref(), group.password.as_ref().map(Secret::reveal)), (Some("u"), Some("hunter2")));
+    assert_eq!((group.down_after, group.confirm), (Duration::from_millis(300), Duration::ZERO));
+    assert_eq!(group.failover_timeout, Duration::from_secs(60));
+    assert_eq!(group.switchover_timeout, Duration::from_millis(500));
+    assert_eq!(group.replica_max_lag, 10_000_000);
+    let listener = &config.listeners[0];
+    assert_eq!((listener.role, listener.fallback), (Role::Replica, Fallback::Refuse));
+    assert_eq!((listener.hold, listener.hold_bytes), (Duration::ZERO, 64 << 10));
+    assert_eq!(listener.connect_timeout, Duration::from_millis(200));
+    assert_eq!((listener.defined_at.line, listener.defined_at.column), (27, 18));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn every_option_is_read() {
+    for section in SECTIONS {
+        for option in section.options {
+            // A list is the right type for no option.
+            let text = format!("{}\n{} = []\n", section.header(), option.key);
+            let problems = config::parse("f", &text).unwrap_err();
+            let told = problems.iter().any(|problem| problem.message() == format!("`{}` is a list", option.key));
+            assert!(told, "{}: {problems}", section.path(option));
+        }
+    }
+}
+
+fn parse(text: &str) -> Config {
+    config::parse("f", text).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
