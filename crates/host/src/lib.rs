@@ -1,1 +1,25 @@
-//! (room)
+//! What does this Linux let us do? Clock, durable files, processes, random bytes, the host's name.
+//!
+//! The only crate with `unsafe` code (N5): each call of the kernel stands in a block of its own, with its man page and the promise
+//! that makes it safe. Nothing here decides anything, and nothing here is asynchronous: every call returns within the time of
+//! one system call, except a [`Store::save`], which waits for the disk.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`clock`] | when is it, on the clock that goes on while the host sleeps? |
+//! | [`store`] | is it on the disk, whole, even if the power fails during the write? |
+//! | [`process`] | is that process alive, and how is exactly that one ended? |
+//! | [`random`] | what can nobody guess? |
+//! | [`hostname`](mod@hostname) | what does this host call itself? |
+//! | [`refused`] | the kernel said no: to what, where, and what can be done? |
+
+pub mod clock;
+pub mod hostname;
+pub mod process;
+pub mod random;
+pub mod refused;
+pub mod store;
+
+pub use hostname::hostname;
+pub use refused::HostRefused;
+pub use store::Store;

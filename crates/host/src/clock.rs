@@ -1,0 +1,73 @@
+//! When is it? Two clocks that must not be mixed: [`now`] measures, [`wall`] is only printed.
+//!
+//! `now` reads CLOCK_BOOTTIME, which goes on while the host sleeps. std's `Instant` is CLOCK_MONOTONIC and stands still
+//! then: a lease or a promise to other nodes would outlive its time by the length of the sleep.
+
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use machine::Instant;
+
+/// The time since the process first asked. Never goes back, also not from one thread to another.
+#[must_use]
+pub fn now() -> Instant {
+    static START: OnceLock<u64> = OnceLock::new();
+    // The start first: read the other way round, the first caller would see a time before it.
+    let start = *START.get_or_init(boot_nanos);
+    Instant::from_nanos(boot_nanos() - start)
+}
+
+/// Milliseconds since the UNIX epoch, for log lines and records. It can jump: nothing may be measured with it. Before
+/// 1970 it is 0.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+pub fn wall() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Nanoseconds since the kernel booted, suspended time included.
+#[expect(unsafe_code, reason = "the kernel's clock")]
+fn boot_nanos() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime(2) writes one timespec, and `time` is one, alive and ours alone.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    // Its only errors are a bad pointer and an unknown clock; this one is known since Linux 2.6.39.
+    assert_eq!(failed, 0, "every supported kernel has CLOCK_BOOTTIME");
+    let seconds = u64::try_from(time.tv_sec).expect("a host runs for a positive time");
+    let nanos = u64::try_from(time.tv_nsec).expect("clock_gettime(2): from 0 to 999999999");
+    seconds * 1_000_000_000 + nanos
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn time_starts_at_first_use_and_never_goes_back_between_threads() {
+        let first = now();
+        assert!(first.since(Instant::START) < Duration::from_secs(60), "{first:?} is since boot, not since the start");
+        let mut last = first;
+        for _ in 0..50 {
+            let there = thread::spawn(now).join().expect("the thread only reads a clock");
+            assert!(there >= last, "{there:?} before {last:?}");
+            last = there;
+        }
+    }
+
+    #[test]
+    fn a_sleep_takes_as_long_as_it_says() {
+        let before = now();
+        thread::sleep(Duration::from_millis(20));
+        let took = now() - before;
+        assert!(took >= Duration::from_millis(20) && took < Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn the_wall_clock_counts_milliseconds_of_this_century() {
+        let (year_2020, year_2100) = (1_577_836_800_000, 4_102_444_800_000);
+        assert!((year_2020..year_2100).contains(&wall()), "{}", wall());
+    }
+}

@@ -1,0 +1,189 @@
+//! The promise is about crashes, so these tests crash: between the steps by hand, and anywhere by SIGKILL.
+
+use std::env;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use super::*;
+
+/// A directory of its own for each test, removed when the test ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let dir = env::temp_dir().join(format!("standfast-store-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the temporary directory can be written");
+        Self(dir)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn what_was_saved_is_loaded_after_a_restart() {
+    let scratch = Scratch::new("restart");
+    let store = Store::open(scratch.state()).unwrap();
+    assert_eq!(store.load("votes").unwrap(), None);
+    store.save("votes", b"epoch 7").unwrap();
+    store.save("votes", b"epoch 8").unwrap();
+    store.save("peers", b"").unwrap();
+    drop(store);
+
+    let store = Store::open(scratch.state()).unwrap();
+    assert_eq!(store.load("votes").unwrap().as_deref(), Some(&b"epoch 8"[..]));
+    assert_eq!(store.load("peers").unwrap().as_deref(), Some(&b""[..]));
+}
+
+#[test]
+fn only_its_owner_may_look() {
+    let scratch = Scratch::new("mode");
+    let dir = scratch.0.join("a/b/c");
+    Store::open(&dir).unwrap().save("votes", b"x").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    assert_eq!(mode(&dir.join("votes")), 0o600);
+}
+
+#[test]
+fn a_crash_between_the_steps_leaves_the_old_content_and_no_litter() {
+    let scratch = Scratch::new("steps");
+    let store = Store::open(scratch.state()).unwrap();
+    store.save("votes", b"old").unwrap();
+    // After steps 1 and 2, and in the middle of step 1.
+    store.write_beside("votes", b"new").unwrap();
+    fs::write(store.dir().join(".peers.tmp"), b"to").unwrap();
+    assert_eq!(store.load("votes").unwrap().as_deref(), Some(&b"old"[..]));
+    drop(store);
+
+    let store = Store::open(scratch.state()).unwrap();
+    assert_eq!(store.load("votes").unwrap().as_deref(), Some(&b"old"[..]));
+    assert_eq!(store.load("peers").unwrap(), None);
+    let mut left: Vec<_> = fs::read_dir(store.dir()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "votes"]);
+}
+
+#[test]
+fn a_reader_beside_a_writer_sees_whole_contents_only() {
+    let scratch = Scratch::new("reader");
+    let store = Store::open(scratch.state()).unwrap();
+    store.save("votes", &content(0)).unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 1..100 {
+                store.save("votes", &content(n)).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            assert_whole(&store.load("votes").unwrap().expect("it was saved before"));
+        }
+    });
+}
+
+/// One test, two roles: with STORE_CRASH set it is the process that saves until it is killed.
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_content() {
+    const NAME: &str = "store::tests::a_kill_at_any_moment_leaves_a_whole_content";
+    if let Some(dir) = env::var_os("STORE_CRASH") {
+        let store = Store::open(dir).unwrap();
+        for n in 0.. {
+            store.save("votes", &content(n)).unwrap();
+        }
+    }
+    let scratch = Scratch::new("kill");
+    let mut kept = 0;
+    for round in 0..8 {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env("STORE_CRASH", scratch.state())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(30 + 7 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Opening proves that the dead process's lock is gone.
+        let store = Store::open(scratch.state()).unwrap();
+        if let Some(bytes) = store.load("votes").unwrap() {
+            assert_whole(&bytes);
+            kept += 1;
+        }
+    }
+    assert!(kept > 0, "no child lived long enough to save: the test tests nothing");
+}
+
+#[test]
+fn a_second_holder_is_told_who_the_first_is() {
+    let scratch = Scratch::new("lock");
+    let first = Store::open(scratch.state()).unwrap();
+    first.write_beside("votes", b"in the middle of a save").unwrap();
+    let refused = Store::open(scratch.state()).unwrap_err().to_string();
+    assert!(refused.contains(&format!("process {} holds it", std::process::id())), "{refused}");
+    assert!(refused.contains(&scratch.state().display().to_string()), "{refused}");
+    assert!(refused.contains("state directory of its own"), "{refused}");
+    assert!(first.dir().join(".votes.tmp").exists(), "the second one touched the first one's save");
+
+    drop(first);
+    Store::open(scratch.state()).unwrap();
+}
+
+#[test]
+fn a_directory_that_cannot_be_is_an_error_with_a_remedy() {
+    let scratch = Scratch::new("unwritable");
+    // Root ignores permissions, but not that a file is no directory, nor that /proc takes no files.
+    let file = scratch.0.join("file");
+    fs::write(&file, b"").unwrap();
+    let refused = Store::open(file.join("state")).unwrap_err();
+    assert_eq!(refused.source.kind(), io::ErrorKind::NotADirectory);
+    assert!(refused.to_string().contains("is a file: name another path"), "{refused}");
+
+    for dir in [PathBuf::from("/proc/standfast"), PathBuf::from("/proc"), file] {
+        let refused = Store::open(&dir).unwrap_err();
+        assert!(refused.to_string().contains(&dir.display().to_string()), "{refused}");
+        assert!(!refused.remedy.is_empty());
+    }
+}
+
+#[test]
+fn a_file_past_the_bound_is_neither_saved_nor_loaded() {
+    let scratch = Scratch::new("bound");
+    let store = Store::open(scratch.state()).unwrap();
+    let full = vec![b'x'; usize::try_from(MAX_FILE).unwrap()];
+    store.save("votes", &full).unwrap();
+    assert_eq!(store.load("votes").unwrap().map(|b| b.len()), Some(full.len()));
+
+    let long = [&full[..], b"y"].concat();
+    assert_eq!(store.save("votes", &long).unwrap_err().source.kind(), io::ErrorKind::FileTooLarge);
+    assert_eq!(store.load("votes").unwrap().map(|b| b.len()), Some(full.len()), "the old content is still there");
+    fs::write(store.dir().join("foreign"), &long).unwrap();
+    assert_eq!(store.load("foreign").unwrap_err().source.kind(), io::ErrorKind::FileTooLarge);
+}
+
+#[test]
+fn names_that_would_leave_the_directory_are_a_bug() {
+    let scratch = Scratch::new("names");
+    let store = Store::open(scratch.state()).unwrap();
+    for name in ["", ".", "..", "../votes", "a/b", ".votes", "lock", "a\0b"] {
+        let caught = std::panic::catch_unwind(|| store.save(name, b""));
+        assert!(caught.is_err(), "{name:?} was accepted");
+    }
+}
+
+/// Longer than a page and than a sector, so that a torn write would show: the number `n`, a thousand times.
+fn content(n: u32) -> Vec<u8> {
+    n.to_le_bytes().repeat(1_000 + n as usize % 7)
+}
+
+fn assert_whole(bytes: &[u8]) {
+    let n = u32::from_le_bytes(bytes[..4].try_into().unwrap());
+    assert!(bytes == content(n), "a torn content of {} bytes that begins with {n}", bytes.len());
+}
