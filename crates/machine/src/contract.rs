@@ -59,10 +59,7 @@ pub fn wake<M: Machine>(m: &mut M, now: Instant, act: impl FnMut(M::Action)) {
     m.wake(now);
     drain(m, act);
     if let Some((at, timer)) = m.deadline() {
-        assert!(
-            at > now,
-            "B2: {timer:?} is due at {at:?} after wake({now:?})"
-        );
+        assert!(at > now, "B2: {timer:?} is due at {at:?} after wake({now:?})");
     }
 }
 

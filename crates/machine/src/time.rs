@@ -153,9 +153,7 @@ pub mod span {
     /// When the text is not of that form.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         let s = String::deserialize(d)?;
-        read_millis(&s)
-            .map(Duration::from_nanos)
-            .map_err(D::Error::custom)
+        read_millis(&s).map(Duration::from_nanos).map_err(D::Error::custom)
     }
 }
 
@@ -196,9 +194,7 @@ fn read_millis(s: &str) -> Result<u64, NotATime> {
     for i in 0..6 {
         nanos = nanos * 10 + part.as_bytes().get(i).map_or(0, |b| u64::from(b - b'0'));
     }
-    ms.checked_mul(1_000_000)
-        .and_then(|n| n.checked_add(nanos))
-        .ok_or(NotATime)
+    ms.checked_mul(1_000_000).and_then(|n| n.checked_add(nanos)).ok_or(NotATime)
 }
 
 #[cfg(test)]
