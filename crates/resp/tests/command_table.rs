@@ -1,0 +1,138 @@
+//! The command table is what a real server says. `UPDATE=1` writes it anew.
+//!
+//! A server of another version than the table's has other commands and flags. Of it, only commands
+//! that both know are compared, and of these only what the proxy relies on: that a command which we
+//! may repeat is no write there, and that keys are where we look for them.
+
+mod server;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use resp::command::{Effect, Flags, SERVER_VERSION, resolve};
+use resp::{Value, info::Info};
+use server::Server;
+
+#[test]
+fn the_table_is_what_the_server_says() {
+    let server = Server::start();
+    let version = version(&server);
+    let commands = commands(&server);
+    let update = std::env::var_os("UPDATE").is_some();
+    if version != SERVER_VERSION && !update {
+        eprintln!("table of {SERVER_VERSION}, server {version}: comparing what both know");
+        return commands.values().for_each(Row::agrees);
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/command/table.rs");
+    let rendered = render(&version, &commands);
+    if update {
+        std::fs::write(path, rendered).unwrap();
+        return;
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(committed == rendered, "table.rs is stale: run this test again with UPDATE=1");
+}
+
+/// A command as the server describes it.
+struct Row {
+    name: String,
+    arity: i64,
+    flags: Vec<String>,
+    keys: [i64; 3],
+    subcommands: BTreeMap<String, Self>,
+}
+
+impl Row {
+    fn read(value: &Value) -> Self {
+        let parts = value.as_array().expect("a command is an array");
+        let words = |part: &Value| -> Vec<String> {
+            let words = part.as_array().expect("flags are an array").iter();
+            words.map(|word| word.as_str().expect("a flag is a word").to_owned()).collect()
+        };
+        let number = |part: &Value| part.as_int().expect("an integer");
+        // Of the categories only these two say something that no flag says.
+        let categories = words(&parts[6]);
+        let categories = categories.into_iter().filter(|word| word == "@transaction" || word == "@connection");
+        let row = Self {
+            name: parts[0].as_str().expect("a name is text").to_owned(),
+            arity: number(&parts[1]),
+            flags: words(&parts[2]).into_iter().chain(categories).collect(),
+            keys: [number(&parts[3]), number(&parts[4]), number(&parts[5])],
+            subcommands: rows(&parts[9]),
+        };
+        assert!(row.name.is_ascii(), "names are folded as ASCII");
+        row
+    }
+
+    fn render(&self, out: &mut String, indent: usize) {
+        let pad = " ".repeat(indent);
+        let [first, last, step] = self.keys;
+        let (name, arity, flags) = (&self.name, self.arity, self.constants());
+        write!(out, "{pad}Spec::new({name:?}, {arity}, {flags}, ({first}, {last}, {step}), &[").unwrap();
+        if !self.subcommands.is_empty() {
+            out.push('\n');
+            self.subcommands.values().for_each(|row| row.render(out, indent + 4));
+            out.push_str(&pad);
+        }
+        out.push_str("]),\n");
+    }
+
+    fn constants(&self) -> String {
+        let mut known = Flags::WORDS.iter().zip(Flags::NAMES).collect::<Vec<_>>();
+        known.retain(|((_, word), _)| self.flags.iter().any(|flag| flag == word));
+        assert_eq!(known.len(), self.flags.len(), "a flag that Flags lacks: {:?}", self.flags);
+        let names: Vec<_> = known.iter().map(|(_, (_, name))| format!("F::{name}")).collect();
+        if names.is_empty() { "0".into() } else { names.join(" | ") }
+    }
+
+    fn agrees(&self) {
+        self.subcommands.values().for_each(Self::agrees);
+        let (name, sub) = self.name.split_once('|').unwrap_or((&self.name, ""));
+        let Some(ours) = resolve(name.as_bytes(), Some(sub.as_bytes())) else { return };
+        if ours.name() != self.name {
+            return;
+        }
+        let writes = self.flags.iter().any(|flag| flag == "write");
+        let harmless = matches!(ours.effect(), Effect::Read | Effect::None);
+        assert!(!(writes && harmless), "{} is a write on this server", self.name);
+        let movable = self.flags.iter().any(|flag| flag == "movablekeys");
+        let [first, last, step] = self.keys.map(|key| key as isize);
+        let argc = 9;
+        let last = if last < 0 { argc + last } else { last };
+        let keys: Vec<_> = (first..=last).step_by(step.max(1) as usize).collect();
+        let keys: Vec<_> = keys.into_iter().filter(|_| first > 0).map(|key| key as usize).collect();
+        let ours: Vec<_> = ours.keys(argc as usize).collect();
+        assert!(movable || ours == keys, "{}: keys at {keys:?}, ours {ours:?}", self.name);
+    }
+}
+
+fn render(version: &str, commands: &BTreeMap<String, Row>) -> String {
+    let mut out = format!(
+        "//! GENERATED by `UPDATE=1 cargo test -p resp --test command_table` from `COMMAND` of Redis \
+         {version}.\n\
+         //! Each line: name, arity, flags, (first key, last key, step), subcommands.\n\n\
+         use super::{{Flags as F, Spec}};\n\n\
+         pub(super) const SERVER_VERSION: &str = {version:?};\n\n\
+         pub(super) static COMMANDS: [Spec; {}] = [\n",
+        commands.len()
+    );
+    commands.values().for_each(|row| row.render(&mut out, 4));
+    out.push_str("];\n");
+    out
+}
+
+fn commands(server: &Server) -> BTreeMap<String, Row> {
+    rows(&server.ask(&["COMMAND"]))
+}
+
+fn rows(value: &Value) -> BTreeMap<String, Row> {
+    let rows = value.as_array().expect("an array of commands").iter().map(Row::read);
+    rows.map(|row| (row.name.clone(), row)).collect()
+}
+
+fn version(server: &Server) -> String {
+    let text = server.ask(&["INFO", "server"]);
+    let info = Info::new(text.as_str().expect("INFO is text"));
+    info.field("redis_version").expect("a server has a version").to_owned()
+}
