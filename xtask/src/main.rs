@@ -1,2 +1,79 @@
-//! (room)
-fn main() {}
+//! Every developer command: `cargo xtask VERB`. A verb is a list of steps; what a step needs from the machine, it says or installs.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`cargo`] | where is the workspace, and how is cargo called in it? |
+//! | [`packages`] | which real servers must be there, and how do they get there? |
+//! | [`steps`] | what ran, how long, how many tests, what was not run? |
+//! | [`verbs`] | what does each verb do? |
+//! | [`fuzz`] | does some sequence of bytes break a codec? |
+//! | [`bench`] | how much does Standfast cost, beside a direct connection and HAProxy? |
+
+mod bench;
+mod cargo;
+mod failure;
+mod fuzz;
+mod packages;
+mod steps;
+mod verbs;
+
+use std::env;
+use std::process::ExitCode;
+
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let Some((verb, rest)) = args.split_first() else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    match verb.as_str() {
+        "test" => verbs::test(rest),
+        "demo" => verbs::demo(rest),
+        "lint" => verbs::lint(rest),
+        "fix" => verbs::fix(rest),
+        "sim" => verbs::sim(rest),
+        "replay" => verbs::replay(rest),
+        "story" => verbs::story(rest),
+        "fuzz" => fuzz::run(rest),
+        "lab" => verbs::lab(rest),
+        "bench" => bench::run(rest),
+        "help" | "-h" | "--help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => Err(Failure::usage(format!("there is no verb '{other}'; `cargo xtask --help` lists them"))),
+    }
+}
+
+const HELP: &str = "\
+Every developer command of Standfast.
+
+Usage: cargo xtask VERB [ARGUMENTS]
+
+  test                        all that must pass: tests, documentation, formatting, lints; what .ci/run calls
+  demo [ARGUMENTS]            a real failover on this machine; `demo --help` lists its arguments
+  lint                        formatting, clippy, documentation, licences and bans (cargo-deny)
+  fix                         what a program can mend: clippy's suggestions, formatting, generated files
+  story                       run the story tests and write down what the machines answer now; read the diff
+  sim [--seeds N]             simulate N random worlds
+  sim --seed S [--trace]      simulate one world, and print its history
+  replay FILE                 run a flight record through the machines
+  lab [FILTER]                only the tests beside real servers
+  fuzz [TARGET] [--seconds N] fuzz one codec or all of them, 60 s each unless told; needs a C++ compiler
+  bench proxy [--only A,B] [--rounds N] [--requests N] [--connections N] [--seed N]
+                              direct, HAProxy and Standfast in one run; the figures are ratios
+
+test, demo, lab and bench install the Debian packages that they miss (as root; no service is started). Servers listen on
+loopback only, in a temporary directory, and end with the command.";

@@ -1,0 +1,171 @@
+//! What does each verb do? Mostly: one or two calls of cargo, in the right order and with the right environment.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::cargo::{self, cargo};
+use crate::failure::{Failure, OrFail};
+use crate::packages::{self, HAPROXY, REDIS};
+use crate::steps::{self, Step};
+
+/// All that must pass before a change lands.
+pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
+    no_arguments("test", args)?;
+    steps::run(vec![
+        Step::new("packages", || packages::install(packages::ALL)),
+        Step::command("build", build_all()),
+        Step::tests("tests", run_tests(&[], None)?),
+        Step::tests("examples", cargo(&["test", "--quiet", "--workspace", "--doc"])),
+        Step::command("format", format_check()),
+        Step::command("clippy", clippy()),
+        Step::command("documentation", documentation()),
+    ])
+}
+
+/// A real failover on this machine.
+pub(crate) fn demo(args: &[String]) -> Result<(), Failure> {
+    packages::install(&[REDIS])?;
+    let program = cargo::build_program("fast")?;
+    // In our place, not as our child: Ctrl-C and the exit code are its own.
+    Err(Command::new(program).arg("demo").args(args).exec()).or_fail("start `standfast demo`")
+}
+
+/// What a program can say about the text of the code.
+pub(crate) fn lint(args: &[String]) -> Result<(), Failure> {
+    no_arguments("lint", args)?;
+    steps::run(vec![
+        Step::command("format", format_check()),
+        Step::command("clippy", clippy()),
+        Step::command("documentation", documentation()),
+        Step::new("dependencies", || {
+            if cargo::has("deny") {
+                return cargo::run(cargo(&["deny", "--workspace", "check"]));
+            }
+            println!("not checked: licences and bans of the dependencies need `cargo install --locked cargo-deny`");
+            Ok(())
+        }),
+    ])
+}
+
+/// What a program can mend.
+pub(crate) fn fix(args: &[String]) -> Result<(), Failure> {
+    no_arguments("fix", args)?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"];
+    let mut generated = run_tests(&["--exclude", "lab", "--exclude", "sim"], None)?;
+    generated.env("UPDATE", "1");
+    steps::run(vec![
+        Step::command("clippy", cargo(&clippy)),
+        Step::command("format", cargo(&["fmt", "--all"])),
+        Step::tests("generated", generated),
+    ])
+}
+
+/// Writes down what the machines answer to each story; the diff is for reading.
+pub(crate) fn story(args: &[String]) -> Result<(), Failure> {
+    no_arguments("story", args)?;
+    let mut stories = run_tests(&["--exclude", "lab"], Some(Filter::Name("stor")))?;
+    stories.env("UPDATE", "1");
+    steps::run(vec![Step::tests("stories", stories)])?;
+    cargo::run(cargo::at_root("git", &["--no-pager", "diff", "--stat", "--", "*.story"]))
+}
+
+/// Simulated worlds, as many as one likes.
+pub(crate) fn sim(args: &[String]) -> Result<(), Failure> {
+    let mut sim = cargo(&["run", "--quiet", "--package", "sim", "--release", "--"]);
+    sim.args(args);
+    cargo::run(sim)
+}
+
+/// A flight record through the machines.
+pub(crate) fn replay(args: &[String]) -> Result<(), Failure> {
+    let [file] = args else {
+        return Err(Failure::usage("replay takes one file: cargo xtask replay FILE"));
+    };
+    // The developer's directory, not ours, is what the path is relative to.
+    let file = env::current_dir().or_fail("find the current directory")?.join(file);
+    let mut replay = cargo(&["run", "--quiet", "--package", "standfast", "--profile", "fast", "--", "replay"]);
+    replay.arg(file);
+    cargo::run(replay)
+}
+
+/// The tests beside real servers.
+pub(crate) fn lab(args: &[String]) -> Result<(), Failure> {
+    let filter = match args {
+        [] => Filter::Lab(""),
+        [name] => Filter::Lab(name),
+        _ => return Err(Failure::usage("lab takes one word of the tests' names: cargo xtask lab [FILTER]")),
+    };
+    steps::run(vec![
+        Step::new("packages", || packages::install(packages::ALL)),
+        Step::command("build", build_all()),
+        Step::tests("lab", run_tests(&[], Some(filter))?),
+    ])
+}
+
+/// What the tests call and the tests themselves, in one go: what they share is compiled once, with the same features.
+fn build_all() -> Command {
+    let mut build = cargo(&["build", "--workspace", "--all-targets"]);
+    if env::var_os("CI").is_some() {
+        // A lock file that is not up to date would make every clone build something else.
+        build.arg("--locked");
+    }
+    build
+}
+
+/// Which tests.
+#[derive(Clone, Copy, Debug)]
+enum Filter<'a> {
+    /// Those with this in the name of the test or of its file.
+    Name(&'a str),
+    /// Those of the lab, with this in their name.
+    Lab(&'a str),
+}
+
+/// The tests, by nextest if it is there: it runs each in a process of its own and ends those that hang.
+fn run_tests(more: &[&str], filter: Option<Filter<'_>>) -> Result<Command, Failure> {
+    let mut tests = if cargo::has("nextest") {
+        let mut tests = cargo(&["nextest", "run", "--workspace", "--status-level", "slow"]);
+        match filter {
+            None => {}
+            Some(Filter::Name(name)) => {
+                tests.arg("-E").arg(format!("test(/{name}/) + binary(/{name}/)"));
+            }
+            Some(Filter::Lab(name)) => {
+                tests.arg("-E").arg(format!("package(lab) & test(/{name}/)"));
+            }
+        }
+        tests
+    } else {
+        let mut tests = cargo(&["test", "--tests", "--quiet"]);
+        match filter {
+            None => tests.arg("--workspace"),
+            Some(Filter::Name(name)) => tests.args(["--workspace", name]),
+            Some(Filter::Lab(name)) => tests.args(["--package", "lab", name]),
+        };
+        tests
+    };
+    tests.args(more).env("STANDFAST_BIN", cargo::dev_program()?);
+    Ok(tests)
+}
+
+fn format_check() -> Command {
+    cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy() -> Command {
+    cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn documentation() -> Command {
+    let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    doc
+}
+
+fn no_arguments(verb: &str, args: &[String]) -> Result<(), Failure> {
+    match args.first() {
+        None => Ok(()),
+        Some(arg) => Err(Failure::usage(format!("{verb} takes no arguments, not '{arg}'"))),
+    }
+}
