@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`scan`] | where does a frame end? (the proxy's hot path: no copy, nothing scanned twice) |
 //! | [`value`] | what does a reply say? (an owned tree, for the control plane) |
-//! | [`write`] | how is it put into bytes? |
+//! | [`mod@write`] | how is it put into bytes? |
 //! | [`inline`] | which arguments does a line typed by a person have? |
 //! | [`info`] | what did `INFO` say? |
 //! | [`command`] | what does a command do, and where are its keys? |
