@@ -1,7 +1,7 @@
 //! What does a command do, and where are its keys?
 //!
 //! The table is a real server's answer to `COMMAND`; what the server does not say (may it be sent
-//! twice?) is added in [`effect`]. A command that is not in the table is unknown: it must be treated
+//! twice?) is added in `effect`. A command that is not in the table is unknown: it must be treated
 //! as a write, on a connection of its own.
 
 mod effect;
