@@ -1,3 +1,68 @@
-//! (room)
+//! Who is master: the Sentinel machine. It watches servers, agrees with other nodes, promotes, and publishes the view.
+//!
+//! ```text
+//!             links to servers        links to other nodes       requests on our own port
+//!                    │                         │                          │
+//!               evidence ──> down (sdown) ──> down (odown)  <── vote ─────┘
+//!                                               │             ▲
+//!                 hello  <── current epoch ─────┤             │ promise
+//!                   │                           ▼             │
+//!                   │        failover: elect ─> seal ─> compare ─> promote ─> verify ─> publish ─> reconf
+//!                   ▼                                    (select)                          │
+//!               peers, new config epochs                                                   ▼
+//!                                                                                        VIEW
+//! ```
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`event`] | what can happen to the machine, and what does it order? |
+//! | [`config`], [`state`] | what was it told, and what must survive a restart? |
+//! | [`sentinel`](mod@sentinel) | where does each event go? The table of contents |
+//! | `core` | what do all groups of a node share: outbox, epoch, saves |
+//! | `group`, `server`, `peer`, `link` | what is watched, and over which connections? |
+//! | `evidence`, `down` | what was seen, and from when on does it mean *down*? |
+//! | [`hello`] | how do nodes find each other and spread a decision? |
+//! | `vote` | who may lead, and what is promised by a vote? |
+//! | `failover`, `switchover` | what are the steps, and what ends each? |
+//! | `select` | who is promoted, and why not the others? |
+//! | `reconf` | who follows the wrong master, and when may we correct it? |
+//! | `publish` | what is the view? |
+//! | [`command`], [`answer`] | how is an order written for Redis, and what does its reply mean? |
+//! | [`query`] | what do `SENTINEL MASTERS` and its kin answer? |
+//! | [`record`], [`report`] | what happened when, and how do things stand? |
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod answer;
+pub mod command;
+pub mod config;
+mod core;
+mod down;
+pub mod event;
+mod evidence;
+mod failover;
+mod group;
+pub mod hello;
+mod link;
+mod peer;
+mod publish;
+pub mod query;
+mod reconf;
+pub mod record;
+pub mod report;
+mod select;
+pub mod sentinel;
+mod server;
+pub mod state;
+mod switchover;
+mod vote;
+
+pub use answer::{Answer, InfoReport, Role};
+pub use config::{Config, GroupConfig};
+pub use event::{
+    Action, Announcement, Ask, CallId, Channel, Event, Fault, Level, LinkId, Reply, Request, Target, Timer,
+};
+pub use sentinel::Sentinel;
+pub use state::State;

@@ -1,0 +1,230 @@
+//! What a reply means: RESP values become facts here, once, at the edge.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use resp::Value;
+use resp::info::Info;
+use serde::{Deserialize, Serialize};
+use view::{Epoch, Offset, RunId};
+
+use crate::command::{NOWHERE, REPLICA_OFFSET, REPLICA_PRIORITY, REPLICA_ROLE};
+use crate::event::Ask;
+
+/// The longest error text that is kept, in bytes.
+const MAX_TEXT: usize = 200;
+
+/// Replicas that one master may report; the rest is left out.
+const MAX_REPLICAS: usize = 64;
+
+/// What a reply said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// `+OK`, or any reply whose content is of no account.
+    Ok,
+    /// `+PONG`.
+    Pong,
+    /// `-LOADING`: it lives and reads its data.
+    Loading,
+    /// `-MASTERDOWN`: a replica that refuses stale reads.
+    MasterDown,
+    /// `-BUSY`: a script runs.
+    Busy,
+    /// `-NOAUTH`, `-WRONGPASS`, `-NOPERM`: we lack a password or a right.
+    Denied {
+        /// Its words.
+        text: String,
+    },
+    /// To `Info`.
+    Info(Box<InfoReport>),
+    /// To `Role`.
+    Role {
+        /// What it says it is.
+        role: Role,
+    },
+    /// To `IsMasterDown`.
+    Vote {
+        /// Whether the master is down for that node.
+        down: bool,
+        /// Who has its vote.
+        leader: Option<RunId>,
+        /// In which epoch the vote was given.
+        epoch: Epoch,
+    },
+    /// Another error.
+    Error {
+        /// Its words.
+        text: String,
+    },
+    /// A reply that does not fit the question.
+    Strange {
+        /// What it was, for people.
+        text: String,
+    },
+}
+
+/// What a server says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// It takes writes.
+    Master,
+    /// It follows another.
+    Replica,
+}
+
+/// The facts of an `INFO` reply that matter for deciding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InfoReport {
+    /// Which life of the process.
+    pub run_id: Option<RunId>,
+    /// `redis_version` as text.
+    pub version: String,
+    /// What it is.
+    pub role: Role,
+    /// Which history its offset counts in (`master_replid`).
+    pub history: Option<RunId>,
+    /// The history before that, and up to where it is the same (`master_replid2`, `second_repl_offset`).
+    pub before: Option<(RunId, Offset)>,
+    /// How far it has come.
+    pub offset: Offset,
+    /// A replica's: whom it follows. `None` also for a host name.
+    pub master: Option<SocketAddr>,
+    /// A replica's: whether it hears its master.
+    pub link_up: bool,
+    /// A replica's: for how many seconds it has not; `None` where it hears it, or never did since it was told whom to follow.
+    pub link_down_seconds: Option<u64>,
+    /// A replica's: the lower, the sooner promoted; 0: never.
+    pub priority: u32,
+    /// A replica's: whether it wants to be known.
+    pub announced: bool,
+    /// A master's: its replicas.
+    pub replicas: Vec<SocketAddr>,
+}
+
+impl Answer {
+    /// What `value` says in reply to `ask`.
+    #[must_use]
+    pub fn read(ask: &Ask, value: &Value) -> Self {
+        if let Value::Error(text) = value {
+            return Self::read_error(&String::from_utf8_lossy(text));
+        }
+        match ask {
+            Ask::Ping => match value.as_str() {
+                Some("PONG") => Self::Pong,
+                _ => strange(value),
+            },
+            Ask::Info => match value.as_str().and_then(InfoReport::read) {
+                Some(info) => Self::Info(Box::new(info)),
+                None => strange(value),
+            },
+            Ask::Role => read_role(value).map_or_else(|| strange(value), |role| Self::Role { role }),
+            Ask::IsMasterDown { .. } => read_vote(value).unwrap_or_else(|| strange(value)),
+            _ => Self::Ok,
+        }
+    }
+
+    fn read_error(text: &str) -> Self {
+        let cut = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(i, _)| i);
+        let text = text[..cut].to_string();
+        match text.split(' ').next().unwrap_or_default() {
+            "LOADING" => Self::Loading,
+            "MASTERDOWN" => Self::MasterDown,
+            "BUSY" => Self::Busy,
+            "NOAUTH" | "WRONGPASS" | "NOPERM" => Self::Denied { text },
+            _ => Self::Error { text },
+        }
+    }
+
+    /// Whether the server is there and well, as Sentinel sees it: an answer that proves life.
+    #[must_use]
+    pub(crate) const fn is_good(&self) -> bool {
+        matches!(self, Self::Pong | Self::Loading | Self::MasterDown | Self::Info(_))
+    }
+}
+
+fn strange(value: &Value) -> Answer {
+    let mut text = alloc::format!("{value:?}");
+    let cut = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(i, _)| i);
+    text.truncate(cut);
+    Answer::Strange { text }
+}
+
+fn read_role(value: &Value) -> Option<Role> {
+    match value.as_array()?.first()?.as_str()? {
+        "master" => Some(Role::Master),
+        REPLICA_ROLE => Some(Role::Replica),
+        _ => None,
+    }
+}
+
+fn read_vote(value: &Value) -> Option<Answer> {
+    let [down, leader, epoch] = value.as_array()? else {
+        return None;
+    };
+    Some(Answer::Vote {
+        down: down.as_int()? == 1,
+        leader: leader.as_str()?.parse().ok(),
+        epoch: Epoch(u64::try_from(epoch.as_int()?).ok()?),
+    })
+}
+
+impl InfoReport {
+    /// Reads the text of an `INFO` reply; `None` if it does not even say a role.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let info = Info::new(text);
+        let role = match info.field("role")? {
+            "master" => Role::Master,
+            REPLICA_ROLE => Role::Replica,
+            _ => return None,
+        };
+        let number = |name: &str| info.field(name).and_then(|v| v.parse::<u64>().ok());
+        let id = |name: &str| info.field(name).and_then(|v| v.parse::<RunId>().ok());
+        // A missing second history is written as forty zeros and -1.
+        let before = id("master_replid2").zip(number("second_repl_offset").map(Offset));
+        let offset = match role {
+            Role::Master => number("master_repl_offset"),
+            Role::Replica => number(REPLICA_OFFSET),
+        };
+        Some(Self {
+            run_id: id("run_id"),
+            version: info.field("redis_version").unwrap_or_default().to_string(),
+            role,
+            history: id("master_replid"),
+            before,
+            offset: Offset(offset.unwrap_or_default()),
+            master: info
+                .field("master_host")
+                .zip(info.field("master_port"))
+                .and_then(|(host, port)| Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))),
+            link_up: info.field("master_link_status") == Some("up"),
+            // Written as -1 where it never heard the master that it was told to follow.
+            link_down_seconds: number("master_link_down_since_seconds"),
+            priority: number(REPLICA_PRIORITY).and_then(|n| u32::try_from(n).ok()).unwrap_or(100),
+            announced: info.field("replica_announced") != Some("0"),
+            replicas: info
+                .replicas()
+                .take(MAX_REPLICAS)
+                .filter_map(|r| Some(SocketAddr::new(r.host.parse().ok()?, r.port)))
+                .collect(),
+        })
+    }
+
+    /// Whether it follows nobody by our order ([`Ask::Seal`]): it stands still and accepts nothing.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.role == Role::Replica && self.master == Some(NOWHERE)
+    }
+
+    /// Whether the version is one that Standfast works with (6.2 or newer); `true` if it does not say.
+    #[must_use]
+    pub fn is_supported(&self) -> bool {
+        let mut parts = self.version.split('.').map(str::parse::<u32>);
+        match (parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (6, 2),
+            _ => true,
+        }
+    }
+}

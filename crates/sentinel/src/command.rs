@@ -1,0 +1,87 @@
+//! How an order is written for Redis: the only place, with `answer`, that knows the words on the wire.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::answer::Role;
+use crate::event::Ask;
+
+/// The channel on which nodes say hello.
+pub const HELLO_CHANNEL: &str = "__sentinel__:hello";
+
+/// Where nobody listens: what a sealed replica "follows" (DESIGN.md, "Sentinel").
+pub const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// A replica's role, as `INFO` and `ROLE` name it.
+pub(crate) const REPLICA_ROLE: &str = "slave";
+
+/// The field of `INFO` that says how far a replica has come.
+pub(crate) const REPLICA_OFFSET: &str = "slave_repl_offset";
+
+/// The field of `INFO` that says how much a replica wants to be promoted.
+pub(crate) const REPLICA_PRIORITY: &str = "slave_priority";
+
+/// The same, in an answer of ours to `SENTINEL REPLICAS`.
+pub(crate) const FIELD_OFFSET: &str = "slave-repl-offset";
+
+/// The same, in an answer of ours to `SENTINEL REPLICAS`.
+pub(crate) const FIELD_PRIORITY: &str = "slave-priority";
+
+/// Credentials for one kind of target. Never enters the machine.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// ACL user; empty: the default user.
+    pub username: String,
+    /// Password; empty: no `AUTH` is sent at all.
+    pub password: String,
+}
+
+/// Writes `ask` as a RESP command. `false`: nothing needs to be sent, the answer is [`crate::Answer::Ok`] at once
+/// (an `AUTH` without a password).
+#[must_use]
+pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials) -> bool {
+    let mut put = |args: &[&str]| resp::write::command(out, args);
+    match ask {
+        Ask::Auth => {
+            let Credentials { username, password } = credentials;
+            match (username.as_str(), password.as_str()) {
+                (_, "") => return false,
+                ("", password) => put(&["AUTH", password]),
+                (username, password) => put(&["AUTH", username, password]),
+            }
+        }
+        Ask::Name { name } => put(&["CLIENT", "SETNAME", name]),
+        Ask::Ping => put(&["PING"]),
+        Ask::Info => put(&["INFO"]),
+        Ask::Role => put(&["ROLE"]),
+        Ask::Subscribe => put(&["SUBSCRIBE", HELLO_CHANNEL]),
+        Ask::Hello { text } => put(&["PUBLISH", HELLO_CHANNEL, text]),
+        Ask::IsMasterDown { master, epoch, candidate } => put(&[
+            "SENTINEL",
+            "IS-MASTER-DOWN-BY-ADDR",
+            &master.ip().to_string(),
+            &master.port().to_string(),
+            &epoch.to_string(),
+            candidate.as_ref().map_or("*", |id| id.as_str()),
+        ]),
+        // SLAVEOF, not REPLICAOF: it is what operators' ACL rules for Sentinels allow.
+        Ask::Seal => put(&["SLAVEOF", &NOWHERE.ip().to_string(), &NOWHERE.port().to_string()]),
+        Ask::Promote => put(&["SLAVEOF", "NO", "ONE"]),
+        Ask::Replicate { master } => put(&["SLAVEOF", &master.ip().to_string(), &master.port().to_string()]),
+        Ask::Rewrite => put(&["CONFIG", "REWRITE"]),
+        Ask::Pause { limit } => put(&["CLIENT", "PAUSE", &limit.as_millis().to_string(), "WRITE"]),
+        Ask::Unpause => put(&["CLIENT", "UNPAUSE"]),
+        Ask::KickClients => put(&["CLIENT", "KILL", "TYPE", "normal"]),
+    }
+    true
+}
+
+/// A role as Sentinel's texts and `ROLE` name it.
+#[must_use]
+pub const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Master => "master",
+        Role::Replica => REPLICA_ROLE,
+    }
+}

@@ -1,0 +1,69 @@
+//! What the machine was told: plain data that the program makes from the operator's file.
+
+use alloc::collections::BTreeMap;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::time::span;
+use serde::{Deserialize, Serialize};
+use view::{GroupName, RunId};
+
+/// What a node was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// This node's id for ever.
+    pub id: RunId,
+    /// The address told to other nodes, where this node's Sentinel port can be reached.
+    pub announce: SocketAddr,
+    /// The groups to watch.
+    pub groups: BTreeMap<GroupName, GroupConfig>,
+}
+
+/// What a node was told about one group. Every node of a group should be told the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupConfig {
+    /// Where the master was when the file was written. The agreed state wins over it.
+    pub master: SocketAddr,
+    /// How many nodes must see the master down.
+    pub quorum: u32,
+    /// How many nodes watch this group. The majority is of this, or of all ever seen, whichever is larger.
+    pub nodes: u32,
+    /// Silence of this length means down.
+    #[serde(with = "span")]
+    pub down_after: Duration,
+    /// A refused, reset or ended connection that lasts this long, and is confirmed by a second one, means down.
+    #[serde(with = "span")]
+    pub confirm: Duration,
+    /// How long the end of a failover (everyone follows the new master) is waited for.
+    #[serde(with = "span")]
+    pub failover_timeout: Duration,
+    /// How long a planned switchover may hold writes before it is undone.
+    #[serde(with = "span")]
+    pub switchover_timeout: Duration,
+}
+
+/// The shortest time that a leader has for its promotion, from its first question to the last moment at which it may order it.
+const MIN_ATTEMPT: Duration = Duration::from_secs(2);
+
+/// What a voter's promise outlasts the leader's time by: clocks may run apart this much, and a question travels.
+const PROMISE_MARGIN: Duration = Duration::from_millis(500);
+
+impl GroupConfig {
+    /// A leader may order a promotion this long after it began to ask for votes, and not later.
+    #[must_use]
+    pub fn attempt_limit(&self) -> Duration {
+        MIN_ATTEMPT.max(self.switchover_timeout)
+    }
+
+    /// A voter gives no vote to anybody else for this long: so two leaders never promote at the same time.
+    #[must_use]
+    pub fn promise(&self) -> Duration {
+        self.attempt_limit() + PROMISE_MARGIN
+    }
+
+    /// How often a server or node is asked whether it is there.
+    #[must_use]
+    pub fn ping_period(&self) -> Duration {
+        (self.down_after / 5).clamp(Duration::from_millis(20), Duration::from_secs(1))
+    }
+}

@@ -1,0 +1,212 @@
+//! What all groups of a node share: the outbox, the current epoch, saves and whatever waits for them.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::{Instant, Rng};
+use serde::{Deserialize, Serialize};
+use view::{Epoch, GroupName, RunId};
+
+use crate::event::{Action, Announcement, CallId, Level, LinkId, Reply};
+use crate::record::{MAX_RECORDS, Record};
+use crate::report::Stats;
+
+/// Replies that wait for the disk. At the bound a voter answers without giving its vote.
+const MAX_HELD: usize = 256;
+
+/// When to try again after a save that failed.
+const SAVE_RETRY: Duration = Duration::from_secs(1);
+
+/// What all groups of a node share.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Core {
+    /// The latest time that the driver told.
+    pub(crate) now: Instant,
+    pub(crate) id: RunId,
+    pub(crate) announce: SocketAddr,
+    /// The highest epoch ever seen: Sentinel's current epoch.
+    pub(crate) epoch: Epoch,
+    pub(crate) rng: Rng,
+    pub(crate) out: VecDeque<Action>,
+    /// Until then the clock is not trusted, hence nothing is decided.
+    pub(crate) tilt_until: Option<Instant>,
+    pub(crate) records: VecDeque<Record>,
+    pub(crate) stats: Stats,
+    pub(crate) saves: Saves,
+    held: VecDeque<Held>,
+    links: u32,
+}
+
+/// Which state is on disk, and which is on its way.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Saves {
+    /// The last save that was ordered.
+    issued: u64,
+    /// The last save that succeeded.
+    saved: u64,
+    under_way: bool,
+    /// Something changed since the last order.
+    dirty: bool,
+    /// After a failure: when to order again.
+    pub(crate) retry_at: Option<Instant>,
+}
+
+/// A vote that may leave once its save is on disk (V2).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Held {
+    need: u64,
+    call: CallId,
+    reply: Reply,
+}
+
+impl Core {
+    pub(crate) const fn new(id: RunId, announce: SocketAddr, epoch: Epoch, seed: u64, now: Instant) -> Self {
+        Self {
+            now,
+            id,
+            announce,
+            epoch,
+            rng: Rng::new(seed),
+            out: VecDeque::new(),
+            tilt_until: None,
+            records: VecDeque::new(),
+            stats: Stats { events: 0, stray: 0, votes: 0, attempts: 0, switched: 0, at_bound: 0, malformed: 0 },
+            saves: Saves { issued: 0, saved: 0, under_way: false, dirty: false, retry_at: None },
+            held: VecDeque::new(),
+            links: 0,
+        }
+    }
+
+    /// A link that never was.
+    pub(crate) const fn new_link(&mut self, to: SocketAddr) -> LinkId {
+        self.links += 1;
+        LinkId { to, nr: self.links }
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.out.push_back(action);
+    }
+
+    pub(crate) fn reply(&mut self, call: CallId, reply: Reply) {
+        self.act(Action::Reply { call, reply });
+    }
+
+    pub(crate) fn refuse(&mut self, call: CallId, code: &str, why: impl Into<String>) {
+        let (code, why) = (code.into(), why.into());
+        self.reply(call, Reply::Refused { code, why });
+    }
+
+    pub(crate) fn announce(&mut self, level: Level, group: Option<&GroupName>, name: &str, payload: impl Into<String>) {
+        let event = Announcement { level, group: group.cloned(), name: name.into(), payload: payload.into() };
+        self.act(Action::Announce { event });
+    }
+
+    /// Notes that the state changed; returns the number of the save that will contain the change.
+    pub(crate) const fn touch(&mut self) -> u64 {
+        self.saves.dirty = true;
+        self.saves.issued + 1
+    }
+
+    /// The number of the save that contains everything up to now.
+    pub(crate) const fn save_of_last_change(&self) -> u64 {
+        if self.saves.dirty { self.saves.issued + 1 } else { self.saves.issued }
+    }
+
+    pub(crate) const fn is_saved(&self, need: u64) -> bool {
+        self.saves.saved >= need
+    }
+
+    /// Whether the save was at least tried: enough where waiting longer would do more harm than forgetting.
+    pub(crate) const fn is_tried(&self, need: u64) -> bool {
+        self.saves.saved >= need || (self.saves.issued >= need && !self.saves.under_way)
+    }
+
+    /// The number of the save to order now, if one is due. One is under way at a time.
+    pub(crate) fn next_save(&mut self) -> Option<u64> {
+        let saves = &mut self.saves;
+        let blocked = saves.under_way || saves.retry_at.is_some_and(|at| at > self.now);
+        if blocked || !saves.dirty {
+            return None;
+        }
+        saves.retry_at = None;
+        saves.dirty = false;
+        saves.under_way = true;
+        saves.issued += 1;
+        Some(saves.issued)
+    }
+
+    pub(crate) fn on_saved(&mut self, seq: u64) {
+        if !self.saves.under_way || seq != self.saves.issued {
+            self.stats.stray += 1;
+            return;
+        }
+        self.saves.under_way = false;
+        self.saves.saved = seq;
+        while self.held.front().is_some_and(|h| h.need <= seq) {
+            if let Some(Held { call, reply, .. }) = self.held.pop_front() {
+                self.reply(call, reply);
+            }
+        }
+    }
+
+    /// What could not be saved is not said: the waiting votes are answered without a vote.
+    pub(crate) fn on_save_failed(&mut self, seq: u64) {
+        if !self.saves.under_way || seq != self.saves.issued {
+            self.stats.stray += 1;
+            return;
+        }
+        self.saves.under_way = false;
+        self.saves.dirty = true;
+        self.saves.retry_at = Some(self.now + SAVE_RETRY);
+        for Held { call, reply, .. } in core::mem::take(&mut self.held) {
+            self.reply(call, without_vote(reply));
+        }
+        self.announce(
+            Level::Warning,
+            None,
+            "-state-not-saved",
+            "no vote is given until the state can be written; trying again in 1 s",
+        );
+    }
+
+    /// Replies as soon as save `need` is on disk.
+    pub(crate) fn reply_when_saved(&mut self, need: u64, call: CallId, reply: Reply) {
+        if self.is_saved(need) {
+            self.reply(call, reply);
+        } else if self.held.len() >= MAX_HELD {
+            self.stats.at_bound += 1;
+            self.reply(call, without_vote(reply));
+        } else {
+            self.held.push_back(Held { need, call, reply });
+        }
+    }
+
+    /// Takes over a higher epoch that another node has seen.
+    pub(crate) fn adopt_epoch(&mut self, epoch: Epoch) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.touch();
+            self.announce(Level::Warning, None, "+new-epoch", alloc::format!("{epoch}"));
+        }
+    }
+
+    pub(crate) fn keep_record(&mut self, record: Record) {
+        if self.records.len() >= MAX_RECORDS {
+            self.records.pop_front();
+        }
+        self.records.push_back(record);
+    }
+
+    pub(crate) fn is_tilted(&self) -> bool {
+        self.tilt_until.is_some_and(|until| self.now < until)
+    }
+}
+
+fn without_vote(reply: Reply) -> Reply {
+    match reply {
+        Reply::Vote { down, .. } => Reply::Vote { down, leader: None, epoch: Epoch(0) },
+        other => other,
+    }
+}

@@ -1,0 +1,179 @@
+//! From when on does it mean *down*? Subjectively (sdown: for this node), then objectively (odown: for the quorum).
+
+use machine::Instant;
+use view::{Epoch, RunId};
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::core::Core;
+use crate::event::{Ask, Level, Timer, words};
+use crate::evidence::Why;
+use crate::group::Group;
+use crate::peer::Word;
+use crate::record::Moment;
+use crate::server::{Down, INFO_PERIOD, Server};
+
+/// How often the others are asked about a master that is down for us, until they agree. Stock: 1 s.
+const ASK_PERIOD: Duration = Duration::from_millis(100);
+
+/// The same once they have agreed: their word must not expire.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+impl Group {
+    /// Brings sdown and odown up to date, and asks the others where that is due.
+    pub(crate) fn judge(&mut self, core: &mut Core) {
+        self.judge_servers(core);
+        self.judge_peers(core);
+        self.judge_master(core);
+        self.ask_peers(core);
+    }
+
+    fn judge_servers(&mut self, core: &mut Core) {
+        let addrs: alloc::vec::Vec<SocketAddr> = self.servers.keys().copied().collect();
+        for addr in addrs {
+            let wrong_role = self.wrong_role_at(addr).is_some_and(|at| at <= core.now);
+            let Some(server) = self.servers.get_mut(&addr) else { continue };
+            let rules = &self.rules;
+            let why = server
+                .evidence
+                .verdict(core.now, rules.down_after, rules.confirm)
+                .or_else(|| wrong_role.then_some(Why::WrongRole));
+            match (why, server.down) {
+                (Some(why), None) => {
+                    let since = core.now;
+                    server.down = Some(Down { since, why });
+                    self.on_sdown(core, addr, why);
+                }
+                (None, Some(_)) => {
+                    server.down = None;
+                    if addr == self.master {
+                        self.prelude.clear();
+                    }
+                    let id = self.id_of_server(addr);
+                    core.announce(Level::Warning, Some(&self.name), "-sdown", id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn on_sdown(&mut self, core: &mut Core, addr: SocketAddr, why: Why) {
+        core.announce(Level::Warning, Some(&self.name), "+sdown", self.id_of_server(addr));
+        if addr == self.master {
+            let since = self.servers.get(&addr).and_then(|s| s.evidence.suspected_since());
+            if let Some(at) = since {
+                self.foresee(at, Moment::Suspected, "");
+            }
+            self.foresee(core.now, Moment::Detected, why.text());
+            self.ask_at = core.now;
+        }
+    }
+
+    /// When a master that says it is a replica counts as down: longer than any reconfiguration of ours takes to show.
+    fn wrong_role_at(&self, addr: SocketAddr) -> Option<Instant> {
+        let since = self.servers.get(&addr).filter(|_| addr == self.master)?.wrong_since?;
+        Some(since + self.rules.down_after + 2 * INFO_PERIOD)
+    }
+
+    pub(crate) fn wrong_role_deadline(&self, now: Instant) -> Option<(Instant, Timer)> {
+        // Once it is due the verdict stands, and it ends by an event.
+        let at = self.wrong_role_at(self.master).filter(|&at| at > now)?;
+        Some((at, Timer::Down))
+    }
+
+    fn judge_peers(&mut self, core: &mut Core) {
+        let ids: alloc::vec::Vec<RunId> = self.peers.keys().cloned().collect();
+        for id in ids {
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let why = peer.verdict(core.now, &self.rules);
+            let name = match (why, peer.down.is_some()) {
+                (Some(why), false) => {
+                    let since = core.now;
+                    peer.down = Some(Down { since, why });
+                    "+sdown"
+                }
+                (None, true) => {
+                    peer.down = None;
+                    "-sdown"
+                }
+                _ => continue,
+            };
+            let addr = peer.addr;
+            core.announce(Level::Warning, Some(&self.name), name, self.id_of_peer(&id, addr));
+        }
+    }
+
+    fn judge_master(&mut self, core: &mut Core) {
+        let have = 1 + self.peers.values().filter(|p| p.sees_master_down(core.now)).count();
+        let need = self.rules.quorum as usize;
+        let agreed = self.master_is_down() && have >= need;
+        match (agreed, self.odown) {
+            (true, None) => {
+                self.odown = Some(core.now);
+                let text = words(&[&self.id_of_master(), &"#quorum", &alloc::format!("{have}/{need}")]);
+                core.announce(Level::Warning, Some(&self.name), "+odown", text);
+                self.foresee(core.now, Moment::Agreed, alloc::format!("{have} of {need} nodes"));
+                self.plan_attempt(core);
+            }
+            (false, Some(_)) => {
+                self.odown = None;
+                self.attempt.at = None;
+                core.announce(Level::Warning, Some(&self.name), "-odown", self.id_of_master());
+            }
+            _ => {}
+        }
+    }
+
+    // === what the others say ===
+
+    fn is_asking(&self) -> bool {
+        self.master_is_down() && !self.peers.is_empty()
+    }
+
+    fn ask_peers(&mut self, core: &mut Core) {
+        if !self.is_asking() || self.ask_at > core.now {
+            return;
+        }
+        self.ask_at = core.now + if self.odown.is_some() { ASK_AGAIN } else { ASK_PERIOD };
+        let ask = Ask::IsMasterDown { master: self.master, epoch: core.epoch, candidate: None };
+        for peer in self.peers.values_mut() {
+            if let Some(link) = peer.line.up()
+                && !link.awaits(|ask| matches!(ask, Ask::IsMasterDown { .. }))
+            {
+                link.send(core, ask.clone());
+            }
+        }
+    }
+
+    pub(crate) fn ask_deadline(&self) -> Option<(Instant, Timer)> {
+        self.is_asking().then_some((self.ask_at, Timer::AskPeers))
+    }
+
+    /// Another node answered about `master`. Its word counts only if it is about the present one: stock counts any, and
+    /// then sometimes fails over a healthy, fresh master by answers about the old one.
+    pub(crate) fn on_word(
+        &mut self,
+        core: &mut Core,
+        id: &RunId,
+        master: SocketAddr,
+        down: bool,
+        leader: Option<RunId>,
+        epoch: Epoch,
+    ) {
+        if master != self.master {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.word = Some(Word { at: core.now, down });
+        core.adopt_epoch(epoch);
+        if let Some(leader) = leader {
+            self.on_vote(&core.id, id, leader, epoch);
+        }
+    }
+
+    /// The master's entry, which always exists.
+    pub(crate) fn master_server(&self) -> Option<&Server> {
+        self.servers.get(&self.master)
+    }
+}

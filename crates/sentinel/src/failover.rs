@@ -1,0 +1,564 @@
+//! What are the steps of a failover, and what ends each? Promotion is always seal → compare → promote → verify → publish.
+//!
+//! ```text
+//!             not enough votes                nobody fit           not confirmed
+//!                    ▲                            ▲                      ▲
+//!   Electing ────────┼──> Sealing ────────────────┼──> Promoting ────────┼──> Committing ──> Reconfiguring ──> end
+//!       │            │       ▲                    │                      │     (disk)          (others follow)
+//!       └─ planned ──┴──> Pausing ──> CatchingUp ─┘                      │
+//!                            └───────────┴─── too slow ───> abort <──────┘   (unseal, unpause, say why)
+//! ```
+//!
+//! Every step follows the event that allows it; timers only end steps that do not come.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::{Instant, soonest};
+use serde::{Deserialize, Serialize};
+use view::{Epoch, Offset, RunId};
+
+use crate::answer::{Answer, Role};
+use crate::core::Core;
+use crate::event::{Ask, CallId, Channel, Level, Reply, Timer};
+use crate::group::Group;
+use crate::record::{Cause, Moment, Outcome, Record};
+use crate::select::{self, Candidate, Chosen, Demands};
+use crate::server::Server;
+
+/// How long an election may take. A round of votes takes milliseconds; a lost one is repeated in the next epoch.
+const ELECTION: Duration = Duration::from_millis(600);
+
+/// How often a node that has not answered is asked again within an election.
+const ASK_AGAIN: Duration = Duration::from_millis(150);
+
+/// How long the slowest replica is waited for when sealing. One that misses this is not a candidate, no more.
+const SEAL_WAIT: Duration = Duration::from_millis(300);
+
+/// How long a promotion may take to be confirmed.
+const VERIFY_WAIT: Duration = Duration::from_secs(1);
+
+/// How long after a planned switchover the old master's stray clients are made to ask anew. By then proxies have left it.
+const KICK_AFTER: Duration = Duration::from_secs(1);
+
+/// One attempt to give the group a new master, led by this node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Failover {
+    pub(crate) epoch: Epoch,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) stage: Stage,
+    pub(crate) record: Record,
+    /// A promotion may be ordered before this, and not later: the voters' promise ends (M4).
+    pub(crate) promote_until: Instant,
+    votes: BTreeSet<RunId>,
+    /// Whom we ordered to follow nobody: all of them are to be released if nothing comes of it.
+    sealed: BTreeMap<SocketAddr, Seal>,
+}
+
+/// What an operator asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// Whom to promote; `None`: the fittest.
+    pub(crate) to: Option<SocketAddr>,
+    /// Who waits for the outcome.
+    pub(crate) call: Option<CallId>,
+    /// Since when writes are held.
+    pub(crate) held_since: Option<Instant>,
+    /// Who was found fit when it began.
+    pub(crate) candidate: Option<SocketAddr>,
+    /// How far the master had come when it accepted no more.
+    pub(crate) target: Offset,
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Votes are being collected, once our own is on disk.
+    Electing { need: u64, ask_at: Instant, until: Instant },
+    /// The old master was told to accept no more writes, and says how far it has come.
+    Pausing { confirmed: bool, until: Instant },
+    /// The one to promote is behind the master's last word.
+    CatchingUp { look_at: Instant, until: Instant },
+    /// The replicas were told to follow nobody, and say how far they have come.
+    Sealing { until: Instant },
+    /// One was told to be master, and has not yet said that it is.
+    Promoting { to: SocketAddr, until: Instant },
+    /// It is. Our decision goes to disk before anybody hears it.
+    Committing { to: SocketAddr, need: u64 },
+    /// Everybody else is told to follow it.
+    Reconfiguring { until: Instant },
+}
+
+/// How far the sealing of one replica has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Seal {
+    /// Told.
+    Ordered,
+    /// It obeyed; how far it has come is being asked.
+    Obeyed,
+    /// It stands still, and said where.
+    Done,
+    /// It refused, or its link broke.
+    Failed,
+}
+
+impl Failover {
+    /// Whether there is no new master yet.
+    pub(crate) const fn is_undecided(&self) -> bool {
+        !matches!(self.stage, Stage::Reconfiguring { .. })
+    }
+
+    /// Whether requests have to wait for it.
+    pub(crate) const fn holds_requests(&self) -> bool {
+        let planned = self.plan.is_some();
+        match self.stage {
+            Stage::Electing { .. } => !planned,
+            Stage::Reconfiguring { .. } => false,
+            _ => true,
+        }
+    }
+
+    pub(crate) const fn wants_fresh_info(&self) -> bool {
+        matches!(self.stage, Stage::Reconfiguring { .. } | Stage::Promoting { .. })
+    }
+
+    pub(crate) fn count_vote(&mut self, epoch: Epoch, from: &RunId) {
+        if epoch == self.epoch {
+            self.votes.insert(from.clone());
+        }
+    }
+
+    /// What it is doing.
+    pub(crate) const fn explain(&self) -> &'static str {
+        match self.stage {
+            Stage::Electing { .. } => "asking the other nodes for their votes",
+            Stage::Pausing { .. } => "waiting for the master to hold writes",
+            Stage::CatchingUp { .. } => "waiting for the replica to have everything",
+            Stage::Sealing { .. } => "cutting the replicas off from the old master to compare them",
+            Stage::Promoting { .. } => "waiting for the promoted replica to say that it is master",
+            Stage::Committing { .. } => "writing the decision to disk",
+            Stage::Reconfiguring { .. } => "waiting for the others to follow the new master",
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<(Instant, Timer)> {
+        match self.stage {
+            Stage::Electing { ask_at, until, .. } => {
+                soonest(Some((ask_at, Timer::Election)), Some((until, Timer::Election)))
+            }
+            Stage::CatchingUp { look_at, until } => {
+                soonest(Some((look_at, Timer::CatchUp)), Some((until, Timer::Step)))
+            }
+            Stage::Sealing { until } => Some((until, Timer::Seal)),
+            Stage::Pausing { until, .. } | Stage::Promoting { until, .. } | Stage::Reconfiguring { until } => {
+                Some((until, Timer::Step))
+            }
+            Stage::Committing { .. } => None,
+        }
+    }
+}
+
+impl Group {
+    /// Starts an attempt that is due, and takes a running one as far as it can go.
+    pub(crate) fn lead(&mut self, core: &mut Core) {
+        if self.is_attempt_due(core) {
+            if self.may_be_elected() {
+                self.begin(core, None);
+            } else {
+                // Without a majority to vote a new epoch would only be noise.
+                self.on_attempt_failed(core);
+            }
+        }
+        // Each stage may allow the next one at once; the list of stages is finite and only goes forward.
+        while self.failover.is_some() && self.go_on(core) {}
+    }
+
+    /// Takes a new epoch, votes for ourselves, and asks the others as soon as that is on disk.
+    pub(crate) fn begin(&mut self, core: &mut Core, plan: Option<Plan>) {
+        core.stats.attempts += 1;
+        self.attempt.at = None;
+        let epoch = core.epoch.next();
+        core.adopt_epoch(epoch);
+        core.announce(Level::Warning, Some(&self.name), "+try-failover", self.id_of_master());
+        let me = core.id.clone();
+        self.give_vote(core, epoch, me.clone());
+        let cause = if plan.is_some() { Cause::Planned } else { Cause::Down };
+        let mut record = self.new_record(epoch, cause);
+        record.leader = Some(me.clone());
+        record.step(core.now, Moment::Tried, "");
+        self.failover = Some(Failover {
+            epoch,
+            plan,
+            stage: Stage::Electing { need: core.save_of_last_change(), ask_at: core.now, until: core.now + ELECTION },
+            record,
+            promote_until: core.now + self.rules.attempt_limit(),
+            votes: BTreeSet::from([me]),
+            sealed: BTreeMap::new(),
+        });
+    }
+
+    /// One step, if the present stage allows one. `true`: perhaps the next one too.
+    fn go_on(&mut self, core: &mut Core) -> bool {
+        let Some(stage) = self.failover.as_ref().map(|f| f.stage.clone()) else {
+            return false;
+        };
+        match stage {
+            Stage::Electing { need, ask_at, until } => self.elect(core, need, ask_at, until),
+            Stage::Pausing { until, .. } => {
+                self.too_slow(core, until, "the master did not confirm that it holds writes")
+            }
+            Stage::CatchingUp { look_at, until } => self.catch_up(core, look_at, until),
+            Stage::Sealing { until } => self.compare(core, until),
+            Stage::Promoting { until, .. } => {
+                self.too_slow(core, until, "the chosen replica did not confirm that it is master")
+            }
+            Stage::Committing { to, need } => self.commit(core, to, need),
+            Stage::Reconfiguring { until } => self.finish(core, until),
+        }
+    }
+
+    /// Ends a step that did not come in time.
+    fn too_slow(&mut self, core: &mut Core, until: Instant, why: &str) -> bool {
+        if until > core.now {
+            return false;
+        }
+        self.abort(core, "-failover-abort-slave-timeout", why);
+        true
+    }
+
+    // === elect ===
+
+    fn elect(&mut self, core: &mut Core, need: u64, ask_at: Instant, until: Instant) -> bool {
+        let votes_needed = self.votes_needed();
+        let Some(failover) = &mut self.failover else { return false };
+        let epoch = failover.epoch;
+        let is_saved = core.is_saved(need);
+        let votes = failover.votes.len();
+        // Everybody who can be asked has answered: waiting longer brings no more votes.
+        let is_lost = is_saved && votes < votes_needed && self.undecided(epoch).next().is_none();
+        if until <= core.now || is_lost {
+            let why = alloc::format!("{votes} votes, {votes_needed} needed");
+            self.abort(core, "-failover-abort-not-elected", &why);
+            return true;
+        }
+        let Some(failover) = &mut self.failover else { return false };
+        if is_saved && votes >= votes_needed {
+            let note = alloc::format!("{votes} votes, {votes_needed} needed");
+            failover.record.step(core.now, Moment::Elected, note);
+            core.announce(Level::Warning, Some(&self.name), "+elected-leader", self.id_of_master());
+            self.start(core);
+            return true;
+        }
+        if ask_at <= core.now {
+            if let Stage::Electing { ask_at, .. } = &mut failover.stage {
+                *ask_at = core.now + ASK_AGAIN;
+            }
+            if is_saved {
+                self.ask_for_votes(core, epoch);
+            }
+        }
+        false
+    }
+
+    fn ask_for_votes(&mut self, core: &mut Core, epoch: Epoch) {
+        let ask = Ask::IsMasterDown { master: self.master, epoch, candidate: Some(core.id.clone()) };
+        for peer in self.undecided(epoch) {
+            if let Some(link) = peer.line.up()
+                && !link.awaits(|a| *a == ask)
+            {
+                link.send(core, ask.clone());
+            }
+        }
+    }
+
+    /// The state that our own vote waited for is on disk: ask now, not at the next tick.
+    pub(crate) fn on_saved(&mut self, core: &Core) {
+        if let Some(Failover { stage: Stage::Electing { need, ask_at, .. }, .. }) = &mut self.failover
+            && core.is_saved(*need)
+        {
+            *ask_at = core.now;
+        }
+    }
+
+    /// Elected: what comes first depends on whether there is a living master to be careful with.
+    fn start(&mut self, core: &mut Core) {
+        if self.failover.as_ref().is_some_and(|f| f.plan.is_some()) {
+            self.pause(core);
+        } else {
+            self.seal(core);
+        }
+    }
+
+    // === seal and compare ===
+
+    /// Orders every replica that answers to follow nobody.
+    pub(crate) fn seal(&mut self, core: &mut Core) {
+        let (name, master_id) = (self.name.clone(), self.id_of_master());
+        let Some(failover) = &mut self.failover else { return };
+        core.announce(Level::Warning, Some(&name), "+failover-state-select-slave", master_id);
+        for server in self.servers.values_mut().filter(|s| s.addr != self.master && !s.is_down()) {
+            if server.command.send(core, Ask::Seal) {
+                server.command.send(core, Ask::Info);
+                failover.sealed.insert(server.addr, Seal::Ordered);
+            }
+        }
+        let until = core.now + SEAL_WAIT;
+        failover.stage = Stage::Sealing { until };
+    }
+
+    fn compare(&mut self, core: &mut Core, until: Instant) -> bool {
+        let Some(failover) = &self.failover else { return false };
+        let waiting = failover.sealed.values().any(|s| matches!(s, Seal::Ordered | Seal::Obeyed));
+        if waiting && until > core.now {
+            return false;
+        }
+        let (chosen, verdicts) = self.choose_sealed(core, failover);
+        let Some(failover) = &mut self.failover else { return false };
+        let done = failover.sealed.values().filter(|s| **s == Seal::Done).count();
+        let note = alloc::format!("{done} of {} replicas", self.servers.len().saturating_sub(1));
+        failover.record.step(core.now, Moment::Sealed, note);
+        failover.record.candidates = verdicts;
+        match chosen {
+            Some(chosen) => self.promote(core, chosen),
+            None => {
+                self.attempt.nobody_fit = true;
+                self.abort(core, "-failover-abort-no-good-slave", "no replica is fit to be promoted");
+            }
+        }
+        true
+    }
+
+    fn choose_sealed(&self, core: &Core, failover: &Failover) -> (Option<Chosen>, Vec<crate::record::Verdict>) {
+        let replicas = self.servers.values().filter(|s| s.addr != self.master);
+        let candidates: Vec<Candidate<'_>> = replicas
+            .map(|s| Candidate {
+                addr: s.addr,
+                sealed: match (failover.sealed.get(&s.addr), &s.info) {
+                    (Some(Seal::Done), Some(info)) => Ok(info),
+                    (Some(Seal::Failed), _) => Err("refused to be sealed, or its link broke"),
+                    (Some(_), _) => Err("was not sealed in time"),
+                    (None, _) => Err("does not answer"),
+                },
+                stale: self.staleness(core, s),
+            })
+            .collect();
+        let demands = Demands {
+            history: self.history.as_ref(),
+            max_stale: 10 * self.rules.down_after,
+            only: failover.plan.as_ref().and_then(|p| p.candidate),
+            at_least: failover.plan.as_ref().map_or(Offset(0), |p| p.target),
+        };
+        select::choose(&candidates, &demands)
+    }
+
+    /// For how long it had not heard its master when the master went down.
+    pub(crate) fn staleness(&self, core: &Core, server: &Server) -> Option<Duration> {
+        let down = self.master_server().and_then(|m| m.down).map_or(core.now, |d| d.since);
+        server.linked.map(|at| down.since(at))
+    }
+
+    // === promote and verify ===
+
+    fn promote(&mut self, core: &mut Core, chosen: Chosen) {
+        let to = chosen.addr();
+        let id = self.id_of_server(to);
+        let name = self.name.clone();
+        let Some(failover) = &mut self.failover else { return };
+        failover.record.step(core.now, Moment::Selected, alloc::format!("{to}"));
+        failover.record.to = Some(to);
+        // From then on the voters may elect another leader, and this promotion could be a second one (M4).
+        if core.now >= failover.promote_until {
+            self.abort(core, "-failover-abort-slave-timeout", "the leader's time is over");
+            return;
+        }
+        core.announce(Level::Warning, Some(&name), "+selected-slave", id.clone());
+        core.announce(Level::Notice, Some(&name), "+failover-state-send-slaveof-noone", id);
+        failover.record.step(core.now, Moment::Promoted, "");
+        failover.stage = Stage::Promoting { to, until: core.now + VERIFY_WAIT };
+        if let Some(server) = self.servers.get_mut(&to) {
+            server.command.send(core, Ask::Promote);
+            server.command.send(core, Ask::Role);
+        }
+    }
+
+    /// An answer that a step may have waited for.
+    pub(crate) fn on_step_answered(&mut self, core: &mut Core, from: SocketAddr, ask: &Ask, answer: &Answer) {
+        let Some(failover) = &mut self.failover else { return };
+        match (&mut failover.stage, ask) {
+            (Stage::Sealing { .. }, Ask::Seal) => {
+                let seal = if *answer == Answer::Ok { Seal::Obeyed } else { Seal::Failed };
+                failover.sealed.insert(from, seal);
+            }
+            (Stage::Sealing { .. }, Ask::Info) => {
+                if failover.sealed.get(&from) == Some(&Seal::Obeyed)
+                    && let Answer::Info(info) = answer
+                {
+                    let seal = if info.is_sealed() { Seal::Done } else { Seal::Failed };
+                    failover.sealed.insert(from, seal);
+                }
+            }
+            (Stage::Promoting { to, .. }, Ask::Role | Ask::Info | Ask::Promote) if *to == from => {
+                let role = match answer {
+                    Answer::Role { role } => Some(*role),
+                    Answer::Info(info) => Some(info.role),
+                    _ => None,
+                };
+                if role == Some(Role::Master) {
+                    self.on_promotion_verified(core, from);
+                } else if matches!((ask, answer), (Ask::Role, Answer::Denied { .. } | Answer::Error { .. }))
+                    && let Some(server) = self.servers.get_mut(&from)
+                {
+                    // Operators' ACL rules for Sentinels often allow INFO and not ROLE.
+                    server.ask_info(core);
+                }
+            }
+            (Stage::Pausing { .. } | Stage::CatchingUp { .. }, _) => self.on_hold_answered(core, from, ask, answer),
+            _ => {}
+        }
+    }
+
+    /// A link that a step waited on broke.
+    pub(crate) fn on_line_lost(&mut self, core: &mut Core, from: SocketAddr, channel: Channel) {
+        if channel != Channel::Command {
+            return;
+        }
+        let Some(failover) = &mut self.failover else { return };
+        match failover.stage {
+            Stage::Sealing { .. } => {
+                if let Some(seal) = failover.sealed.get_mut(&from) {
+                    *seal = Seal::Failed;
+                }
+            }
+            Stage::Pausing { .. } | Stage::CatchingUp { .. } if from == self.master => {
+                self.abort(
+                    core,
+                    "-failover-abort-master-timeout",
+                    "the connection to the master broke while writes were held",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn on_promotion_verified(&mut self, core: &mut Core, to: SocketAddr) {
+        let id = self.id_of_server(to);
+        let Some(failover) = &mut self.failover else { return };
+        failover.record.step(core.now, Moment::Verified, "");
+        core.announce(Level::Warning, Some(&self.name), "+promoted-slave", id);
+        if failover.epoch > self.config_epoch {
+            self.config_epoch = failover.epoch;
+        }
+        let need = core.touch();
+        failover.stage = Stage::Committing { to, need };
+    }
+
+    // === publish, and make the others follow ===
+
+    /// The decision is on disk (or the disk is broken, and waiting would only prolong the outage): tell everybody.
+    fn commit(&mut self, core: &mut Core, to: SocketAddr, need: u64) -> bool {
+        if !core.is_tried(need) {
+            return false;
+        }
+        let from = self.master;
+        self.switch_to(core, to);
+        core.stats.switched += 1;
+        core.announce(Level::Warning, Some(&self.name), "+failover-state-reconf-slaves", self.id_of_master());
+        let Some(failover) = &mut self.failover else { return false };
+        failover.record.step(core.now, Moment::Published, "");
+        failover.stage = Stage::Reconfiguring { until: core.now + self.rules.failover_timeout };
+        if let Some(plan) = &failover.plan {
+            let held = plan.held_since.map_or(Duration::ZERO, |at| core.now.since(at));
+            failover.record.held = held;
+            let epoch = failover.epoch;
+            if let Some(call) = plan.call {
+                core.reply(call, Reply::Switched { from, to, epoch, held });
+            }
+        }
+        let planned = failover.plan.is_some();
+        self.repoint_all(core, from, planned);
+        true
+    }
+
+    fn repoint_all(&mut self, core: &mut Core, from: SocketAddr, planned: bool) {
+        let master = self.master;
+        for server in self.servers.values_mut() {
+            if server.addr == master {
+                server.command.send(core, Ask::Rewrite);
+                continue;
+            }
+            if !server.command.send(core, Ask::Replicate { master }) {
+                continue;
+            }
+            if planned && server.addr == from {
+                // Writes that were held there are now refused, hence surely not executed, and proxies send them on.
+                server.command.send(core, Ask::Unpause);
+                server.kick_at = Some(core.now + KICK_AFTER);
+            }
+            server.command.send(core, Ask::Rewrite);
+        }
+    }
+
+    fn finish(&mut self, core: &mut Core, until: Instant) -> bool {
+        let follow = |s: &Server| s.is_down() || s.link_state(self.master) == view::LinkState::Up;
+        let all = self.servers.values().filter(|s| s.addr != self.master).all(follow);
+        let late = until <= core.now || self.odown.is_some();
+        if !all && !late {
+            return false;
+        }
+        let name = if all { "+failover-end" } else { "+failover-end-for-timeout" };
+        core.announce(Level::Warning, Some(&self.name), name, self.id_of_master());
+        if let Some(Failover { mut record, .. }) = self.failover.take() {
+            record.step(core.now, Moment::Ended, if all { "" } else { "not everyone follows yet" });
+            record.outcome = Some(Outcome::Switched);
+            core.keep_record(record);
+        }
+        false
+    }
+
+    // === give up ===
+
+    /// Gives up: releases whoever was sealed or paused, and says why.
+    pub(crate) fn abort(&mut self, core: &mut Core, event: &str, why: &str) {
+        let Some(failover) = self.failover.take() else { return };
+        core.announce(Level::Warning, Some(&self.name), event, self.id_of_master());
+        let master = self.master;
+        for addr in failover.sealed.keys() {
+            if let Some(server) = self.servers.get_mut(addr) {
+                server.command.send(core, Ask::Replicate { master });
+            }
+        }
+        self.close_record(core, failover, why.into());
+        self.on_attempt_failed(core);
+    }
+
+    /// A later decision of somebody else ends ours; whoever made it looks after the replicas.
+    pub(crate) fn yield_failover(&mut self, core: &mut Core, to: Epoch) {
+        if let Some(failover) = self.failover.take() {
+            if failover.is_undecided() {
+                self.close_record(core, failover, alloc::format!("another node decided in epoch {to}"));
+            } else {
+                core.keep_record(failover.record);
+            }
+        }
+    }
+
+    fn close_record(&mut self, core: &mut Core, failover: Failover, why: String) {
+        let Failover { plan, mut record, .. } = failover;
+        if let Some(plan) = plan {
+            if plan.held_since.is_some()
+                && let Some(server) = self.servers.get_mut(&self.master)
+            {
+                server.command.send(core, Ask::Unpause);
+            }
+            if let Some(call) = plan.call {
+                core.refuse(call, "ERR", why.clone());
+            }
+        }
+        record.step(core.now, Moment::Aborted, why.clone());
+        record.outcome = Some(Outcome::Aborted { why });
+        core.keep_record(record);
+    }
+}

@@ -1,0 +1,396 @@
+//! One group as this node watches it: its servers, the other nodes, the agreement about its master. Every event ends in
+//! [`Group::advance`], which is all that a group ever does, in order.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use machine::{Instant, soonest};
+use serde::{Deserialize, Serialize};
+use view::{Epoch, GroupName, RunId, View};
+
+use crate::answer::{Answer, InfoReport, Role};
+use crate::command::role_word;
+use crate::config::GroupConfig;
+use crate::core::Core;
+use crate::event::{Ask, Channel, Fault, Level, LinkId, Timer, words};
+use crate::evidence::Why;
+use crate::failover::Failover;
+use crate::link::Line;
+use crate::peer::{Peer, RETRY};
+use crate::record::{Cause, Moment, Record, Step};
+use crate::server::Server;
+use crate::state::{GroupState, KnownPeer, Vote};
+use crate::vote::{Attempt, Promise};
+
+/// Servers known per group. At the bound a new replica is ignored and counted.
+const MAX_SERVERS: usize = 64;
+
+/// One group as this node watches it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) name: GroupName,
+    pub(crate) rules: GroupConfig,
+    /// The agreed master, also while it is down.
+    pub(crate) master: SocketAddr,
+    /// Which decision made it master.
+    pub(crate) config_epoch: Epoch,
+    /// Whether the master has been seen to be one since this node started or was told of it: before, nothing is sent to it.
+    pub(crate) confirmed: bool,
+    /// The replication id that the group's data are known by.
+    pub(crate) history: Option<RunId>,
+    /// All servers, the master included.
+    pub(crate) servers: BTreeMap<SocketAddr, Server>,
+    pub(crate) peers: BTreeMap<RunId, Peer>,
+    pub(crate) vote: Option<Vote>,
+    pub(crate) promise: Option<Promise>,
+    /// Since when the quorum says that the master is down.
+    pub(crate) odown: Option<Instant>,
+    /// When to ask the others about the master next.
+    pub(crate) ask_at: Instant,
+    pub(crate) attempt: Attempt,
+    pub(crate) failover: Option<Failover>,
+    /// What happened to the present master so far; becomes the beginning of a record.
+    pub(crate) prelude: Vec<Step>,
+    pub(crate) published: Option<View>,
+}
+
+impl Group {
+    pub(crate) fn new(core: &Core, name: GroupName, rules: GroupConfig, state: Option<GroupState>) -> Self {
+        let now = core.now;
+        let state = state.unwrap_or_else(|| GroupState {
+            master: rules.master,
+            config_epoch: Epoch(0),
+            history: None,
+            vote: None,
+            servers: Vec::new(),
+            peers: Vec::new(),
+        });
+        let known = state.servers.into_iter().chain([state.master]);
+        let peers = state.peers.into_iter().filter(|p| p.id != core.id);
+        // A vote given just before a restart still binds: how long ago it was given is not known, so all of it.
+        let promise = state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + rules.promise() });
+        Self {
+            master: state.master,
+            config_epoch: state.config_epoch,
+            confirmed: false,
+            history: state.history,
+            servers: known.map(|addr| (addr, Server::new(addr, now))).collect(),
+            peers: peers.map(|KnownPeer { id, addr }| (id.clone(), Peer::new(id, addr, now))).collect(),
+            promise: promise.filter(|_| state.vote.as_ref().is_some_and(|v| v.epoch > state.config_epoch)),
+            vote: state.vote,
+            odown: None,
+            ask_at: now,
+            attempt: Attempt::default(),
+            failover: None,
+            prelude: Vec::new(),
+            published: None,
+            name,
+            rules,
+        }
+    }
+
+    /// What must survive a restart.
+    pub(crate) fn state(&self) -> GroupState {
+        GroupState {
+            master: self.master,
+            config_epoch: self.config_epoch,
+            history: self.history.clone(),
+            vote: self.vote.clone(),
+            servers: self.servers.keys().copied().collect(),
+            peers: self.peers.values().map(|p| KnownPeer { id: p.id.clone(), addr: p.addr }).collect(),
+        }
+    }
+
+    /// All that a group does, in order: judge, lead, mend, watch, tell. Watching comes late, because a decision makes
+    /// hellos and questions due at once.
+    pub(crate) fn advance(&mut self, core: &mut Core) {
+        self.judge(core);
+        self.lead(core);
+        self.mend(core);
+        self.keep(core);
+        self.publish(core);
+    }
+
+    fn keep(&mut self, core: &mut Core) {
+        let hello = self.hello(core).to_string();
+        let hurry = self.failover.as_ref().is_some_and(Failover::wants_fresh_info);
+        for server in self.servers.values_mut() {
+            server.keep(core, &self.name, &self.rules, &hello, hurry);
+        }
+        for peer in self.peers.values_mut() {
+            peer.keep(core, &self.name, &self.rules, &hello);
+        }
+    }
+
+    /// The soonest thing that is due, and what it is.
+    pub(crate) fn deadline(&self, core: &Core) -> Option<(Instant, Timer)> {
+        let servers = self.servers.values().map(|s| s.deadline(&self.rules));
+        let peers = self.peers.values().flat_map(|p| [p.deadline(&self.rules), p.word_expires(core.now)]);
+        let own = [
+            self.wrong_role_deadline(core.now),
+            self.ask_deadline(),
+            self.attempt_deadline(core),
+            self.failover.as_ref().and_then(Failover::deadline),
+            self.mend_deadline(core),
+        ];
+        servers.chain(peers).chain(own).fold(None, soonest)
+    }
+
+    // === links ===
+
+    /// Whether a link is one of this group's.
+    pub(crate) fn owns(&self, id: LinkId) -> bool {
+        let server = self.servers.get(&id.to).is_some_and(|s| s.owns(id));
+        server || self.peers.values().any(|p| p.line.is(id))
+    }
+
+    /// We were frozen: silence was ours, and the words of others are old.
+    pub(crate) fn forgive(&mut self, now: Instant) {
+        for server in self.servers.values_mut() {
+            server.evidence.forgive(now);
+        }
+        for peer in self.peers.values_mut() {
+            peer.evidence.forgive(now);
+            peer.word = None;
+        }
+    }
+
+    /// A link came up: introduce ourselves, then ask what we came for.
+    pub(crate) fn on_connected(&mut self, core: &mut Core, id: LinkId) {
+        let name = |what: &str| alloc::format!("sentinel-{}-{what}", core.id.short());
+        let now = core.now;
+        if let Some((line, channel)) = self.servers.get_mut(&id.to).and_then(|s| s.line(id)) {
+            match channel {
+                Channel::Command => {
+                    let name = Ask::Name { name: name("cmd") };
+                    open(line, core, now, [Ask::Auth, name, Ask::Ping, Ask::Info]);
+                }
+                Channel::Hello => {
+                    let name = Ask::Name { name: name("pubsub") };
+                    open(line, core, now, [Ask::Auth, name, Ask::Subscribe]);
+                }
+            }
+        } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
+            open(&mut peer.line, core, now, [Ask::Auth, Ask::Ping]);
+        }
+    }
+
+    /// A link broke, or could not be made.
+    pub(crate) fn on_failed(&mut self, core: &mut Core, id: LinkId, fault: Fault) {
+        let now = core.now;
+        if let Some(server) = self.servers.get_mut(&id.to).filter(|s| s.owns(id)) {
+            let channel = server.on_failed(now, id, fault);
+            self.on_line_lost(core, id.to, channel);
+        } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
+            peer.line.lost(now, RETRY);
+            peer.evidence.on_fault(now, fault, false);
+        }
+    }
+
+    /// An answer came on a link.
+    pub(crate) fn on_answered(&mut self, core: &mut Core, id: LinkId, answer: Answer) {
+        let now = core.now;
+        if let Some((line, channel)) = self.servers.get_mut(&id.to).and_then(|s| s.line(id)) {
+            let Some(link) = line.link.as_mut() else { return };
+            link.protested |= matches!(answer, Answer::Error { .. } | Answer::Denied { .. });
+            if let Some(ask) = link.answered(now)
+                && channel == Channel::Command
+            {
+                self.on_server_answered(core, id.to, &ask, answer);
+            }
+        } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
+            let ask = peer.line.link.as_mut().and_then(|link| link.answered(now));
+            let peer = peer.id.clone();
+            if let Some(ask) = ask {
+                self.on_peer_answered(core, &peer, &ask, answer);
+            }
+        }
+    }
+
+    /// Something came on a hello link; what it says is read elsewhere.
+    pub(crate) fn on_heard(&mut self, now: Instant, id: LinkId) {
+        if let Some((line, Channel::Hello)) = self.servers.get_mut(&id.to).and_then(|s| s.line(id))
+            && let Some(link) = line.link.as_mut()
+        {
+            link.heard = now;
+        }
+    }
+
+    fn on_server_answered(&mut self, core: &mut Core, addr: SocketAddr, ask: &Ask, answer: Answer) {
+        let Some(server) = self.servers.get_mut(&addr) else { return };
+        if answer.is_good() {
+            server.evidence.on_good(core.now);
+            server.denied = false;
+        }
+        if let Answer::Denied { text } = &answer
+            && !matches!(ask, Ask::Role | Ask::Rewrite | Ask::KickClients)
+            && !server.denied
+        {
+            server.denied = true;
+            let payload = words(&[&self.id_of_server(addr), &text]);
+            core.announce(Level::Warning, Some(&self.name), "-denied", payload);
+        }
+        self.on_step_answered(core, addr, ask, &answer);
+        if let Answer::Info(info) = answer {
+            self.on_info(core, addr, *info);
+        }
+    }
+
+    fn on_peer_answered(&mut self, core: &mut Core, id: &RunId, ask: &Ask, answer: Answer) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        // Whatever a node answers, it is there.
+        peer.evidence.on_good(core.now);
+        if let (Ask::IsMasterDown { master, .. }, Answer::Vote { down, leader, epoch }) = (ask, answer) {
+            self.on_word(core, id, *master, down, leader, epoch);
+        }
+    }
+
+    // === what servers say ===
+
+    fn on_info(&mut self, core: &mut Core, addr: SocketAddr, info: InfoReport) {
+        let (now, master) = (core.now, self.master);
+        let Some(server) = self.servers.get_mut(&addr) else { return };
+        let before = server.info.replace(info.clone());
+        if info.link_up && info.master == Some(master) {
+            server.linked = Some(now);
+        } else if let Some(seconds) = info.link_down_seconds {
+            let then = now - core::time::Duration::from_secs(seconds);
+            server.linked = server.linked.max(Some(then));
+        }
+        let is_right = if addr == master { info.role == Role::Master } else { server.follows(master) };
+        server.wrong_since = if is_right { None } else { server.wrong_since.or(Some(now)) };
+        self.tell_changes(core, addr, before.as_ref(), &info);
+        if addr == master && info.role == Role::Master {
+            self.on_master_info(core, &info);
+        }
+    }
+
+    fn on_master_info(&mut self, core: &mut Core, info: &InfoReport) {
+        self.confirmed = true;
+        if info.history.is_some() && self.history != info.history {
+            self.history.clone_from(&info.history);
+            core.touch();
+        }
+        for &addr in &info.replicas {
+            self.meet_server(core, addr);
+        }
+    }
+
+    fn meet_server(&mut self, core: &mut Core, addr: SocketAddr) {
+        if self.servers.contains_key(&addr) {
+            return;
+        }
+        if self.servers.len() >= MAX_SERVERS {
+            core.stats.at_bound += 1;
+            return;
+        }
+        self.servers.insert(addr, Server::new(addr, core.now));
+        core.touch();
+        core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(addr));
+    }
+
+    fn tell_changes(&self, core: &mut Core, addr: SocketAddr, before: Option<&InfoReport>, info: &InfoReport) {
+        let id = self.id_of_server(addr);
+        if !info.is_supported() && before.is_none_or(InfoReport::is_supported) {
+            let text = words(&[&id, &"version", &info.version, &"is older than 6.2: not supported"]);
+            core.announce(Level::Warning, Some(&self.name), "-unsupported", text);
+        }
+        let Some(before) = before else { return };
+        if before.run_id.is_some() && info.run_id != before.run_id {
+            core.announce(Level::Notice, Some(&self.name), "+reboot", id.clone());
+        }
+        if info.role != before.role {
+            let expected = (addr == self.master) == (info.role == Role::Master);
+            let name = if expected { "+role-change" } else { "-role-change" };
+            let text = words(&[&id, &"new reported role is", &role_word(info.role)]);
+            core.announce(Level::Verbose, Some(&self.name), name, text);
+        }
+    }
+
+    // === the agreed master ===
+
+    /// There is a new agreed master: from here on everything is about that one.
+    pub(crate) fn switch_to(&mut self, core: &mut Core, master: SocketAddr) {
+        let from = core::mem::replace(&mut self.master, master);
+        for addr in [from, master] {
+            self.servers.entry(addr).or_insert_with(|| Server::new(addr, core.now));
+        }
+        for server in self.servers.values_mut() {
+            // What they last said was about the old master; ask again at once.
+            server.wrong_since = None;
+            server.info_at = core.now;
+        }
+        for peer in self.peers.values_mut() {
+            // A word about the old master says nothing about the new one.
+            peer.word = None;
+        }
+        self.odown = None;
+        self.attempt = Attempt::default();
+        self.confirmed = true;
+        self.prelude.clear();
+        self.keep_promise_until_decided();
+        core.touch();
+        let (old, new) = (from, master);
+        let text = words(&[&self.name, &old.ip(), &old.port(), &new.ip(), &new.port()]);
+        core.announce(Level::Warning, Some(&self.name), "+switch-master", text);
+        core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(from));
+        self.hello_now(core.now);
+    }
+
+    /// A record of what begins now, with what was seen before.
+    pub(crate) fn new_record(&self, epoch: Epoch, cause: Cause) -> Record {
+        let mut record = Record::begun(&self.name, self.master, epoch, cause);
+        if cause != Cause::Planned {
+            record.steps.clone_from(&self.prelude);
+        }
+        record
+    }
+
+    /// Notes a moment that belongs to the next record.
+    pub(crate) fn foresee(&mut self, at: Instant, what: Moment, note: impl Into<String>) {
+        // Detected, agreed and voted, some of them more than once before something comes of it: the last few matter.
+        if self.prelude.len() >= 8 {
+            self.prelude.remove(0);
+        }
+        self.prelude.push(Step { at, what, note: note.into() });
+    }
+
+    pub(crate) fn master_is_down(&self) -> bool {
+        self.servers.get(&self.master).is_none_or(Server::is_down)
+    }
+
+    pub(crate) fn master_why(&self) -> Option<Why> {
+        self.servers.get(&self.master).and_then(|s| s.down).map(|d| d.why)
+    }
+
+    // === names, as Sentinel writes them ===
+
+    pub(crate) fn id_of_master(&self) -> String {
+        words(&[&"master", &self.name, &self.master.ip(), &self.master.port()])
+    }
+
+    pub(crate) fn id_of_server(&self, addr: SocketAddr) -> String {
+        if addr == self.master {
+            return self.id_of_master();
+        }
+        let kind = role_word(Role::Replica);
+        words(&[&kind, &addr, &addr.ip(), &addr.port(), &"@", &self.name, &self.master.ip(), &self.master.port()])
+    }
+
+    pub(crate) fn id_of_peer(&self, id: &RunId, addr: SocketAddr) -> String {
+        let kind = "sentinel";
+        words(&[&kind, id, &addr.ip(), &addr.port(), &"@", &self.name, &self.master.ip(), &self.master.port()])
+    }
+}
+
+fn open<const N: usize>(line: &mut Line, core: &mut Core, now: Instant, asks: [Ask; N]) {
+    if let Some(link) = line.link.as_mut() {
+        link.up = true;
+        link.heard = now;
+        for ask in asks {
+            link.send(core, ask);
+        }
+    }
+}

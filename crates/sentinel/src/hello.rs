@@ -1,0 +1,242 @@
+//! How nodes find each other and spread a decision: one line of text, published through every server and told directly.
+//!
+//! `ip,port,runid,current_epoch,master_name,master_ip,master_port,master_config_epoch`: eight fields, as stock Sentinels
+//! write and read it.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::str::FromStr;
+
+use view::{Epoch, GroupName, RunId};
+
+use crate::core::Core;
+use crate::event::{Action, Level, words};
+use crate::group::Group;
+use crate::peer::{Peer, Said};
+use crate::record::{Cause, Moment, Outcome};
+
+/// Other nodes known per group. At the bound a new one is ignored and counted: a group has three to seven of them, so
+/// more can only come from someone who makes them up.
+const MAX_PEERS: usize = 64;
+
+/// The longest hello that is read, in bytes.
+const MAX_HELLO: usize = 512;
+
+/// One hello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Where the sender can be reached.
+    pub from: SocketAddr,
+    /// The sender's id.
+    pub id: RunId,
+    /// The highest epoch that it has seen.
+    pub epoch: Epoch,
+    /// Of which group it speaks.
+    pub group: GroupName,
+    /// Whom it takes for master.
+    pub master: SocketAddr,
+    /// Which decision made that one master.
+    pub config_epoch: Epoch,
+}
+
+/// The text is not a hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl fmt::Display for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, id, epoch, group, master, config_epoch } = self;
+        let (ip, port) = (from.ip(), from.port());
+        write!(f, "{ip},{port},{id},{epoch},{group},{},{},{config_epoch}", master.ip(), master.port())
+    }
+}
+
+impl FromStr for Hello {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        if text.len() > MAX_HELLO {
+            return Err(Malformed);
+        }
+        let mut fields = text.split(',');
+        let mut next = || fields.next().ok_or(Malformed);
+        let (ip, port, id, epoch) = (next()?, next()?, next()?, next()?);
+        let (group, master_ip, master_port, config_epoch) = (next()?, next()?, next()?, next()?);
+        if fields.next().is_some() || group.is_empty() {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            from: addr(ip, port)?,
+            id: id.parse().map_err(|_| Malformed)?,
+            epoch: Epoch(number(epoch)?),
+            group: group.into(),
+            master: addr(master_ip, master_port)?,
+            config_epoch: Epoch(number(config_epoch)?),
+        })
+    }
+}
+
+fn addr(ip: &str, port: &str) -> Result<SocketAddr, Malformed> {
+    let ip: IpAddr = ip.parse().map_err(|_| Malformed)?;
+    let port: u16 = port.parse().map_err(|_| Malformed)?;
+    if port == 0 {
+        return Err(Malformed);
+    }
+    Ok(SocketAddr::new(ip, port))
+}
+
+fn number(text: &str) -> Result<u64, Malformed> {
+    text.parse().map_err(|_| Malformed)
+}
+
+impl Group {
+    /// What this node says of the group.
+    pub(crate) fn hello(&self, core: &Core) -> Hello {
+        Hello {
+            from: core.announce,
+            id: core.id.clone(),
+            epoch: core.epoch,
+            group: self.name.clone(),
+            master: self.master,
+            config_epoch: self.config_epoch,
+        }
+    }
+
+    /// Says hello to everybody now: a decision should not wait for the next round.
+    pub(crate) fn hello_now(&mut self, now: machine::Instant) {
+        for server in self.servers.values_mut() {
+            server.hello_at = now;
+        }
+        for peer in self.peers.values_mut() {
+            peer.hello_at = now;
+        }
+    }
+
+    /// Another node's hello about this group.
+    pub(crate) fn on_hello(&mut self, core: &mut Core, hello: &Hello) {
+        if !self.meet(core, hello) {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&hello.id) {
+            peer.said = Some(Said { at: core.now, master: hello.master, config_epoch: hello.config_epoch });
+        }
+        if hello.config_epoch > self.config_epoch {
+            self.adopt(core, hello);
+        }
+    }
+
+    /// Learns who the sender is and where. `false`: it is not kept.
+    fn meet(&mut self, core: &mut Core, hello: &Hello) -> bool {
+        if let Some(peer) = self.peers.get_mut(&hello.id) {
+            if peer.addr != hello.from {
+                let text = words(&[
+                    &self.id_of_master(),
+                    &"ip",
+                    &hello.from.ip(),
+                    &"port",
+                    &hello.from.port(),
+                    &"for",
+                    &hello.id,
+                ]);
+                core.announce(Level::Notice, Some(&self.name), "+sentinel-address-switch", text);
+                self.forget_peer(core, &hello.id);
+                self.add_peer(core, hello);
+            }
+            return true;
+        }
+        // A node that comes back without its id must not raise the count: the old entry of its address goes.
+        let stale = self.peers.values().find(|p| p.addr == hello.from).map(|p| p.id.clone());
+        if let Some(stale) = stale {
+            let text = self.id_of_peer(&stale, hello.from);
+            core.announce(Level::Notice, Some(&self.name), "+sentinel-invalid-addr", text);
+            self.forget_peer(core, &stale);
+        }
+        if self.peers.len() >= MAX_PEERS {
+            core.stats.at_bound += 1;
+            return false;
+        }
+        let text = self.id_of_peer(&hello.id, hello.from);
+        core.announce(Level::Notice, Some(&self.name), "+sentinel", text);
+        self.add_peer(core, hello);
+        true
+    }
+
+    fn add_peer(&mut self, core: &mut Core, hello: &Hello) {
+        let peer = Peer::new(hello.id.clone(), hello.from, core.now);
+        self.peers.insert(hello.id.clone(), peer);
+        core.touch();
+    }
+
+    fn forget_peer(&mut self, core: &mut Core, id: &RunId) {
+        if let Some(link) = self.peers.remove(id).and_then(|p| p.line.link) {
+            core.act(Action::Close { link: link.id });
+        }
+    }
+
+    /// A newer decision than ours: follow it. Nobody but the leader of an epoch can have made it (V1).
+    fn adopt(&mut self, core: &mut Core, hello: &Hello) {
+        let (from, epoch) = (self.master, hello.config_epoch);
+        self.yield_failover(core, epoch);
+        self.config_epoch = epoch;
+        core.touch();
+        if hello.master == from {
+            return;
+        }
+        let text = self.id_of_peer(&hello.id, hello.from);
+        core.announce(Level::Warning, Some(&self.name), "+config-update-from", text);
+        let mut record = self.new_record(epoch, Cause::Told);
+        record.leader = self.leader_of(epoch);
+        record.to = Some(hello.master);
+        record.step(core.now, Moment::Published, alloc::format!("told by {}", hello.from));
+        record.outcome = Some(Outcome::Switched);
+        self.switch_to(core, hello.master);
+        core.keep_record(record);
+    }
+
+    /// Whom this node voted for in `epoch`, if it did.
+    fn leader_of(&self, epoch: Epoch) -> Option<RunId> {
+        let vote = self.vote.as_ref().filter(|v| v.epoch == epoch);
+        vote.map(|v| v.leader.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    const EXAMPLE: &str = "127.0.0.1,31103,402e309bb31b2f21acdc3f35dbac863194de0791,0,mymaster,127.0.0.1,31000,0";
+
+    #[test]
+    fn a_stock_hello_reads_and_writes_the_same() {
+        let hello: Hello = EXAMPLE.parse().unwrap();
+        assert_eq!(hello.group.as_str(), "mymaster");
+        assert_eq!(hello.from, "127.0.0.1:31103".parse().unwrap());
+        assert_eq!(hello.to_string(), EXAMPLE);
+    }
+
+    #[test]
+    fn what_is_not_eight_good_fields_is_refused() {
+        for text in [
+            "",
+            "a,b",
+            &EXAMPLE[..EXAMPLE.len() - 2],
+            &alloc::format!("{EXAMPLE},9"),
+            &EXAMPLE.replace("31103", "0"),
+            &EXAMPLE.replace("31103", "99999"),
+            &EXAMPLE.replace("402e", "xyz!"),
+            &EXAMPLE.replace("mymaster", ""),
+            &EXAMPLE.replace("mymaster", &"m".repeat(600)),
+        ] {
+            assert_eq!(text.parse::<Hello>(), Err(Malformed), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text: alloc::string::String) {
+            let _ = text.parse::<Hello>();
+        }
+    }
+}

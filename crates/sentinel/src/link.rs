@@ -1,0 +1,163 @@
+//! A connection of ours and what keeps it standing: connect, give up, connect again.
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::Instant;
+use serde::{Deserialize, Serialize};
+use view::GroupName;
+
+use crate::core::Core;
+use crate::event::{Action, Ask, Channel, LinkId, Target, Timer};
+
+/// Unanswered commands on one link, as in stock Sentinel. At the bound nothing more is sent until an answer comes.
+const MAX_PENDING: usize = 100;
+
+/// One connection and the commands that it owes us an answer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    /// When it was ordered.
+    pub(crate) since: Instant,
+    /// Whether it is connected.
+    pub(crate) up: bool,
+    /// An error came on it: the server is there and refuses us, so its hanging up is no evidence of a crash.
+    pub(crate) protested: bool,
+    /// When something was last heard on it.
+    pub(crate) heard: Instant,
+    pending: VecDeque<Pending>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Pending {
+    at: Instant,
+    ask: Ask,
+}
+
+impl Link {
+    /// Sends, unless the link is not up or owes too many answers.
+    pub(crate) fn send(&mut self, core: &mut Core, ask: Ask) -> bool {
+        if !self.up {
+            return false;
+        }
+        if self.pending.len() >= MAX_PENDING {
+            core.stats.at_bound += 1;
+            return false;
+        }
+        self.pending.push_back(Pending { at: core.now, ask: ask.clone() });
+        core.act(Action::Send { link: self.id, ask });
+        true
+    }
+
+    /// Whether a command of this kind still waits for its answer.
+    pub(crate) fn awaits(&self, is_kind: impl Fn(&Ask) -> bool) -> bool {
+        self.pending.iter().any(|p| is_kind(&p.ask))
+    }
+
+    /// The command that an answer belongs to.
+    pub(crate) fn answered(&mut self, now: Instant) -> Option<Ask> {
+        self.heard = now;
+        self.pending.pop_front().map(|p| p.ask)
+    }
+
+    fn oldest(&self) -> Option<Instant> {
+        self.pending.front().map(|p| p.at)
+    }
+}
+
+/// Whom a line goes to and how patient it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) group: &'a GroupName,
+    pub(crate) to: SocketAddr,
+    pub(crate) target: Target,
+    pub(crate) channel: Channel,
+    /// How long a connection attempt, and how long an answer, may take.
+    pub(crate) patience: Duration,
+}
+
+/// A link that is made again whenever it breaks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) link: Option<Link>,
+    retry_at: Instant,
+}
+
+impl Line {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self { link: None, retry_at: now }
+    }
+
+    pub(crate) fn is(&self, id: LinkId) -> bool {
+        self.link.as_ref().is_some_and(|l| l.id == id)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.link.as_ref().is_some_and(|l| l.up)
+    }
+
+    /// The link, if it is connected.
+    pub(crate) fn up(&mut self) -> Option<&mut Link> {
+        self.link.as_mut().filter(|l| l.up)
+    }
+
+    /// Sends on the link if it is up.
+    pub(crate) fn send(&mut self, core: &mut Core, ask: Ask) -> bool {
+        self.up().is_some_and(|link| link.send(core, ask))
+    }
+
+    /// The link broke or could not be made: try again after `pause`.
+    pub(crate) fn lost(&mut self, now: Instant, pause: Duration) -> Option<Link> {
+        self.retry_at = now + pause;
+        self.link.take()
+    }
+
+    /// Does what is due. `true`: the link was given up, which is silence, not a refusal.
+    pub(crate) fn keep(&mut self, core: &mut Core, terms: Terms<'_>) -> bool {
+        let gave_up = match &self.link {
+            Some(link) if Self::give_up_at(link, terms.patience) <= core.now => {
+                core.act(Action::Close { link: link.id });
+                self.link = None;
+                self.retry_at = core.now;
+                true
+            }
+            _ => false,
+        };
+        if self.link.is_none() && self.retry_at <= core.now {
+            self.connect(core, terms);
+        }
+        gave_up
+    }
+
+    fn connect(&mut self, core: &mut Core, terms: Terms<'_>) {
+        let id = core.new_link(terms.to);
+        self.link =
+            Some(Link { id, since: core.now, up: false, protested: false, heard: core.now, pending: VecDeque::new() });
+        core.act(Action::Connect {
+            link: id,
+            group: terms.group.clone(),
+            target: terms.target,
+            channel: terms.channel,
+        });
+    }
+
+    fn give_up_at(link: &Link, patience: Duration) -> Instant {
+        if link.up {
+            link.oldest().map_or(Instant::from_nanos(u64::MAX), |at| at + patience)
+        } else {
+            link.since + patience
+        }
+    }
+
+    /// When [`keep`](Self::keep) has something to do.
+    pub(crate) fn deadline(&self, patience: Duration) -> Option<(Instant, Timer)> {
+        match &self.link {
+            None => Some((self.retry_at, Timer::Reconnect)),
+            Some(link) => {
+                let at = Self::give_up_at(link, patience);
+                (at < Instant::from_nanos(u64::MAX)).then_some((at, Timer::GiveUp))
+            }
+        }
+    }
+}

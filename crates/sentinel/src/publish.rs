@@ -1,0 +1,108 @@
+//! What is the view? It is computed anew from what is known, and told when something changed that a reader acts on.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use view::{Phase, Replica, View};
+
+use crate::core::Core;
+use crate::event::Action;
+use crate::group::Group;
+
+/// Attempts in a row that must fail before waiting clients are told that waiting may be in vain.
+const HOPELESS: u32 = 3;
+
+impl Group {
+    /// Tells the view if it changed.
+    pub(crate) fn publish(&mut self, core: &mut Core) {
+        let view = self.view();
+        if self.published.as_ref().is_some_and(|old| is_same_to_readers(old, &view)) {
+            return;
+        }
+        self.published = Some(view.clone());
+        core.act(Action::Publish { view });
+    }
+
+    /// The view as of now.
+    pub(crate) fn view(&self) -> View {
+        let master_offset = self.master_server().and_then(|m| m.info.as_ref()).map(|i| i.offset);
+        let replicas: Vec<Replica> = self
+            .servers
+            .values()
+            .filter(|s| s.addr != self.master)
+            .map(|s| {
+                let offset = s.info.as_ref().map(|i| i.offset);
+                let lag = master_offset.zip(offset).map(|(m, r)| m.0.saturating_sub(r.0));
+                Replica { addr: s.addr, link: s.link_state(self.master), offset: offset.unwrap_or_default(), lag }
+            })
+            .collect();
+        View { group: self.name.clone(), epoch: self.config_epoch, phase: self.phase(), master: self.master, replicas }
+    }
+
+    fn phase(&self) -> Phase {
+        let switching = self.failover.as_ref().is_some_and(|f| f.holds_requests());
+        if switching {
+            return Phase::Switching;
+        }
+        if self.odown.is_none() {
+            return if self.confirmed { Phase::Steady } else { Phase::Switching };
+        }
+        let hopeless = self.attempt.nobody_fit || self.attempt.failures >= HOPELESS || !self.may_be_elected();
+        if hopeless { Phase::Lost } else { Phase::Switching }
+    }
+
+    /// One sentence: what this node does about the group, and why.
+    pub(crate) fn explain(&self, core: &Core) -> String {
+        let master = self.master;
+        if let Some(failover) = &self.failover {
+            let doing = failover.explain();
+            return alloc::format!("Leading a failover in epoch {}: {doing}.", failover.epoch);
+        }
+        if core.is_tilted() {
+            return "Was frozen a moment ago: watching, and deciding nothing until the picture is fresh.".into();
+        }
+        if self.odown.is_some() {
+            let why = self.master_why().map_or("down", |w| w.text());
+            if !self.may_be_elected() {
+                let need = self.votes_needed();
+                return alloc::format!(
+                    "Master {master} is agreed down ({why}), but fewer than {need} nodes answer: nobody may lead."
+                );
+            }
+            if self.attempt.nobody_fit {
+                return alloc::format!(
+                    "Master {master} is agreed down ({why}), but no replica was fit to be promoted; trying again."
+                );
+            }
+            return alloc::format!("Master {master} is agreed down ({why}); a leader is being elected.");
+        }
+        if self.master_is_down() {
+            let why = self.master_why().map_or("down", |w| w.text());
+            return alloc::format!(
+                "Master {master} is down for this node ({why}), but not for a quorum of {}.",
+                self.rules.quorum
+            );
+        }
+        if !self.confirmed {
+            return alloc::format!("Waiting for {master} to say that it is the master.");
+        }
+        let up = self.view().readable(u64::MAX).count();
+        let replicas = self.servers.len().saturating_sub(1);
+        alloc::format!(
+            "Watching master {master} of epoch {}; {up} of {replicas} replicas follow it.",
+            self.config_epoch
+        )
+    }
+}
+
+/// Offsets change all the time and nobody acts on them; a lag that changes its order of magnitude may matter to someone.
+fn is_same_to_readers(a: &View, b: &View) -> bool {
+    let plain = |v: &View| (v.epoch, v.phase, v.master);
+    let replica = |r: &Replica| (r.addr, r.link, r.lag.map(magnitude));
+    plain(a) == plain(b) && a.replicas.iter().map(replica).eq(b.replicas.iter().map(replica))
+}
+
+/// Lags below 64 KiB are one; above, each doubling is another.
+fn magnitude(lag: u64) -> u32 {
+    (lag >> 16).checked_ilog2().map_or(0, |l| l + 1)
+}

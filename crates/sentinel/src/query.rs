@@ -1,0 +1,235 @@
+//! What do `SENTINEL MASTERS` and its kin answer? Everything that only reads; field names and order as stock has them,
+//! because clients and exporters read them by name and some by position.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Display;
+use core::net::SocketAddr;
+
+use machine::Instant;
+use resp::Value;
+use view::{LinkState, RunId};
+
+use crate::answer::Role;
+use crate::command::role_word;
+use crate::group::Group;
+use crate::peer::Peer;
+use crate::sentinel::Sentinel;
+use crate::server::{Down, Server};
+
+impl Sentinel {
+    /// Answers a `SENTINEL` subcommand that only reads; `args` begins with the subcommand. `None`: it is not one of those.
+    #[must_use]
+    pub fn query(&self, now: Instant, args: &[&[u8]]) -> Option<Value> {
+        let name = args.first()?.to_ascii_lowercase();
+        let arity = match name.as_slice() {
+            b"myid" | b"masters" => 1,
+            b"master" | b"replicas" | b"slaves" | b"sentinels" | b"ckquorum" | b"get-master-addr-by-name" => 2,
+            _ => return None,
+        };
+        if args.len() != arity {
+            let name = String::from_utf8_lossy(&name).to_string();
+            return Some(error(&alloc::format!("ERR wrong number of arguments for 'sentinel|{name}' command")));
+        }
+        let group = args.get(1).map(|n| self.find(n));
+        Some(match (name.as_slice(), group) {
+            (b"myid", _) => Value::bulk(self.core.id.as_str()),
+            (b"masters", _) => Value::Array(self.groups.values().map(|g| g.master_fields(now)).collect()),
+            (b"get-master-addr-by-name", Some(None)) => Value::NullArray,
+            (_, Some(None) | None) => error("ERR No such master with that name"),
+            (b"get-master-addr-by-name", Some(Some(g))) => addr_value(g.master),
+            (b"master", Some(Some(g))) => g.master_fields(now),
+            (b"sentinels", Some(Some(g))) => Value::Array(g.peers.values().map(|p| g.peer_fields(now, p)).collect()),
+            (b"ckquorum", Some(Some(g))) => g.check_quorum(),
+            (_, Some(Some(g))) => {
+                let announced = |s: &&Server| s.addr != g.master && s.info.as_ref().is_none_or(|i| i.announced);
+                let replicas = g.servers.values().filter(announced);
+                Value::Array(replicas.map(|s| g.replica_fields(now, s)).collect())
+            }
+        })
+    }
+
+    /// `master<N>:…` lines of `INFO`'s section Sentinel.
+    #[must_use]
+    pub fn info_lines(&self) -> Vec<String> {
+        let line = |(n, g): (usize, &Group)| {
+            let status = match (g.odown, g.master_is_down()) {
+                (Some(_), _) => "odown",
+                (None, true) => "sdown",
+                _ => "ok",
+            };
+            let replicas = g.servers.len().saturating_sub(1);
+            alloc::format!(
+                "master{n}:name={},status={status},address={},slaves={replicas},sentinels={}",
+                g.name,
+                g.master,
+                g.peers.len() + 1
+            )
+        };
+        self.groups.values().enumerate().map(line).collect()
+    }
+
+    /// The names of the groups: what `ROLE` answers.
+    pub fn names(&self) -> impl Iterator<Item = &view::GroupName> {
+        self.groups.keys()
+    }
+
+    /// Whether the node was frozen a moment ago and decides nothing at present.
+    #[must_use]
+    pub fn is_tilted(&self) -> bool {
+        self.core.is_tilted()
+    }
+
+    /// This node's id.
+    #[must_use]
+    pub const fn id(&self) -> &RunId {
+        &self.core.id
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&Group> {
+        let name = core::str::from_utf8(name).ok()?;
+        self.groups.get(&name.into())
+    }
+}
+
+impl Group {
+    fn master_fields(&self, now: Instant) -> Value {
+        let mut fields = Fields::default();
+        if let Some(master) = self.master_server() {
+            let mut flags = Vec::from([role_word(Role::Master)]);
+            if self.odown.is_some() {
+                flags.insert(0, "o_down");
+            }
+            if self.failover.is_some() {
+                flags.push("failover_in_progress");
+            }
+            self.server_fields(&mut fields, now, master, self.name.as_str(), flags);
+        }
+        fields.add("config-epoch", self.config_epoch);
+        fields.add("num-slaves", self.servers.len().saturating_sub(1));
+        fields.add("num-other-sentinels", self.peers.len());
+        fields.add("quorum", self.rules.quorum);
+        fields.add("failover-timeout", self.rules.failover_timeout.as_millis());
+        fields.add("parallel-syncs", self.servers.len().saturating_sub(1).max(1));
+        fields.into_value()
+    }
+
+    fn replica_fields(&self, now: Instant, server: &Server) -> Value {
+        let mut fields = Fields::default();
+        let flags = Vec::from([role_word(Role::Replica)]);
+        self.server_fields(&mut fields, now, server, &server.addr.to_string(), flags);
+        let info = server.info.as_ref();
+        let link = if server.link_state(self.master) == LinkState::Up { "ok" } else { "err" };
+        let down_for = info.and_then(|i| i.link_down_seconds).unwrap_or_default() * 1_000;
+        let master = info.and_then(|i| i.master);
+        fields.add("master-link-down-time", down_for);
+        fields.add("master-link-status", link);
+        fields.add("master-host", master.map_or_else(|| "?".to_string(), |m| m.ip().to_string()));
+        fields.add("master-port", master.map_or(0, |m| m.port()));
+        fields.add(crate::command::FIELD_PRIORITY, info.map_or(100, |i| i.priority));
+        fields.add(crate::command::FIELD_OFFSET, info.map_or(0, |i| i.offset.0));
+        fields.add("replica-announced", i32::from(info.is_none_or(|i| i.announced)));
+        fields.into_value()
+    }
+
+    /// What masters and replicas have in common.
+    fn server_fields(&self, fields: &mut Fields, now: Instant, server: &Server, name: &str, mut flags: Vec<&str>) {
+        let info = server.info.as_ref();
+        if server.is_down() {
+            flags.insert(0, "s_down");
+        }
+        if !server.command.is_up() {
+            flags.push("disconnected");
+        }
+        let run_id = info.and_then(|i| i.run_id.clone());
+        fields.common(name, server.addr, run_id.as_ref(), &flags);
+        fields.timing(now, server.evidence.good, server.down, self.odown.filter(|_| server.addr == self.master));
+        fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
+        fields.add("info-refresh", if info.is_some() { now.since(server.evidence.good).as_millis() } else { 0 });
+        let role = server.role().unwrap_or(if server.addr == self.master { Role::Master } else { Role::Replica });
+        fields.add("role-reported", role_word(role));
+        fields.add("role-reported-time", server.wrong_since.map_or(0, |at| now.since(at).as_millis()));
+    }
+
+    fn peer_fields(&self, now: Instant, peer: &Peer) -> Value {
+        let mut fields = Fields::default();
+        let mut flags = Vec::from(["sentinel"]);
+        if peer.is_down() {
+            flags.insert(0, "s_down");
+        }
+        if !peer.line.is_up() {
+            flags.push("disconnected");
+        }
+        fields.common(peer.id.as_str(), peer.addr, Some(&peer.id), &flags);
+        fields.timing(now, peer.evidence.good, peer.down, None);
+        fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
+        fields.add("last-hello-message", peer.said.map_or(0, |s| now.since(s.at).as_millis()));
+        let vote = peer.vote.as_ref();
+        fields.add("voted-leader", vote.map_or("?", |v| v.leader.as_str()));
+        fields.add("voted-leader-epoch", vote.map_or(0, |v| v.epoch.0));
+        fields.into_value()
+    }
+
+    fn check_quorum(&self) -> Value {
+        let usable = 1 + self.peers.values().filter(|p| !p.is_down()).count();
+        let quorum = usable >= self.rules.quorum as usize;
+        let majority = usable >= self.votes_needed();
+        if quorum && majority {
+            let text = alloc::format!("OK {usable} usable Sentinels. Quorum and failover authorization can be reached");
+            return Value::Simple(text.into_bytes());
+        }
+        let mut text = alloc::format!("NOQUORUM {usable} usable Sentinels. ");
+        if !quorum {
+            text += "Not enough available Sentinels to reach the specified quorum for this master. ";
+        }
+        if !majority {
+            text += "Not enough available Sentinels to reach the majority and authorize a failover. ";
+        }
+        error(text.trim_end())
+    }
+}
+
+/// Name and value in turn: a map in RESP3, a flat list in RESP2. All values are strings, numbers too.
+#[derive(Default)]
+struct Fields(Vec<(Value, Value)>);
+
+impl Fields {
+    fn add(&mut self, name: &str, value: impl Display) {
+        self.0.push((Value::bulk(name), Value::bulk(value.to_string())));
+    }
+
+    fn common(&mut self, name: &str, addr: SocketAddr, run_id: Option<&RunId>, flags: &[&str]) {
+        self.add("name", name);
+        self.add("ip", addr.ip());
+        self.add("port", addr.port());
+        self.add("runid", run_id.map_or("", RunId::as_str));
+        self.add("flags", flags.join(","));
+        self.add("link-pending-commands", 0);
+        self.add("link-refcount", 1);
+    }
+
+    fn timing(&mut self, now: Instant, good: Instant, down: Option<Down>, odown: Option<Instant>) {
+        let ago = now.since(good).as_millis();
+        self.add("last-ping-sent", 0);
+        self.add("last-ok-ping-reply", ago);
+        self.add("last-ping-reply", ago);
+        if let Some(down) = down {
+            self.add("s-down-time", now.since(down.since).as_millis());
+        }
+        if let Some(since) = odown {
+            self.add("o-down-time", now.since(since).as_millis());
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Map(self.0)
+    }
+}
+
+fn error(text: &str) -> Value {
+    Value::Error(text.as_bytes().to_vec())
+}
+
+fn addr_value(addr: SocketAddr) -> Value {
+    Value::Array(Vec::from([Value::bulk(addr.ip().to_string()), Value::bulk(addr.port().to_string())]))
+}

@@ -1,0 +1,154 @@
+//! What happened when: the record of a failover, as an operator reads it afterwards.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::Instant;
+use machine::time::span;
+use serde::{Deserialize, Serialize};
+use view::{Epoch, GroupName, Offset, RunId};
+
+/// One change of master, or one attempt at it, as this node saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Of which group.
+    pub group: GroupName,
+    /// In which epoch.
+    pub epoch: Epoch,
+    /// Why it was done.
+    pub cause: Cause,
+    /// Who led it; `None` where this node only followed and was not told.
+    pub leader: Option<RunId>,
+    /// Who was master.
+    pub from: SocketAddr,
+    /// Who became master.
+    pub to: Option<SocketAddr>,
+    /// What happened when, in order.
+    pub steps: Vec<Step>,
+    /// Who could have been promoted, with the reason for or against. Empty on nodes that followed.
+    pub candidates: Vec<Verdict>,
+    /// How long writes were held on purpose; zero after a crash.
+    #[serde(with = "span")]
+    pub held: Duration,
+    /// How it ended; `None` while it is under way.
+    pub outcome: Option<Outcome>,
+}
+
+/// Why a failover was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The master was agreed down.
+    Down,
+    /// An operator asked for it.
+    Planned,
+    /// Another node led it and told us.
+    Told,
+}
+
+/// One moment of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: Moment,
+    /// More about it, for people; may be empty.
+    pub note: String,
+}
+
+/// What can happen in a failover, in the usual order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Moment {
+    /// The first evidence against the master.
+    Suspected,
+    /// Down for this node.
+    Detected,
+    /// Down for the quorum.
+    Agreed,
+    /// This node asked for votes.
+    Tried,
+    /// This node gave its vote to another.
+    Voted,
+    /// A majority voted for this node.
+    Elected,
+    /// Planned: writes are held.
+    Paused,
+    /// Planned: the replica has everything.
+    CaughtUp,
+    /// The surviving replicas accept nothing from the old master.
+    Sealed,
+    /// The candidates were compared and one was chosen.
+    Selected,
+    /// The chosen one was ordered to become master.
+    Promoted,
+    /// It says that it is.
+    Verified,
+    /// This node's proxy follows the new master.
+    Published,
+    /// Everyone reachable follows the new master.
+    Ended,
+    /// It was given up, and what was changed is undone.
+    Aborted,
+}
+
+/// How a failover ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// There is a new master.
+    Switched,
+    /// There is not.
+    Aborted {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// What was thought of one server when a new master was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Which server.
+    pub addr: SocketAddr,
+    /// How far it had come when it was sealed.
+    pub offset: Offset,
+    /// Whether it was the one.
+    pub chosen: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// Records that a node keeps; the oldest goes first.
+pub(crate) const MAX_RECORDS: usize = 32;
+
+impl Record {
+    /// A record that has only begun.
+    pub(crate) fn begun(group: &GroupName, from: SocketAddr, epoch: Epoch, cause: Cause) -> Self {
+        Self {
+            group: group.clone(),
+            epoch,
+            cause,
+            leader: None,
+            from,
+            to: None,
+            steps: Vec::new(),
+            candidates: Vec::new(),
+            held: Duration::ZERO,
+            outcome: None,
+        }
+    }
+
+    /// Adds a moment.
+    pub(crate) fn step(&mut self, at: Instant, what: Moment, note: impl Into<String>) {
+        // A record has some 15 moments; more can only come from a bug, and must not grow without end.
+        if self.steps.len() < 64 {
+            self.steps.push(Step { at, what, note: note.into() });
+        }
+    }
+
+    /// When something happened for the first time.
+    #[must_use]
+    pub fn when(&self, what: Moment) -> Option<Instant> {
+        self.steps.iter().find(|s| s.what == what).map(|s| s.at)
+    }
+}

@@ -1,0 +1,232 @@
+//! One Redis server as we watch it: two lines (commands, hello channel), what it said, and what is held against it.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::{Instant, soonest};
+use serde::{Deserialize, Serialize};
+use view::{GroupName, LinkState};
+
+use crate::answer::{InfoReport, Role};
+use crate::config::GroupConfig;
+use crate::core::Core;
+use crate::event::{Action, Ask, Channel, Fault, LinkId, Target, Timer};
+use crate::evidence::{Evidence, Why};
+use crate::link::{Line, Terms};
+
+/// How often a server tells its `INFO`. Stock asks every 10 s and a tenth of that in a failover; a second costs nothing
+/// and keeps replica lists, links and lag fresh enough to decide by.
+pub(crate) const INFO_PERIOD: Duration = Duration::from_secs(1);
+
+/// The same while a failover waits for it.
+pub(crate) const INFO_HURRY: Duration = Duration::from_millis(100);
+
+/// How often hello is said to each server and node. Stock: 2 s; the convergence after a failover waits for it.
+pub(crate) const HELLO_PERIOD: Duration = Duration::from_secs(1);
+
+/// The second look after a kernel's refusal comes this soon.
+const DOUBT_RETRY: Duration = Duration::from_millis(10);
+
+/// A server that is down, or whose trouble is ours, is tried again this often.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// One Redis server as we watch it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) command: Line,
+    hello: Line,
+    ping_at: Instant,
+    pub(crate) info_at: Instant,
+    pub(crate) hello_at: Instant,
+    pub(crate) info: Option<InfoReport>,
+    pub(crate) evidence: Evidence,
+    pub(crate) down: Option<Down>,
+    /// Since when it has followed the wrong master, or none.
+    pub(crate) wrong_since: Option<Instant>,
+    /// Not before then is it ordered (again) to follow the right one.
+    pub(crate) fix_at: Instant,
+    /// The last time it heard a master of this group.
+    pub(crate) linked: Option<Instant>,
+    /// When to make its stray clients ask anew.
+    pub(crate) kick_at: Option<Instant>,
+    /// Its refusal to let us in has been announced.
+    pub(crate) denied: bool,
+}
+
+/// Down for us.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Down {
+    pub(crate) since: Instant,
+    pub(crate) why: Why,
+}
+
+impl Server {
+    pub(crate) const fn new(addr: SocketAddr, now: Instant) -> Self {
+        Self {
+            addr,
+            command: Line::new(now),
+            hello: Line::new(now),
+            ping_at: now,
+            info_at: now,
+            hello_at: now,
+            info: None,
+            evidence: Evidence::new(now),
+            down: None,
+            wrong_since: None,
+            fix_at: now,
+            linked: None,
+            kick_at: None,
+            denied: false,
+        }
+    }
+
+    pub(crate) const fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
+    pub(crate) fn line(&mut self, id: LinkId) -> Option<(&mut Line, Channel)> {
+        if self.command.is(id) {
+            Some((&mut self.command, Channel::Command))
+        } else if self.hello.is(id) {
+            Some((&mut self.hello, Channel::Hello))
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn owns(&self, id: LinkId) -> bool {
+        self.command.is(id) || self.hello.is(id)
+    }
+
+    /// One of its links broke, or could not be made. Only the command line's end is evidence: the other may be killed by
+    /// an operator's `CLIENT KILL TYPE pubsub`.
+    pub(crate) fn on_failed(&mut self, now: Instant, id: LinkId, fault: Fault) -> Channel {
+        if !self.command.is(id) {
+            self.hello.lost(now, RETRY);
+            return Channel::Hello;
+        }
+        let protested = self.command.link.as_ref().is_some_and(|link| link.protested);
+        self.evidence.on_fault(now, fault, protested);
+        let in_doubt = self.evidence.is_doubtful() && !self.is_down();
+        self.command.lost(now, if in_doubt { DOUBT_RETRY } else { RETRY });
+        Channel::Command
+    }
+
+    /// Connects, pings, asks and says hello as far as that is due.
+    pub(crate) fn keep(&mut self, core: &mut Core, group: &GroupName, rules: &GroupConfig, hello: &str, hurry: bool) {
+        let terms = |channel, patience| Terms { group, to: self.addr, target: Target::Server, channel, patience };
+        let command = terms(Channel::Command, patience(rules));
+        // The hello line is silent by nature between hellos; three of them missing is a dead line.
+        let listen = terms(Channel::Hello, patience(rules));
+        if self.command.keep(core, command) {
+            self.evidence.on_waiting(core.now);
+        }
+        self.hello.keep(core, listen);
+        self.drop_deaf_line(core);
+        if !self.command.is_up() {
+            self.evidence.on_waiting(core.now);
+            return;
+        }
+        self.ping_if_due(core, rules);
+        self.info_if_due(core, hurry);
+        if self.hello_at <= core.now {
+            self.hello_at = core.now + HELLO_PERIOD;
+            self.command.send(core, Ask::Hello { text: hello.into() });
+        }
+        if self.kick_at.is_some_and(|at| at <= core.now) {
+            self.kick_at = None;
+            self.command.send(core, Ask::KickClients);
+        }
+    }
+
+    /// A hello line on which nothing comes, not even our own hellos, is no line.
+    fn drop_deaf_line(&mut self, core: &mut Core) {
+        let now = core.now;
+        if self.deaf_at().is_some_and(|at| at <= now)
+            && let Some(link) = self.hello.lost(now, RETRY)
+        {
+            core.act(Action::Close { link: link.id });
+        }
+    }
+
+    fn deaf_at(&self) -> Option<Instant> {
+        let link = self.hello.link.as_ref().filter(|l| l.up)?;
+        Some(link.heard + 3 * HELLO_PERIOD)
+    }
+
+    fn ping_if_due(&mut self, core: &mut Core, rules: &GroupConfig) {
+        if self.ping_at > core.now {
+            return;
+        }
+        self.ping_at = core.now + rules.ping_period();
+        if let Some(link) = self.command.up()
+            && !link.awaits(|ask| matches!(ask, Ask::Ping))
+            && link.send(core, Ask::Ping)
+        {
+            self.evidence.on_waiting(core.now);
+        }
+    }
+
+    fn info_if_due(&mut self, core: &mut Core, hurry: bool) {
+        let period = if hurry { INFO_HURRY } else { INFO_PERIOD };
+        // A hurry that begins shortens a wait that has begun.
+        self.info_at = self.info_at.min(core.now + period);
+        if self.info_at > core.now {
+            return;
+        }
+        self.info_at = core.now + period;
+        self.ask_info(core);
+    }
+
+    /// Asks for `INFO`, unless an answer is already on its way.
+    pub(crate) fn ask_info(&mut self, core: &mut Core) {
+        if let Some(link) = self.command.up()
+            && !link.awaits(|ask| matches!(ask, Ask::Info))
+        {
+            link.send(core, Ask::Info);
+        }
+    }
+
+    /// When [`keep`](Self::keep) or a verdict has something to do.
+    pub(crate) fn deadline(&self, rules: &GroupConfig) -> Option<(Instant, Timer)> {
+        let mut next = self.command.deadline(patience(rules));
+        next = soonest(next, self.hello.deadline(patience(rules)));
+        next = soonest(next, self.deaf_at().map(|at| (at, Timer::GiveUp)));
+        if self.command.is_up() {
+            next = soonest(next, Some((self.ping_at, Timer::Ping)));
+            next = soonest(next, Some((self.info_at, Timer::Info)));
+            next = soonest(next, Some((self.hello_at, Timer::Hello)));
+            next = soonest(next, self.kick_at.map(|at| (at, Timer::Kick)));
+        }
+        if self.down.is_none() {
+            next = soonest(next, self.evidence.deadline(rules.down_after, rules.confirm));
+        }
+        next
+    }
+
+    pub(crate) fn role(&self) -> Option<Role> {
+        self.info.as_ref().map(|info| info.role)
+    }
+
+    /// Whether it says that it follows `master`.
+    pub(crate) fn follows(&self, master: SocketAddr) -> bool {
+        self.info.as_ref().is_some_and(|i| i.role == Role::Replica && i.master == Some(master))
+    }
+
+    pub(crate) fn link_state(&self, master: SocketAddr) -> LinkState {
+        let hears = self.follows(master) && self.info.as_ref().is_some_and(|i| i.link_up);
+        match (self.is_down(), hears) {
+            (true, _) => LinkState::Down,
+            (false, true) => LinkState::Up,
+            (false, false) if self.info.is_none() => LinkState::Down,
+            (false, false) => LinkState::Stale,
+        }
+    }
+}
+
+/// How long a connection attempt or an answer may take before the link is made anew. Longer than `down_after`: the
+/// verdict comes first, the housekeeping later.
+pub(crate) fn patience(rules: &GroupConfig) -> Duration {
+    (2 * rules.down_after).clamp(Duration::from_millis(500), Duration::from_secs(10))
+}
