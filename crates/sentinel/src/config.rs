@@ -61,6 +61,13 @@ impl GroupConfig {
         self.attempt_limit() + PROMISE_MARGIN
     }
 
+    /// How long writes may be held. Not longer than the other nodes' patience: their hellos are writes to Redis and wait on
+    /// a paused master, so that it seems silent to them.
+    #[must_use]
+    pub fn hold_limit(&self) -> Duration {
+        self.switchover_timeout.min(self.down_after * 3 / 4)
+    }
+
     /// How often a server or node is asked whether it is there.
     #[must_use]
     pub fn ping_period(&self) -> Duration {

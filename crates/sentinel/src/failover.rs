@@ -121,6 +121,12 @@ impl Failover {
         }
     }
 
+    /// Whether the master is told to hold writes. A hello is one to Redis: it would be held, and with it all that we say
+    /// after it on the same connection, the release included.
+    pub(crate) fn mutes_master(&self) -> bool {
+        self.is_undecided() && self.plan.as_ref().is_some_and(|p| p.held_since.is_some())
+    }
+
     pub(crate) const fn wants_fresh_info(&self) -> bool {
         matches!(self.stage, Stage::Reconfiguring { .. } | Stage::Promoting { .. })
     }
@@ -128,6 +134,14 @@ impl Failover {
     pub(crate) fn count_vote(&mut self, epoch: Epoch, from: &RunId) {
         if epoch == self.epoch {
             self.votes.insert(from.clone());
+        }
+    }
+
+    /// The decision that is made and not yet told.
+    pub(crate) const fn decided(&self) -> Option<(SocketAddr, Epoch)> {
+        match self.stage {
+            Stage::Committing { to, .. } => Some((to, self.epoch)),
+            _ => None,
         }
     }
 
@@ -448,9 +462,6 @@ impl Group {
         let Some(failover) = &mut self.failover else { return };
         failover.record.step(core.now, Moment::Verified, "");
         core.announce(Level::Warning, Some(&self.name), "+promoted-slave", id);
-        if failover.epoch > self.config_epoch {
-            self.config_epoch = failover.epoch;
-        }
         let need = core.touch();
         failover.stage = Stage::Committing { to, need };
     }
@@ -462,7 +473,9 @@ impl Group {
         if !core.is_tried(need) {
             return false;
         }
+        let Some(failover) = &self.failover else { return false };
         let from = self.master;
+        self.config_epoch = failover.epoch;
         self.switch_to(core, to);
         core.stats.switched += 1;
         core.announce(Level::Warning, Some(&self.name), "+failover-state-reconf-slaves", self.id_of_master());

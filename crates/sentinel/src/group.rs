@@ -93,9 +93,12 @@ impl Group {
 
     /// What must survive a restart.
     pub(crate) fn state(&self) -> GroupState {
+        // A decision is written before it is told.
+        let decided = self.failover.as_ref().and_then(Failover::decided);
+        let (master, config_epoch) = decided.unwrap_or((self.master, self.config_epoch));
         GroupState {
-            master: self.master,
-            config_epoch: self.config_epoch,
+            master,
+            config_epoch,
             history: self.history.clone(),
             vote: self.vote.clone(),
             servers: self.servers.keys().copied().collect(),
@@ -116,7 +119,11 @@ impl Group {
     fn keep(&mut self, core: &mut Core) {
         let hello = self.hello(core).to_string();
         let hurry = self.failover.as_ref().is_some_and(Failover::wants_fresh_info);
+        let mute = self.failover.as_ref().is_some_and(Failover::mutes_master);
         for server in self.servers.values_mut() {
+            if mute && server.addr == self.master {
+                server.skip_hello(core.now);
+            }
             server.keep(core, &self.name, &self.rules, &hello, hurry);
         }
         for peer in self.peers.values_mut() {

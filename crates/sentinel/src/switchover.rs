@@ -93,7 +93,7 @@ impl Group {
             self.abort(core, "-failover-abort-no-good-slave", "no replica is fit to be promoted");
             return;
         };
-        let limit = self.rules.switchover_timeout;
+        let limit = self.rules.hold_limit();
         let Some(failover) = &mut self.failover else { return };
         let Some(plan) = &mut failover.plan else { return };
         plan.candidate = Some(candidate);

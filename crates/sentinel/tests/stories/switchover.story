@@ -1,0 +1,95 @@
+# A planned switchover: the master holds writes, the replica catches up with its last word, and only then is it sealed and
+# promoted. The old master follows, and only then lets go of the writes that it held.                 S1 M1
+config id=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa announce=10.0.0.9:26379 groups={cache={master=10.0.0.1:6379 quorum=1 nodes=1 down-after=10000ms confirm=50ms failover-timeout=10000ms switchover-timeout=1000ms}}
+seed 1
+
+at 0ms wake
+       > announce event={level=warning group=cache name=+monitor payload="master cache 10.0.0.1 6379 quorum 1"}
+       > connect link=10.0.0.1:6379#1 group=cache target=server channel=command
+       > connect link=10.0.0.1:6379#2 group=cache target=server channel=hello
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[]}
+at 1ms connected link=10.0.0.1:6379#1
+       > send link=10.0.0.1:6379#1 ask=auth
+       > send link=10.0.0.1:6379#1 ask=name{name=sentinel-aaaaaaaa-cmd}
+       > send link=10.0.0.1:6379#1 ask=ping
+       > send link=10.0.0.1:6379#1 ask=info
+       > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
+at 2ms answered link=10.0.0.1:6379#1 answer=ok
+at 2ms answered link=10.0.0.1:6379#1 answer=ok
+at 2ms answered link=10.0.0.1:6379#1 answer=pong
+at 3ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
+       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > connect link=10.0.0.2:6379#3 group=cache target=server channel=command
+       > connect link=10.0.0.2:6379#4 group=cache target=server channel=hello
+       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
+       > save seq=1 state={epoch=0 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+at 3ms answered link=10.0.0.1:6379#1 answer=ok
+at 4ms connected link=10.0.0.2:6379#3
+       > send link=10.0.0.2:6379#3 ask=auth
+       > send link=10.0.0.2:6379#3 ask=name{name=sentinel-aaaaaaaa-cmd}
+       > send link=10.0.0.2:6379#3 ask=ping
+       > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
+at 5ms answered link=10.0.0.2:6379#3 answer=ok
+at 5ms answered link=10.0.0.2:6379#3 answer=ok
+at 5ms answered link=10.0.0.2:6379#3 answer=pong
+at 5ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
+       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+at 6ms answered link=10.0.0.2:6379#3 answer=ok
+at 6ms saved seq=1
+
+# Who asks for something impossible is told so at once.
+at 10ms requested call=1 request=switchover{group=other}
+       > reply call=1 reply=refused{code=ERR why="No such master with that name: other"}
+at 10ms requested call=2 request=switchover{group=cache to=10.0.0.1:6379}
+       > reply call=2 reply=refused{code=ERR why="this server is the master already"}
+at 10ms requested call=3 request=switchover{group=cache to=10.0.0.7:6379}
+       > reply call=3 reply=refused{code=ERR why="no such server in this group"}
+
+at 20ms requested call=4 request=switchover{group=cache}
+       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
+       > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
+       > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+# Elected. Until the master is asked to hold writes, nobody waits for anything.
+at 22ms saved seq=2
+       > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
+       > send link=10.0.0.1:6379#1 ask=pause{limit=1500ms}
+       > send link=10.0.0.1:6379#1 ask=info
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+at 23ms answered link=10.0.0.1:6379#1 answer=ok
+at 23ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
+       > send link=10.0.0.2:6379#3 ask=info
+at 24ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=130 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
+       > send link=10.0.0.2:6379#3 ask=info
+until 25ms
+at 25ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
+       > announce event={level=warning group=cache name=+failover-state-select-slave payload="master cache 10.0.0.1 6379"}
+       > send link=10.0.0.2:6379#3 ask=seal
+       > send link=10.0.0.2:6379#3 ask=info
+at 26ms answered link=10.0.0.2:6379#3 answer=ok
+at 26ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}
+       > announce event={level=warning group=cache name=+selected-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > announce event={level=notice group=cache name=+failover-state-send-slaveof-noone payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > send link=10.0.0.2:6379#3 ask=promote
+       > send link=10.0.0.2:6379#3 ask=role
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=140 lag=0}]}
+at 27ms answered link=10.0.0.2:6379#3 answer=ok
+at 27ms answered link=10.0.0.2:6379#3 answer=role{role=master}
+       > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+at 29ms saved seq=3
+       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+       > reply call=4 reply=switched{from=10.0.0.1:6379 to=10.0.0.2:6379 epoch=1 held=7ms}
+       > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
+       > send link=10.0.0.1:6379#1 ask=unpause
+       > send link=10.0.0.1:6379#1 ask=rewrite
+       > send link=10.0.0.2:6379#3 ask=rewrite
+       > send link=10.0.0.1:6379#1 ask=info
+       > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
+       > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
+       > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=stale offset=140 lag=0}]}
+       > save seq=4 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
