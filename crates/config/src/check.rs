@@ -24,10 +24,8 @@ pub(crate) fn tables(tables: &Tables, strangers: bool) -> Vec<Problem> {
     if tables.groups.is_empty() && !strangers {
         let name = section("group").expect("is in the table of options");
         found.push(
-            Problem::of_file("there is no [[group]]: nothing to watch", "expected at least one").help(format!(
-                "add a group:\n\n[[group]]\n{}",
-                examples(name.options.iter().filter(|d| is_required(d)))
-            )),
+            Problem::of_file("there is no [[group]]: nothing to watch", "expected at least one")
+                .help(format!("add a group:\n[[group]]\n{}", examples(name.options.iter().filter(|d| is_required(d))))),
         );
     }
     for table in &tables.groups {
@@ -56,7 +54,7 @@ fn missing(found: &mut Vec<Problem>, table: &Settings) {
     let names: Vec<String> = lacking.iter().map(|definition| format!("`{}`", definition.key)).collect();
     let wrong = format!("{} {} missing", names.join(" and "), if names.len() == 1 { "is" } else { "are" });
     let label = format!("expected {} in this table", names.join(" and "));
-    let help = format!("add, with your own values:\n\n{}", examples(lacking.into_iter()));
+    let help = format!("add, with your own values:\n{}", examples(lacking.into_iter()));
     found.push(Problem::new(header(table), wrong, label).help(help));
 }
 
@@ -85,7 +83,7 @@ fn node(found: &mut Vec<Problem>, node: &Settings, strangers: bool) {
             Some(span) => (Problem::new(span, wrong, "expected `announce` next to it"), announce),
             None => (Problem::of_file(wrong, "expected a [node] table with it"), format!("[node]\n{announce}")),
         };
-        found.push(problem.help(format!("add the address that other nodes reach this one by:\n\n{lines}")));
+        found.push(problem.help(format!("add the address that other nodes reach this one by:\n{lines}")));
     }
     if let Some(control) = config::control(node) {
         let length = control.as_os_str().as_bytes().len();
@@ -111,26 +109,36 @@ fn group(found: &mut Vec<Problem>, group: &Settings) {
             None => problem.help(format!("`nodes` is not set, so it is {nodes}")),
         });
     }
-    if let (Some(confirm), Some(down_after)) = (group.get::<Duration>("confirm"), group.get::<Duration>("down-after"))
-        && confirm > down_after
-    {
-        let (confirm, down_after) = (show_duration(confirm), show_duration(down_after));
-        let wrong = format!("`confirm` ({confirm}) is longer than `down-after` ({down_after})");
-        let label = format!("expected 0s to {down_after}: a refused connection says more than silence");
-        let own = group.span("confirm").or_else(|| group.span("down-after")).unwrap_or_else(|| header(group));
-        found.push(match (group.span("confirm"), group.span("down-after")) {
-            (Some(_), Some(other)) => Problem::new(own, wrong, label).related(other, "silence of this length"),
-            (Some(_), None) => {
-                Problem::new(own, wrong, label).help(format!("`down-after` is not set, so it is {down_after}"))
-            }
-            _ => Problem::new(own, wrong, format!("expected at least `confirm`, {confirm}"))
-                .help(format!("`confirm` is not set, so it is {confirm}; set it as well, for example to \"0s\"")),
-        });
-    }
+    confirm(found, group);
     if let Some(span) = group.span("username").filter(|_| group.lacks("password")) {
         let wrong = "`username` without `password`: Redis takes a user only with a password";
         found.push(Problem::new(span, wrong, "expected a `password` next to it"));
     }
+}
+
+/// A refused connection says more than silence, so it never has to last longer.
+fn confirm(found: &mut Vec<Problem>, group: &Settings) {
+    let (Some(confirm), Some(down_after)) = (group.get::<Duration>("confirm"), group.get::<Duration>("down-after"))
+    else {
+        return;
+    };
+    if confirm <= down_after {
+        return;
+    }
+    let (confirm, down_after) = (show_duration(confirm), show_duration(down_after));
+    let wrong = format!("`confirm` ({confirm}) is longer than `down-after` ({down_after})");
+    let label = format!("expected 0s to {down_after}: a refused connection says more than silence");
+    found.push(match (group.span("confirm"), group.span("down-after")) {
+        (Some(own), Some(other)) => Problem::new(own, wrong, label).related(other, "silence of this length"),
+        (Some(own), None) => {
+            Problem::new(own, wrong, label).help(format!("`down-after` is not set, so it is {down_after}"))
+        }
+        (None, own) => {
+            let own = own.unwrap_or_else(|| header(group));
+            Problem::new(own, wrong, format!("expected at least `confirm`, {confirm}"))
+                .help(format!("`confirm` is not set, so it is {confirm}; set it as well, for example to \"0s\""))
+        }
+    });
 }
 
 fn listener(found: &mut Vec<Problem>, listener: &Settings, tables: &Tables, strangers: bool) {

@@ -12,7 +12,7 @@ use crate::source::{Place, Source};
 /// Everything that one file says about one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The file, as it was named to [`parse`](crate::parse): what goes wrong later can point at it.
+    /// The file, as it was named to [`parse`](crate::parse()): what goes wrong later can point at it.
     pub file_name: String,
     /// This host's node.
     pub node: Node,

@@ -35,11 +35,10 @@ impl Problem {
 
     /// A value that is not one of its option.
     pub(crate) fn complaint(span: Range<usize>, key: &str, complaint: Complaint) -> Self {
-        let wrong = if complaint.wrong.starts_with("is ") || complaint.wrong.starts_with("contains ") {
-            format!("`{key}` {}", complaint.wrong)
-        } else {
-            format!("`{key}`: {}", complaint.wrong)
-        };
+        // "`nodes` is too large", but "`hold`: 2h is too long".
+        let verb_first = complaint.wrong.starts_with(char::is_alphabetic);
+        let colon = if verb_first { "" } else { ":" };
+        let wrong = format!("`{key}`{colon} {}", complaint.wrong);
         Self { help: complaint.help, ..Self::new(span, wrong, complaint.expected) }
     }
 
@@ -112,7 +111,13 @@ impl Problems {
     #[must_use]
     pub fn one_line(&self, problem: &Problem) -> String {
         let (file, place) = (&self.source.name, self.place(problem));
-        format!("{file}:{place}: {}; {}", problem.wrong, problem.expected)
+        let line = format!("{file}:{place}: {}; {}", problem.wrong, problem.expected);
+        match &problem.related {
+            Some((span, label)) => {
+                format!("{line} (line {}: {label})", self.source.place(span.start).line)
+            }
+            None => line,
+        }
     }
 
     /// All problems with their source lines for a person, and their number at the end. Beyond a hundred only the number is given.

@@ -1,6 +1,6 @@
 //! What did the operator say, and is it possible?
 //!
-//! One TOML file says everything about one host. [`parse`] turns its text into a [`Config`] in which every value is typed, within its
+//! One TOML file says everything about one host. [`parse()`] turns its text into a [`Config`] in which every value is typed, within its
 //! bounds and consistent with the others, or into [`Problems`]: all of them at once, each with its place in the file, what was expected
 //! and what to do. The crate reads no file itself.
 //!

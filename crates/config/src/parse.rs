@@ -11,7 +11,7 @@ use crate::config::{Config, Tables};
 use crate::diagnostic::{Problem, Problems};
 use crate::options::{self, Definition, Kind, SECTIONS, Section};
 use crate::setting::{Setting, Settings, kind_of};
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::suggest::{self, Candidate};
 use crate::syntax;
 use crate::value::quote;
@@ -122,7 +122,7 @@ impl Walk {
         for (key, value) in table {
             match section.option(key.get_ref()) {
                 Some(definition) => self.option(&mut settings, definition, value),
-                None => self.unknown_key(&mut settings, key),
+                None => self.unknown_key(&mut settings, key, value),
             }
         }
         settings
@@ -141,9 +141,12 @@ impl Walk {
         }
     }
 
-    fn unknown_key(&mut self, settings: &mut Settings, key: Key<'_, '_>) {
+    fn unknown_key(&mut self, settings: &mut Settings, key: Key<'_, '_>, value: Value<'_, '_>) {
         let section = settings.section;
         let written = key.get_ref().as_ref();
+        if source::looks_secret(written) {
+            self.secrets.push(value.span());
+        }
         let wrong = format!("{} is not an option of {}", backticks(written), section.header());
         let elsewhere: Vec<String> =
             SECTIONS.iter().filter(|other| other.option(written).is_some()).map(Section::header).collect();

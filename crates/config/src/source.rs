@@ -91,17 +91,16 @@ impl Source {
         self.masked.replace_range(span, &stars);
     }
 
-    /// Masks what follows the `=` in every line that looks like a password. Works on text that is not TOML at all, because the
+    /// Masks what follows the `=` of what looks like a password, in every line. Works on text that is not TOML at all, because the
     /// problem may be the missing quote, and the line is shown with the problem.
     fn mask_lines(&mut self) {
         for line in 0..self.starts.len() {
             let span = self.line_span(line);
-            let secret = self.slice(span.clone()).split_once('=').filter(|(key, _)| looks_secret(key));
-            if let Some((key, value)) = secret {
-                let blank = value.len() - value.trim_start().len();
-                let start = span.start + key.len() + 1 + blank;
-                self.mask(start..span.end);
-            }
+            let text = self.slice(span.clone());
+            let Some(equals) = secret_equals(text) else { continue };
+            let equals = equals + 1;
+            let blank = text[equals..].len() - text[equals..].trim_start().len();
+            self.mask(span.start + equals + blank..span.end);
         }
     }
 
@@ -110,11 +109,25 @@ impl Source {
     }
 }
 
-/// Whether what follows this key may be a password, even if the key is misspelt.
-fn looks_secret(key: &str) -> bool {
-    let key = key.trim().to_lowercase();
-    ["pass", "secret", "auth"].iter().any(|word| key.contains(word)) || suggest::alike(&key, "password")
+/// The first `=` of a line that stands after what looks like the key of a password.
+fn secret_equals(line: &str) -> Option<usize> {
+    let is_secret = |equals: &usize| {
+        let before = line[..*equals].trim_end();
+        // In a table on one line, other keys and values stand before it.
+        let key = before.rsplit([' ', '\t', ',', '{', '.', '=']).next().unwrap_or(before);
+        looks_secret(key)
+    };
+    line.match_indices('=').map(|(at, _)| at).find(is_secret)
 }
+
+/// Whether what follows this key may be a password, even if the key is misspelt.
+pub(crate) fn looks_secret(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| lower.contains(word)) || suggest::alike(key, "password")
+}
+
+/// What the names of passwords contain, here and in the programs that files are copied from.
+const SECRET_WORDS: [&str; 3] = ["pass", "secret", "auth"];
 
 #[cfg(test)]
 mod tests {

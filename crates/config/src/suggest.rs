@@ -14,6 +14,9 @@ pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = Ca
         let distance = if also.contains(&written.as_str()) {
             // As good as one wrong letter: a name of ours that is even closer wins.
             1
+        } else if name.starts_with(&written) || written.starts_with(name) {
+            // `state` for `state-dir`, `warning` for `warn`: likely, but less than a slip of the finger.
+            if written.len() < 3 { continue } else { allowed(&written) }
         } else {
             strsim::damerau_levenshtein(&written, name)
         };
@@ -59,6 +62,8 @@ mod tests {
         assert_eq!(nearest_word("down_after", words), Some("down-after"));
         assert_eq!(nearest_word("lisen", words), Some("listen"));
         assert_eq!(nearest_word("Quorum", words), Some("quorum"));
+        assert_eq!(nearest_word("down", words), Some("down-after"));
+        assert_eq!(nearest_word("listening", words), Some("listen"));
         assert_eq!(nearest_word("colour", words), None);
         assert_eq!(nearest_word(&"x".repeat(1 << 20), words), None);
     }

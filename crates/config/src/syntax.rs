@@ -50,12 +50,19 @@ fn problem(source: &Source, error: &toml::de::Error, line: usize) -> Problem {
     if let Some((at, value)) = value.filter(|(_, value)| needs_quotes(value)) {
         let from = source.line_span(line).start + at;
         let wrong = format!("{} must be in quotes", quote(value));
-        let problem = Problem::new(from..from + value.len(), wrong, "expected a value in quotes");
-        // A quote inside would need an escape: then the example would be wrong.
-        return if value.contains(['"', '\\']) { problem } else { problem.help(format!("write \"{value}\"")) };
+        // A backslash would need another one, and a star may be a masked password: no example then.
+        let label = if value.contains(['\\', '*']) {
+            "expected a value in quotes".to_owned()
+        } else {
+            format!("write \"{value}\"")
+        };
+        return Problem::new(from..from + value.len(), wrong, label);
     }
     if value.is_some_and(|(_, value)| value.is_empty()) {
         return Problem::new(span, "there is no value after `=`", "expected a value");
+    }
+    if let Some((_, wrong)) = NOT_CLOSED.iter().find(|(theirs, _)| *theirs == message) {
+        return Problem::new(span, *wrong, "expected the end of it here");
     }
     let (wrong, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let label = if expected.is_empty() || expected == "nothing" {
@@ -86,6 +93,18 @@ fn needs_quotes(value: &str) -> bool {
 fn start(error: &toml::de::Error) -> usize {
     error.span().map_or(0, |span| span.start)
 }
+
+/// What the parser says about something that is not closed, and what an operator calls it.
+static NOT_CLOSED: [(&str, &str); 8] = [
+    ("unclosed table, expected `]`", "the table's header lacks a `]`"),
+    ("unclosed array table, expected `]]`", "the table's header lacks `]]`"),
+    ("unclosed array, expected `]`", "the list lacks a `]`"),
+    ("unclosed inline table, expected `}`", "the table lacks a `}`"),
+    ("invalid basic string, expected `\"`", "the text lacks its closing quote"),
+    ("invalid literal string, expected `'`", "the text lacks its closing quote"),
+    ("invalid multi-line basic string, expected `\"`", "the text lacks its closing quotes"),
+    ("invalid multi-line literal string, expected `'`", "the text lacks its closing quotes"),
+];
 
 #[cfg(test)]
 mod tests {

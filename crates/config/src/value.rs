@@ -10,7 +10,7 @@ use crate::suggest;
 /// Why a value cannot be used. The reader of the file knows the option and the place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Complaint {
-    /// What is wrong with it, after "`key`: ".
+    /// What is wrong with it: "is too small" after the option's name, or a sentence that begins with the value.
     pub(crate) wrong: String,
     /// What was expected; stands under the underlined value.
     pub(crate) expected: String,
@@ -138,7 +138,7 @@ pub(crate) fn word(text: &str, words: &[&'static str]) -> Result<&'static str, C
         format!("expected one of {}", list.join(", "))
     };
     let guess = suggest::nearest_word(text, words).map(str::to_owned);
-    Err(Complaint::new(format!("{} is not one of its words", quote(text)), expected).did_you_mean(guess))
+    Err(Complaint::new(format!("cannot be {}", quote(text)), expected).did_you_mean(guess))
 }
 
 /// The shortest way to write a duration: `90s`, not `90000ms`.

@@ -260,7 +260,7 @@ static LISTENER: &[Definition] = &[
         absent: Absent::Required,
         why: "Any guess could take the port that Redis itself needs.",
         what: "Where clients connect.",
-        example: "\"0.0.0.0:6379\"",
+        example: "\"0.0.0.0:6380\"",
         also: &["bind", "port", "address"],
     },
     Definition {
