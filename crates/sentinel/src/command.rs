@@ -66,11 +66,11 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials) -> bool {
             candidate.as_ref().map_or("*", |id| id.as_str()),
         ]),
         // SLAVEOF, not REPLICAOF: it is what operators' ACL rules for Sentinels allow.
-        Ask::Seal => put(&["SLAVEOF", &NOWHERE.ip().to_string(), &NOWHERE.port().to_string()]),
+        Ask::Seal { .. } => put(&["SLAVEOF", &NOWHERE.ip().to_string(), &NOWHERE.port().to_string()]),
         Ask::Promote => put(&["SLAVEOF", "NO", "ONE"]),
         Ask::Replicate { master } => put(&["SLAVEOF", &master.ip().to_string(), &master.port().to_string()]),
         Ask::Rewrite => put(&["CONFIG", "REWRITE"]),
-        Ask::Pause { limit } => put(&["CLIENT", "PAUSE", &limit.as_millis().to_string(), "WRITE"]),
+        Ask::Pause { limit, .. } => put(&["CLIENT", "PAUSE", &limit.as_millis().to_string(), "WRITE"]),
         Ask::Unpause => put(&["CLIENT", "UNPAUSE"]),
         Ask::KickClients => put(&["CLIENT", "KILL", "TYPE", "normal"]),
     }

@@ -268,7 +268,10 @@ pub enum Ask {
     },
     /// Follow nobody, accept nothing: the replica keeps its data, offset and backlog, and what the old master may still
     /// accept can no longer reach it.
-    Seal,
+    Seal {
+        /// Of which attempt: a late answer to an earlier one says nothing about this one.
+        epoch: Epoch,
+    },
     /// Become master.
     Promote,
     /// Follow this master.
@@ -280,6 +283,8 @@ pub enum Ask {
     Rewrite,
     /// `CLIENT PAUSE … WRITE`.
     Pause {
+        /// Of which attempt.
+        epoch: Epoch,
         /// How long at most; it ends by itself.
         #[serde(with = "span")]
         limit: Duration,

@@ -312,9 +312,10 @@ impl Group {
     pub(crate) fn seal(&mut self, core: &mut Core) {
         let (name, master_id) = (self.name.clone(), self.id_of_master());
         let Some(failover) = &mut self.failover else { return };
+        let epoch = failover.epoch;
         core.announce(Level::Warning, Some(&name), "+failover-state-select-slave", master_id);
         for server in self.servers.values_mut().filter(|s| s.addr != self.master && !s.is_down()) {
-            if server.command.send(core, Ask::Seal) {
+            if server.command.send(core, Ask::Seal { epoch }) {
                 server.command.send(core, Ask::Info);
                 failover.sealed.insert(server.addr, Seal::Ordered);
             }
@@ -402,7 +403,7 @@ impl Group {
     pub(crate) fn on_step_answered(&mut self, core: &mut Core, from: SocketAddr, ask: &Ask, answer: &Answer) {
         let Some(failover) = &mut self.failover else { return };
         match (&mut failover.stage, ask) {
-            (Stage::Sealing { .. }, Ask::Seal) => {
+            (Stage::Sealing { .. }, Ask::Seal { epoch }) if *epoch == failover.epoch => {
                 let seal = if *answer == Answer::Ok { Seal::Obeyed } else { Seal::Failed };
                 failover.sealed.insert(from, seal);
             }

@@ -99,11 +99,12 @@ impl Group {
         plan.candidate = Some(candidate);
         plan.held_since = Some(core.now);
         let until = (core.now + limit).min(failover.promote_until);
+        let epoch = failover.epoch;
         failover.promote_until = until;
         failover.stage = Stage::Pausing { confirmed: false, until };
         let sent = self.servers.get_mut(&self.master).is_some_and(|server| {
             let limit = limit + PAUSE_MARGIN;
-            server.command.send(core, Ask::Pause { limit }) && server.command.send(core, Ask::Info)
+            server.command.send(core, Ask::Pause { epoch, limit }) && server.command.send(core, Ask::Info)
         });
         if !sent {
             self.abort(core, "-failover-abort-master-timeout", "the master could not be asked to hold writes");
@@ -116,6 +117,7 @@ impl Group {
         let Some(failover) = &mut self.failover else { return };
         let Some(plan) = &mut failover.plan else { return };
         match (&mut failover.stage, ask, answer) {
+            (_, Ask::Pause { epoch, .. }, _) if *epoch != failover.epoch => {}
             (Stage::Pausing { confirmed, .. }, Ask::Pause { .. }, Answer::Ok) if is_master => {
                 *confirmed = true;
                 failover.record.step(core.now, Moment::Paused, "");

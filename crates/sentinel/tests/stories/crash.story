@@ -57,7 +57,7 @@ at 150ms wake
 at 152ms saved seq=2
        > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+failover-state-select-slave payload="master cache 10.0.0.1 6379"}
-       > send link=10.0.0.2:6379#3 ask=seal
+       > send link=10.0.0.2:6379#3 ask=seal{epoch=1}
        > send link=10.0.0.2:6379#3 ask=info
 at 153ms answered link=10.0.0.2:6379#3 answer=ok
 at 153ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=120 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}

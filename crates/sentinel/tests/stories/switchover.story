@@ -54,7 +54,7 @@ at 20ms requested call=4 request=switchover{group=cache}
 # Elected. Until the master is asked to hold writes, nobody waits for anything.
 at 22ms saved seq=2
        > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
-       > send link=10.0.0.1:6379#1 ask=pause{limit=1500ms}
+       > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > send link=10.0.0.1:6379#1 ask=info
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 at 23ms answered link=10.0.0.1:6379#1 answer=ok
@@ -65,7 +65,7 @@ at 24ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222
 until 25ms
 at 25ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
        > announce event={level=warning group=cache name=+failover-state-select-slave payload="master cache 10.0.0.1 6379"}
-       > send link=10.0.0.2:6379#3 ask=seal
+       > send link=10.0.0.2:6379#3 ask=seal{epoch=1}
        > send link=10.0.0.2:6379#3 ask=info
 at 26ms answered link=10.0.0.2:6379#3 answer=ok
 at 26ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}

@@ -43,7 +43,7 @@ at 20ms requested call=4 request=switchover{group=cache to=10.0.0.2:6379}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 22ms saved seq=2
        > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
-       > send link=10.0.0.1:6379#1 ask=pause{limit=550ms}
+       > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=550ms}
        > send link=10.0.0.1:6379#1 ask=info
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 at 23ms answered link=10.0.0.1:6379#1 answer=ok
