@@ -1,3 +1,55 @@
-//! (room)
+//! What one client of the proxy is owed, and where it goes.
+//!
+//! ```text
+//!            bytes                    bytes
+//!   client ─────────> [ kept, owed ] ─────────> server that the view names
+//!          <───────── [   out      ] <─────────
+//!                          ▲
+//!                     view, time
+//! ```
+//!
+//! A [`Session`] opens no socket and asks no clock. Bytes, views and moments go in; bytes and a few orders come out. The
+//! rules are those of every proxy user's fear, numbered as the tests name them:
+//!
+//! - **R1** Replies come in the order of requests, one each, or the connection closes with a reason.
+//! - **R2** No write is executed twice by us.
+//! - **R3** Every request is answered, or its connection closed, within `hold` of having no server to go to.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`session`] | what happened, and who deals with it? (the table of contents) |
+//! | [`rules`] | what did the operator say about this listener? |
+//! | [`buffers`] | where do bytes stay, and who lends the memory? |
+//! | `owed` | which requests are unanswered, and how far are they sent? |
+//! | `command` | what does a request mean for the session? |
+//! | `route` | on which server connection does a request travel? |
+//! | `hold` | how long may a request wait, and what is said when it may not? |
+//! | `refusal` | which replies say that nothing was executed, and what follows from that? |
+//! | `replies` | what did the server say, and is it for the client? |
+//! | `replay` | what is the fate of a request whose connection is gone? |
+//! | `restore` | what must a new connection know before the next request? |
+//! | `transaction` | what becomes of a MULTI that is cut? |
+//! | [`stats`] | what has it done? |
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod buffers;
+mod command;
+mod hold;
+mod owed;
+mod refusal;
+mod replay;
+mod replies;
+mod restore;
+mod route;
+pub mod rules;
+pub mod session;
+pub mod stats;
+mod transaction;
+
+pub use buffers::Spare;
+pub use rules::{Role, Rules};
+pub use session::{Action, Conn, Event, Session, Timer, Why};
+pub use stats::Stats;

@@ -1,0 +1,114 @@
+//! Where bytes stay, and who lends the memory.
+//!
+//! A busy session needs room for requests and replies, an idle one needs none: ten thousand idle clients with a few KiB each
+//! would be most of a proxy's memory. So buffers are lent for a turn and come back empty ([`Session::lend`],
+//! [`Session::reclaim`]); a worker with few busy sessions lends the same few buffers over and over and allocates nothing.
+//!
+//! [`Session::lend`]: crate::Session::lend
+//! [`Session::reclaim`]: crate::Session::reclaim
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::owed::Owed;
+
+/// Empty buffers of one worker. Over the bound, what comes back is freed.
+#[derive(Debug, Default)]
+pub struct Spare {
+    bytes: Vec<Vec<u8>>,
+    owed: Vec<VecDeque<Owed>>,
+}
+
+/// Buffers of each kind that a worker keeps for the next busy session: some more than sessions are busy in one turn.
+const MAX_SPARE: usize = 64;
+/// A buffer that grew over this is freed: it served a large value, which most sessions never see.
+const MAX_KEPT_CAPACITY: usize = 128 * 1024;
+
+impl Spare {
+    /// An empty stock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn lend_bytes(&mut self, to: &mut Vec<u8>) {
+        if to.capacity() == 0
+            && let Some(bytes) = self.bytes.pop()
+        {
+            *to = bytes;
+        }
+    }
+
+    pub(crate) fn lend_owed(&mut self, to: &mut VecDeque<Owed>) {
+        if to.capacity() == 0
+            && let Some(owed) = self.owed.pop()
+        {
+            *to = owed;
+        }
+    }
+
+    pub(crate) fn reclaim_bytes(&mut self, from: &mut Vec<u8>) {
+        if from.is_empty() && from.capacity() > 0 {
+            let bytes = core::mem::take(from);
+            if self.bytes.len() < MAX_SPARE && bytes.capacity() <= MAX_KEPT_CAPACITY {
+                self.bytes.push(bytes);
+            }
+        }
+    }
+
+    pub(crate) fn reclaim_owed(&mut self, from: &mut VecDeque<Owed>) {
+        if from.is_empty() && from.capacity() > 0 {
+            let owed = core::mem::take(from);
+            if self.owed.len() < MAX_SPARE && owed.capacity() * size_of::<Owed>() <= MAX_KEPT_CAPACITY {
+                self.owed.push(owed);
+            }
+        }
+    }
+}
+
+/// Bytes on their way out, taken from the front. The memory of what is taken is used again before the buffer grows.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Outgoing {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[self.taken..]
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn take(&mut self, n: usize) {
+        assert!(n <= self.len(), "no more is taken than was there");
+        self.taken += n;
+        if self.is_empty() {
+            self.bytes.clear();
+            self.taken = 0;
+        }
+    }
+
+    pub(crate) fn extend(&mut self, more: &[u8]) {
+        self.tail().extend_from_slice(more);
+    }
+
+    /// Where a writer appends. What was taken is dropped first if the buffer would grow otherwise.
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        if self.taken > self.bytes.len() / 2 {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+        &mut self.bytes
+    }
+
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}

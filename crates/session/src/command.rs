@@ -1,0 +1,110 @@
+//! What a request means for the session: may it be sent twice, does it change what the connection is?
+
+use resp::command::Effect;
+
+/// What the session keeps of a request besides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub(crate) kind: Kind,
+    /// Executing it twice does no harm: it changes no data. What is unknown is taken for a write.
+    pub(crate) repeatable: bool,
+    /// It may be answered much later, when another client does something.
+    pub(crate) blocks: bool,
+}
+
+/// What a request does to the connection that it travels on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing.
+    Plain,
+    /// If it succeeds, a new connection must hear it too.
+    Remember(Key),
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
+    /// Back to how the connection began.
+    Reset,
+    Quit,
+    /// Replies do not match requests one by one after it, or belong to nobody: the session stops looking.
+    Pin,
+}
+
+/// Which part of a connection's state a request sets. A later success of the same key replaces an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Auth,
+    Hello,
+    Select,
+    Name,
+    LibName,
+    LibVersion,
+    NoEvict,
+    NoTouch,
+}
+
+impl Command {
+    pub(crate) const QUIT: Self = Self { kind: Kind::Quit, repeatable: true, blocks: false };
+
+    /// Reads the meaning of a request from its first arguments.
+    pub(crate) fn of(request: &resp::Command, frame: &[u8]) -> Self {
+        let name = request.name(frame);
+        let spec = resp::command::resolve(name, request.argument(frame, 1));
+        let repeatable = matches!(spec.map(|s| s.effect()), Some(Effect::Read | Effect::None));
+        let blocks = spec.is_some_and(|s| s.is_blocking());
+        let alone = request.argc() == 1;
+        let kind = match name.len() {
+            4 if is(name, b"AUTH") => Kind::Remember(Key::Auth),
+            4 if is(name, b"EXEC") && alone => Kind::Exec,
+            4 if is(name, b"QUIT") => Kind::Quit,
+            4 if is(name, b"SYNC") => Kind::Pin,
+            5 if is(name, b"HELLO") && !alone => Kind::Remember(Key::Hello),
+            5 if is(name, b"MULTI") && alone => Kind::Multi,
+            5 if is(name, b"RESET") && alone => Kind::Reset,
+            5 if is(name, b"WATCH") => Kind::Watch,
+            5 if is(name, b"PSYNC") => Kind::Pin,
+            6 if is(name, b"SELECT") => Kind::Remember(Key::Select),
+            6 if is(name, b"CLIENT") => client(request, frame),
+            7 if is(name, b"DISCARD") && alone => Kind::Discard,
+            7 if is(name, b"UNWATCH") && alone => Kind::Unwatch,
+            7 if is(name, b"MONITOR") => Kind::Pin,
+            8 if is(name, b"REPLCONF") => Kind::Pin,
+            9 if is(name, b"SUBSCRIBE") => Kind::Pin,
+            10 if is(name, b"PSUBSCRIBE") || is(name, b"SSUBSCRIBE") => Kind::Pin,
+            11 if is(name, b"UNSUBSCRIBE") => Kind::Pin,
+            12 if is(name, b"PUNSUBSCRIBE") || is(name, b"SUNSUBSCRIBE") => Kind::Pin,
+            _ => Kind::Plain,
+        };
+        Self {
+            // What only concerns the connection may be said again to another one.
+            repeatable: repeatable || !matches!(kind, Kind::Plain | Kind::Exec),
+            kind,
+            blocks,
+        }
+    }
+}
+
+fn client(request: &resp::Command, frame: &[u8]) -> Kind {
+    let Some(sub) = request.argument(frame, 1) else { return Kind::Plain };
+    let third = || request.argument(frame, 2).unwrap_or_default();
+    if is(sub, b"SETNAME") {
+        Kind::Remember(Key::Name)
+    } else if is(sub, b"SETINFO") && is(third(), b"LIB-NAME") {
+        Kind::Remember(Key::LibName)
+    } else if is(sub, b"SETINFO") && is(third(), b"LIB-VER") {
+        Kind::Remember(Key::LibVersion)
+    } else if is(sub, b"NO-EVICT") {
+        Kind::Remember(Key::NoEvict)
+    } else if is(sub, b"NO-TOUCH") {
+        Kind::Remember(Key::NoTouch)
+    } else if is(sub, b"REPLY") || is(sub, b"TRACKING") || is(sub, b"CACHING") {
+        Kind::Pin
+    } else {
+        Kind::Plain
+    }
+}
+
+fn is(word: &[u8], upper: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(upper)
+}

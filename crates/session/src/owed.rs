@@ -1,0 +1,289 @@
+//! Which requests are unanswered, and how far they are sent.
+//!
+//! A request's bytes are kept once, in the buffer that they were read into, until its reply has been passed on: sending it
+//! again needs no copy.
+//!
+//! ```text
+//!   bytes  │ taken │ retained │ sent ········ │ may be sent │ waiting ······ │ not yet a request │
+//!          0     head                        sent        admitted         framed             end
+//!   owed             (answered,  └── in flight ┴─────────────┴── waiting ────┘
+//!                    of an open MULTI)
+//! ```
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::buffers::Spare;
+use crate::command::Command;
+
+/// One request that has no answer yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owed {
+    /// Its bytes. A request is shorter than 4 GiB (`Session` sees to that).
+    pub(crate) len: u32,
+    pub(crate) command: Command,
+    pub(crate) state: State,
+}
+
+/// What is known of a request besides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It goes to a server, and has an answer when the server gives one.
+    Owed,
+    /// A server refused it: surely not executed.
+    Refused,
+    /// It waited too long: the session answers it with an error.
+    Expired,
+    /// A server refused it, and none took it within the time: the session passes the refusal on.
+    RefusalExpired,
+    /// It is no request: the session words what is wrong with it and closes.
+    Malformed,
+}
+
+/// Requests of one client that are unanswered. Deeper pipelines than this exist, but gain nothing: at the bound the client is
+/// not read until replies have been passed on.
+pub(crate) const MAX_OWED: usize = 16_384;
+
+/// The kept bytes and the requests in them.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    bytes: Vec<u8>,
+    /// Where the living bytes begin.
+    head: usize,
+    /// Bytes of the open transaction that are answered already, in front of what is owed.
+    retained: usize,
+    owed: VecDeque<Owed>,
+    /// Bytes of all that is owed.
+    framed: usize,
+    /// How many of the owed may be sent: the first ones.
+    admitted: usize,
+    /// Their bytes.
+    admitted_len: usize,
+    /// How many of these bytes have been sent. Never more than `admitted_len`.
+    sent: usize,
+}
+
+impl Kept {
+    pub(crate) fn lend(&mut self, spare: &mut Spare) {
+        spare.lend_bytes(&mut self.bytes);
+        spare.lend_owed(&mut self.owed);
+    }
+
+    pub(crate) fn reclaim(&mut self, spare: &mut Spare) {
+        spare.reclaim_bytes(&mut self.bytes);
+        spare.reclaim_owed(&mut self.owed);
+    }
+
+    /// Living bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len() - self.head
+    }
+
+    /// Unanswered requests.
+    pub(crate) fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    pub(crate) fn append(&mut self, more: &[u8]) {
+        // Dead bytes go before the buffer grows; moving less than was freed keeps that linear.
+        if self.head > 0 && self.bytes.len() + more.len() > self.bytes.capacity() && self.head >= self.len() {
+            self.bytes.drain(..self.head);
+            self.head = 0;
+        }
+        self.bytes.extend_from_slice(more);
+    }
+
+    const fn owed_start(&self) -> usize {
+        self.head + self.retained
+    }
+
+    const fn framed_end(&self) -> usize {
+        self.owed_start() + self.framed
+    }
+
+    /// The bytes that are no request yet.
+    pub(crate) fn unframed(&self) -> &[u8] {
+        &self.bytes[self.framed_end()..]
+    }
+
+    /// Replaces the first `len` unframed bytes: an inline command becomes an array before it is owed.
+    pub(crate) fn rewrite(&mut self, len: usize, by: &[u8]) {
+        let at = self.framed_end();
+        self.bytes.splice(at..at + len, by.iter().copied());
+        self.settle_empty();
+    }
+
+    /// The first `len` unframed bytes are a request.
+    pub(crate) fn push(&mut self, len: usize, command: Command, state: State) {
+        debug_assert!(len <= self.unframed().len());
+        let short = u32::try_from(len).expect("the session refuses requests of 4 GiB");
+        self.owed.push_back(Owed { len: short, command, state });
+        self.framed += len;
+    }
+
+    /// The oldest unanswered request.
+    pub(crate) fn front(&self) -> Option<&Owed> {
+        self.owed.front()
+    }
+
+    /// Its bytes.
+    pub(crate) fn front_bytes(&self) -> &[u8] {
+        let len = self.owed.front().map_or(0, |o| o.len as usize);
+        &self.bytes[self.owed_start()..self.owed_start() + len]
+    }
+
+    /// The bytes of the open transaction that are answered already.
+    pub(crate) fn retained_bytes(&self) -> &[u8] {
+        &self.bytes[self.head..self.owed_start()]
+    }
+
+    /// Request `index`, if it went out whole. `before` is the length of those before it.
+    pub(crate) fn in_flight_at(&self, index: usize, before: usize) -> Option<&Owed> {
+        self.owed.get(index).filter(|o| index < self.admitted && before + o.len as usize <= self.sent)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Owed> {
+        self.owed.iter()
+    }
+
+    /// Requests that went out whole and have no answer.
+    pub(crate) fn in_flight(&self) -> usize {
+        let mut end = 0;
+        self.owed
+            .iter()
+            .take(self.admitted)
+            .take_while(|o| {
+                end += o.len as usize;
+                end <= self.sent
+            })
+            .count()
+    }
+
+    /// Whether anything was given to a server, or is about to be.
+    pub(crate) const fn any_admitted(&self) -> bool {
+        self.admitted > 0
+    }
+
+    pub(crate) const fn admitted(&self) -> usize {
+        self.admitted
+    }
+
+    /// Unanswered requests that no server was given.
+    pub(crate) fn waiting(&self) -> usize {
+        self.owed.len() - self.admitted
+    }
+
+    /// The first request that no server was given.
+    pub(crate) fn first_waiting(&self) -> Option<&Owed> {
+        self.owed.get(self.admitted)
+    }
+
+    /// Lets the first waiting request go out.
+    pub(crate) fn admit(&mut self) {
+        let next = &mut self.owed[self.admitted];
+        next.state = State::Owed;
+        self.admitted_len += next.len as usize;
+        self.admitted += 1;
+    }
+
+    /// Takes back what may be sent but has not begun to be.
+    pub(crate) fn admit_no_more(&mut self) {
+        while self.admitted > 0 {
+            let last = self.owed[self.admitted - 1].len as usize;
+            if self.admitted_len - last < self.sent {
+                break;
+            }
+            self.admitted_len -= last;
+            self.admitted -= 1;
+        }
+    }
+
+    pub(crate) fn unsent(&self) -> &[u8] {
+        let start = self.owed_start();
+        &self.bytes[start + self.sent..start + self.admitted_len]
+    }
+
+    pub(crate) fn sent(&mut self, n: usize) {
+        self.sent += n;
+        assert!(self.sent <= self.admitted_len, "no more is sent than was offered");
+    }
+
+    /// The oldest request is answered. Its bytes go, or stay in front if a cut transaction needs them again.
+    pub(crate) fn pop(&mut self, retain: bool) -> Owed {
+        let owed = self.owed.pop_front().expect("an answer is given to a request that is owed");
+        let len = owed.len as usize;
+        self.framed -= len;
+        if self.admitted > 0 {
+            assert!(len <= self.sent, "R1: no answer before the question");
+            self.admitted -= 1;
+            self.admitted_len -= len;
+            self.sent -= len;
+        }
+        if retain {
+            self.retained += len;
+        } else {
+            assert!(self.retained == 0, "what is retained is in front of what is owed");
+            self.head += len;
+            self.settle_empty();
+        }
+        owed
+    }
+
+    /// Forgets the bytes of the transaction that are answered already.
+    pub(crate) fn release_retained(&mut self) {
+        self.head += self.retained;
+        self.retained = 0;
+        self.settle_empty();
+    }
+
+    /// Nothing is sent any more: all that is owed waits again.
+    pub(crate) fn rewind(&mut self) {
+        self.admitted = 0;
+        self.admitted_len = 0;
+        self.sent = 0;
+    }
+
+    pub(crate) fn mark(&mut self, index: usize, state: State) {
+        self.owed[index].state = state;
+    }
+
+    /// All that waits has waited too long.
+    pub(crate) fn expire(&mut self) -> usize {
+        let mut expired = 0;
+        for owed in self.owed.range_mut(self.admitted..) {
+            owed.state = match owed.state {
+                State::Owed => State::Expired,
+                State::Refused => State::RefusalExpired,
+                _ => continue,
+            };
+            expired += 1;
+        }
+        expired
+    }
+
+    /// From here on all bytes go out as they are: the session stops looking at requests. What was owed must be answered,
+    /// but for the request that began it.
+    pub(crate) fn turn_raw(&mut self) {
+        assert!(self.owed.len() == 1 && self.admitted == 0 && self.retained == 0);
+        self.owed.clear();
+        self.framed = 0;
+    }
+
+    /// The bytes to send after [`Self::turn_raw`].
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.bytes[self.head..]
+    }
+
+    pub(crate) fn raw_sent(&mut self, n: usize) {
+        assert!(n <= self.len(), "no more is sent than was offered");
+        self.head += n;
+        self.settle_empty();
+    }
+
+    fn settle_empty(&mut self) {
+        if self.head == self.bytes.len() {
+            self.bytes.clear();
+            self.head = 0;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Which replies say that nothing was executed, and what follows from that?
+//!
+//! A server that is no master (any more, or yet) says so, and has not touched its data. Such a request may be sent again,
+//! but not before the later ones that are in flight are answered: if one of these was executed, sending the refused one
+//! afterwards would turn the client's order around. So on a refusal the session *regroups*: nothing more goes out, replies
+//! are parked. If the rest holds no executed write, everything from the refused one on is sent again, and the parked replies
+//! of reads are forgotten. If it does, the parked replies go to the client as they are, refusal included.
+
+use alloc::vec::Vec;
+
+use crate::command::{Command, Kind};
+use crate::owed::Owed;
+use crate::rules::Role;
+
+/// Whether an error line is a server's word that it executed nothing because of what it is at the moment.
+///
+/// A script of the client could return such a line after a write of its own. It would deceive itself: Redis documents these
+/// codes as its own.
+pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
+    let line = line.strip_prefix(b"-").unwrap_or(line);
+    // EXEC words the reason behind a prefix of its own (Redis 7).
+    let line = match command.kind {
+        Kind::Exec => line.strip_prefix(b"EXECABORT Transaction discarded because: ").unwrap_or(line),
+        _ => line,
+    };
+    let code = line.split(|b| *b == b' ' || *b == b'\r').next().unwrap_or_default();
+    match code {
+        // On a replica listener a write is the client's mistake, not the server's state: it is told at once.
+        b"READONLY" => role == Role::Master,
+        b"LOADING" | b"MASTERDOWN" | b"UNBLOCKED" => true,
+        _ => false,
+    }
+}
+
+/// Replies from the refused one on, kept until their requests' fate is known.
+#[derive(Debug, Default)]
+pub(crate) struct Regroup {
+    parked: Vec<Parked>,
+    bytes: Vec<u8>,
+    /// How many of the bytes are of replies that have ended.
+    ended: usize,
+    /// Bytes of the requests whose replies have ended.
+    asked: usize,
+    /// A MULTI in here succeeded: `+QUEUED` may be taken for what it says.
+    multi: bool,
+    /// Something other than plain requests is in here: the connection is not what it was before.
+    changed_state: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parked {
+    pub(crate) len: usize,
+    pub(crate) refused: bool,
+    pub(crate) ok: bool,
+}
+
+/// Bytes of replies that are parked. Past that the refusal is passed on, and with it all that was parked: always right,
+/// merely less kind.
+pub(crate) const MAX_PARKED: usize = 256 * 1024;
+
+impl Regroup {
+    /// How many requests have a parked reply: the next reply belongs to the one after them.
+    pub(crate) const fn answered(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Bytes of the requests that have a parked reply.
+    pub(crate) const fn asked(&self) -> usize {
+        self.asked
+    }
+
+    /// Bytes of a reply that has not ended.
+    pub(crate) fn park(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(part);
+    }
+
+    pub(crate) const fn is_full(&self) -> bool {
+        self.bytes.len() > MAX_PARKED
+    }
+
+    /// The reply whose bytes were parked has ended.
+    pub(crate) fn on_ended(&mut self, owed: Owed, refused: bool, ok: bool) {
+        self.parked.push(Parked { len: self.bytes.len() - self.ended, refused, ok });
+        self.ended = self.bytes.len();
+        self.asked += owed.len as usize;
+        self.multi |= owed.command.kind == Kind::Multi && ok;
+        self.changed_state |= owed.command.kind != Kind::Plain;
+    }
+
+    pub(crate) const fn saw_multi(&self) -> bool {
+        self.multi
+    }
+
+    pub(crate) const fn changed_state(&self) -> bool {
+        self.changed_state
+    }
+
+    pub(crate) fn parked(&self) -> &[Parked] {
+        &self.parked
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the first refused one was told.
+    pub(crate) fn first(&self) -> &[u8] {
+        &self.bytes[..self.parked.first().map_or(0, |p| p.len)]
+    }
+}

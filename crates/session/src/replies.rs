@@ -1,0 +1,296 @@
+//! What did the server say, and is it for the client?
+//!
+//! A reply's first byte decides. Most pass through as they come, however large. Errors are read to the end of their line
+//! first, because some of them mean that nothing was executed (`refusal`). While regrouping, replies are parked; while
+//! restoring, they are swallowed. Push messages of RESP3 answer nobody and always pass.
+
+use alloc::boxed::Box;
+
+use machine::Instant;
+use resp::{Kind as ReplyKind, Reply};
+
+use crate::command::{Command, Kind};
+use crate::owed::Owed;
+use crate::refusal::{Regroup, is_refusal};
+use crate::restore::Restored;
+use crate::rules::Role;
+use crate::session::{Conn, Session, Why};
+use crate::transaction::Then;
+
+/// What is being done with the reply under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// None is under way.
+    Fresh,
+    /// Its line is needed whole before anything is decided.
+    Line,
+    /// It goes to the client as it comes: what the client has cannot be taken back.
+    Passing,
+    /// It is a push message.
+    Push,
+    /// It waits in `regroup`.
+    Parking,
+    /// Nobody but us hears it.
+    Swallowing,
+}
+
+impl Incoming {
+    /// Whether the client has, or will have, a part of it: the rest cannot come from anywhere else.
+    pub(crate) const fn is_delivered(self) -> bool {
+        matches!(self, Self::Passing | Self::Push)
+    }
+}
+
+/// Bytes of an error line that are kept to be understood. A longer one is no refusal.
+const MAX_LINE: usize = 4 * 1024;
+
+impl Session {
+    /// Bytes of a server.
+    pub(crate) fn on_server_bytes(&mut self, now: Instant, conn: Conn, bytes: &[u8]) {
+        if self.is_pinned() && self.route.is(conn) {
+            self.out.extend(bytes);
+            return;
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if !self.route.is(conn) {
+                self.stats.late += 1;
+                return;
+            }
+            let Ok(progress) = self.replies.feed(rest) else {
+                return self.on_misbehaved(now);
+            };
+            let (part, after) = rest.split_at(progress.consumed);
+            rest = after;
+            if self.incoming == Incoming::Fresh && !self.begin_reply(now, part[0]) {
+                return;
+            }
+            self.on_part(now, part, progress.ended);
+            if self.is_closing() {
+                return;
+            }
+        }
+    }
+
+    /// The request that the next reply belongs to.
+    fn asked(&self) -> Option<Owed> {
+        let (next, before) = self.regroup.as_ref().map_or((0, 0), |r| (r.answered(), r.asked()));
+        self.kept.in_flight_at(next, before).copied()
+    }
+
+    /// Decides by the first byte, as far as that can be. False if the reply is of no use.
+    fn begin_reply(&mut self, now: Instant, first: u8) -> bool {
+        if first == b'>' {
+            self.incoming = Incoming::Push;
+            return true;
+        }
+        if self.route.restoring().is_some() {
+            self.incoming = Incoming::Swallowing;
+            return true;
+        }
+        let Some(asked) = self.asked() else {
+            self.on_misbehaved(now);
+            return false;
+        };
+        let suspicious = self.regroup.is_some() || self.route.farewell.is_some();
+        if first == b'-' || (first == b'+' && suspicious) {
+            self.incoming = Incoming::Line;
+        } else {
+            self.begin_final(now, asked.command, &[first]);
+        }
+        true
+    }
+
+    /// The reply is no refusal. `start` is as much of it as was needed to know.
+    fn begin_final(&mut self, now: Instant, command: Command, start: &[u8]) {
+        let executed = self.is_executed(command, start);
+        if executed && self.route.farewell.is_some() && self.role() == Role::Master {
+            // The view names another master. Whether this one had executed the write before the other took over, nobody can
+            // tell from here, and an acknowledgement would be a lie if not.
+            return self.close(now, Why::UnknownFate);
+        }
+        match &self.regroup {
+            None => self.incoming = Incoming::Passing,
+            Some(_) if executed => {
+                self.pass_parked();
+                self.incoming = Incoming::Passing;
+            }
+            Some(_) => self.incoming = Incoming::Parking,
+        }
+    }
+
+    /// Whether a reply that begins like this proves that data may have been changed.
+    fn is_executed(&self, command: Command, start: &[u8]) -> bool {
+        let in_transaction = self.transaction.is_open() || self.regroup.as_ref().is_some_and(|r| r.saw_multi());
+        match command.kind {
+            Kind::Exec => start[0] != b'-',
+            _ if in_transaction && start.starts_with(b"+QUEUED\r") => false,
+            _ => !command.repeatable,
+        }
+    }
+
+    fn on_part(&mut self, now: Instant, part: &[u8], ended: Option<Reply>) {
+        match self.incoming {
+            Incoming::Push | Incoming::Passing => self.out.extend(part),
+            Incoming::Parking => self.park(part),
+            Incoming::Swallowing => self.keep_line(part),
+            Incoming::Line => {
+                if ended.is_some() && self.line.is_empty() {
+                    self.on_line(now, part);
+                } else {
+                    self.line.extend_from_slice(part);
+                    let line = core::mem::take(&mut self.line);
+                    if ended.is_some() {
+                        self.on_line(now, &line);
+                    } else if line.len() > MAX_LINE {
+                        self.on_long_line(now, &line);
+                    } else {
+                        self.line = line;
+                    }
+                }
+            }
+            Incoming::Fresh => {}
+        }
+        if let Some(reply) = ended
+            && !self.is_closing()
+        {
+            self.end_reply(now, reply);
+        }
+    }
+
+    /// A whole line: what it says decides.
+    fn on_line(&mut self, now: Instant, line: &[u8]) {
+        let Some(asked) = self.asked() else { return };
+        if is_refusal(line, asked.command, self.role()) {
+            self.stats.refused += 1;
+            if self.regroup.is_none() {
+                self.kept.admit_no_more();
+            }
+            let regroup = self.regroup.get_or_insert_with(|| Box::new(Regroup::default()));
+            regroup.park(line);
+            regroup.on_ended(asked, true, false);
+            self.incoming = Incoming::Line;
+            return;
+        }
+        self.begin_final(now, asked.command, line);
+        self.on_undecided(line);
+    }
+
+    /// Longer than any refusal.
+    fn on_long_line(&mut self, now: Instant, line: &[u8]) {
+        let Some(asked) = self.asked() else { return };
+        self.begin_final(now, asked.command, line);
+        self.on_undecided(line);
+    }
+
+    /// Bytes that were kept until the decision.
+    fn on_undecided(&mut self, bytes: &[u8]) {
+        match self.incoming {
+            Incoming::Passing => self.out.extend(bytes),
+            Incoming::Parking => self.park(bytes),
+            _ => {}
+        }
+    }
+
+    fn park(&mut self, part: &[u8]) {
+        let Some(regroup) = &mut self.regroup else { return };
+        regroup.park(part);
+        if regroup.is_full() {
+            self.pass_parked();
+            self.incoming = Incoming::Passing;
+        }
+    }
+
+    /// The beginning of a swallowed reply, in case it is an error.
+    fn keep_line(&mut self, part: &[u8]) {
+        let room = MAX_LINE.saturating_sub(self.line.len());
+        self.line.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    fn end_reply(&mut self, now: Instant, reply: Reply) {
+        let incoming = core::mem::replace(&mut self.incoming, Incoming::Fresh);
+        let ok = !reply.kind.is_error();
+        debug_assert!(reply.kind != ReplyKind::Push || incoming == Incoming::Push);
+        match incoming {
+            Incoming::Passing => self.on_answered(ok),
+            Incoming::Swallowing => self.on_swallowed(now, ok),
+            Incoming::Parking => {
+                if let (Some(asked), Some(regroup)) = (self.asked(), &mut self.regroup) {
+                    regroup.on_ended(asked, false, ok);
+                }
+            }
+            Incoming::Push | Incoming::Line | Incoming::Fresh => {}
+        }
+        let all_in = self.regroup.as_ref().is_some_and(|r| r.answered() == self.kept.admitted());
+        if all_in {
+            self.on_regrouped(now);
+        }
+    }
+
+    /// The oldest request's reply has been passed on.
+    fn on_answered(&mut self, ok: bool) {
+        let Some(front) = self.kept.front().copied() else { return };
+        let outside = !self.transaction.is_open();
+        if ok && outside {
+            match front.command.kind {
+                Kind::Remember(key) => self.remembered.on_ok(key, self.kept.front_bytes()),
+                Kind::Reset => self.remembered.clear(),
+                _ => {}
+            }
+        }
+        match self.transaction.on_answered(front.command, ok) {
+            Then::Release => {
+                // A transaction that is too long to keep is still open, with nothing retained.
+                self.kept.pop(false);
+            }
+            Then::Retain => {
+                self.kept.pop(true);
+                if self.kept.retained_bytes().len() > self.rules.hold_bytes / 2 {
+                    self.transaction.on_too_long();
+                    self.kept.release_retained();
+                }
+            }
+            Then::End { unknown_state } => {
+                self.kept.pop(true);
+                self.kept.release_retained();
+                self.remembered.unknown |= unknown_state;
+                if ok && front.command.kind == Kind::Reset {
+                    self.remembered.clear();
+                }
+            }
+        }
+        self.stats.replies += 1;
+        self.hold.on_answer();
+        self.route.on_answer();
+    }
+
+    /// Refusals and what came after them go to the client as they are: a later write was executed, or there was too much.
+    fn pass_parked(&mut self) {
+        let Some(regroup) = self.regroup.take() else { return };
+        let mut at = 0;
+        for parked in regroup.parked() {
+            self.out.extend(&regroup.bytes()[at..at + parked.len]);
+            at += parked.len;
+            self.stats.refusals_passed += u64::from(parked.refused);
+            self.on_answered(parked.ok);
+        }
+        // The reply under way, as far as it was parked.
+        self.out.extend(&regroup.bytes()[at..]);
+    }
+
+    /// A reply to what a new connection is told.
+    fn on_swallowed(&mut self, now: Instant, ok: bool) {
+        let line = core::mem::take(&mut self.line);
+        if !ok && is_refusal(&line, Command::QUIT, Role::Master) {
+            // It is no master yet: as good as a connection that could not be made.
+            self.stats.refused += 1;
+            return self.on_restore_postponed(now);
+        }
+        let restored = self.route.restoring_mut().map(|words| words.on_reply(ok));
+        match restored {
+            Some(Restored::Done) => self.route.on_restored(),
+            Some(Restored::Refused) => self.close(now, Why::RestoreRefused),
+            Some(Restored::NotYet) | None => {}
+        }
+    }
+}

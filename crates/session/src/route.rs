@@ -1,0 +1,181 @@
+//! On which server connection does a request travel?
+//!
+//! A session has one connection of its own, made when the first request needs it. That it is one, and its own, is known
+//! only here.
+//!
+//! ```text
+//!            a request needs it          made            all said again
+//!   Absent ─────────────────────> Connecting ──> Restoring ──────────────> Open
+//!      ^                                │            │                      │
+//!      └─────────── failed, ended, or the view names another ───────────────┘
+//! ```
+
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::Instant;
+use view::View;
+
+use crate::restore::Restoring;
+use crate::rules::{Role, Rules};
+use crate::session::Conn;
+
+/// The way to a server.
+#[derive(Debug)]
+pub(crate) struct Route {
+    link: Link,
+    made: u32,
+    /// Which of several replicas is this session's; counted on when one fails.
+    ticket: u64,
+    tries: u32,
+    /// When to try again after a refusal or a failure. Nothing is sent before.
+    pub(crate) retry_at: Option<Instant>,
+    /// Until when a connection that the view no longer names may say its last words.
+    pub(crate) farewell: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Link {
+    Absent,
+    Connecting { conn: Conn, addr: SocketAddr, until: Instant },
+    Restoring { conn: Conn, addr: SocketAddr, words: Box<Restoring> },
+    Open { conn: Conn, addr: SocketAddr },
+}
+
+/// Longest wait between two tries of the same server: a planned switchover, whose view is on its way, takes less.
+const MAX_BACKOFF: Duration = Duration::from_millis(200);
+/// A demoted server says READONLY for a moment before the new view is here: about a round trip of the agreement.
+const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+
+impl Route {
+    pub(crate) const fn new(ticket: u64) -> Self {
+        Self { link: Link::Absent, made: 0, ticket, tries: 0, retry_at: None, farewell: None }
+    }
+
+    /// Where requests go by this view; `None` while they have to wait. A session stays where it is as long as it may.
+    pub(crate) fn target(&self, rules: &Rules, view: &View) -> Option<SocketAddr> {
+        if rules.role == Role::Master {
+            return view.writable();
+        }
+        let present = self.addr();
+        if present.is_some() && view.readable(rules.max_lag).any(|r| Some(r.addr) == present) {
+            return present;
+        }
+        let readable = view.readable(rules.max_lag).count();
+        let fallback = || if rules.fallback_to_master { view.writable() } else { None };
+        let Some(nth) = self.ticket.checked_rem(readable as u64) else { return fallback() };
+        view.readable(rules.max_lag).nth(nth as usize).map(|r| r.addr)
+    }
+
+    pub(crate) const fn addr(&self) -> Option<SocketAddr> {
+        match self.link {
+            Link::Absent => None,
+            Link::Connecting { addr, .. } | Link::Restoring { addr, .. } | Link::Open { addr, .. } => Some(addr),
+        }
+    }
+
+    const fn conn(&self) -> Option<Conn> {
+        match self.link {
+            Link::Absent => None,
+            Link::Connecting { conn, .. } | Link::Restoring { conn, .. } | Link::Open { conn, .. } => Some(conn),
+        }
+    }
+
+    pub(crate) fn is(&self, conn: Conn) -> bool {
+        self.conn() == Some(conn)
+    }
+
+    pub(crate) const fn is_absent(&self) -> bool {
+        matches!(self.link, Link::Absent)
+    }
+
+    pub(crate) const fn is_connecting(&self) -> bool {
+        matches!(self.link, Link::Connecting { .. })
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.link, Link::Open { .. })
+    }
+
+    /// Whether requests may go out to `target`.
+    pub(crate) fn is_usable(&self, target: Option<SocketAddr>) -> bool {
+        self.is_open()
+            && self.retry_at.is_none()
+            && self.farewell.is_none()
+            && target.is_some()
+            && target == self.addr()
+    }
+
+    pub(crate) fn connect(&mut self, now: Instant, addr: SocketAddr, rules: &Rules) -> Conn {
+        self.made += 1;
+        let conn = Conn(self.made);
+        self.link = Link::Connecting { conn, addr, until: now + rules.connect_timeout };
+        conn
+    }
+
+    /// The connection is made; `words` go first.
+    pub(crate) fn on_connected(&mut self, words: Option<Restoring>) {
+        let Link::Connecting { conn, addr, .. } = self.link else { return };
+        self.link = match words {
+            Some(words) => Link::Restoring { conn, addr, words: Box::new(words) },
+            None => Link::Open { conn, addr },
+        };
+    }
+
+    pub(crate) fn on_restored(&mut self) {
+        if let Link::Restoring { conn, addr, .. } = self.link {
+            self.link = Link::Open { conn, addr };
+        }
+    }
+
+    pub(crate) const fn restoring(&self) -> Option<&Restoring> {
+        match &self.link {
+            Link::Restoring { words, .. } => Some(words),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn restoring_mut(&mut self) -> Option<&mut Restoring> {
+        match &mut self.link {
+            Link::Restoring { words, .. } => Some(words),
+            _ => None,
+        }
+    }
+
+    /// Lets go of the connection; its id if there was one.
+    pub(crate) fn drop_link(&mut self) -> Option<Conn> {
+        let conn = self.conn();
+        self.link = Link::Absent;
+        self.farewell = None;
+        conn
+    }
+
+    /// A server answered something that was no refusal: it is worth its connection.
+    pub(crate) const fn on_answer(&mut self) {
+        self.tries = 0;
+    }
+
+    /// The view speaks of another place or time: the patience with the last one does not count.
+    pub(crate) const fn on_view(&mut self) {
+        self.tries = 0;
+        self.retry_at = None;
+    }
+
+    /// A server refused, failed or hung up: wait before the next try, at first not at all.
+    pub(crate) fn back_off(&mut self, now: Instant, at_once: bool) {
+        self.ticket = self.ticket.wrapping_add(1);
+        if !(at_once && self.tries == 0) {
+            let wait = FIRST_BACKOFF.saturating_mul(1 << self.tries.min(8)).min(MAX_BACKOFF);
+            self.retry_at = Some(now + wait);
+        }
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    pub(crate) const fn connect_deadline(&self) -> Option<Instant> {
+        match self.link {
+            Link::Connecting { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+}

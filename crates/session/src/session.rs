@@ -1,0 +1,871 @@
+//! What happened to one client's session, and who deals with it?
+//!
+//! ```text
+//!   client bytes ─> framed ─> owed ─> admitted ─> sent ─> answered ─> delivered
+//!                               │                   │
+//!                               └──── waits <───────┘ refused, or its connection is gone and a second time does no harm
+//! ```
+//!
+//! The driver's side of the contract: hand in what happened ([`Session::handle`]) or that time passed ([`Session::wake`]);
+//! then do what [`Session::poll`] says until it says nothing; send [`Session::to_server`] and [`Session::to_client`] as far as
+//! the sockets take them and report it ([`Session::sent`], [`Session::delivered`]); read where [`Session::wants_client_bytes`]
+//! and [`Session::wants_server_bytes`] allow it; be back at [`Session::deadline`].
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::fmt::Write as _;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use machine::{Instant, soonest};
+use resp::{Malformed, ReplyScanner, Request, RequestScanner};
+use view::View;
+
+use crate::buffers::{Outgoing, Spare};
+use crate::command::{Command, Kind};
+use crate::hold::{self, Hold};
+use crate::owed::{Kept, MAX_OWED, State};
+use crate::refusal::Regroup;
+use crate::replay;
+use crate::replies::Incoming;
+use crate::restore::{Remembered, Restoring};
+use crate::route::Route;
+use crate::rules::{Role, Rules};
+use crate::stats::Stats;
+use crate::transaction::Transaction;
+
+/// What one client is owed. See the module for the driver's side of the contract.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) view: Arc<View>,
+    pub(crate) kept: Kept,
+    pub(crate) out: Outgoing,
+    requests: RequestScanner,
+    pub(crate) replies: ReplyScanner,
+    pub(crate) incoming: Incoming,
+    /// An error line that came in pieces.
+    pub(crate) line: Vec<u8>,
+    pub(crate) route: Route,
+    pub(crate) hold: Hold,
+    pub(crate) regroup: Option<Box<Regroup>>,
+    /// What the first refused of the waiting requests was told: passed on if nothing better comes within `hold`.
+    refusal: Option<Box<[u8]>>,
+    pub(crate) transaction: Transaction,
+    pub(crate) remembered: Remembered,
+    mode: Mode,
+    /// What the client sent that is no request.
+    malformed: Option<Malformed>,
+    /// The client will send no more; until when it may still be answered.
+    leaving: Option<Instant>,
+    closing: Option<Closing>,
+    to_close: Option<Conn>,
+    to_connect: Option<(Conn, SocketAddr)>,
+    pub(crate) stats: Stats,
+}
+
+/// Whether requests are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Each is.
+    Framed,
+    /// The last owed one must be answered before it is known what the bytes after it are.
+    Paused,
+    /// No more: bytes pass both ways as they are.
+    Pinned,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Closing {
+    why: Why,
+    /// Until when the client may take what it was owed.
+    until: Instant,
+    told: bool,
+}
+
+/// The name of one connection to a server; never used twice within a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conn(pub u32);
+
+/// What can happen to a session.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The client sent these bytes. They are copied.
+    ClientBytes(&'a [u8]),
+    /// The client will send no more. What it is owed it still gets, unless that may take for ever.
+    ClientClosed,
+    /// The connection was made.
+    ServerConnected {
+        /// Which.
+        conn: Conn,
+    },
+    /// The connection could not be made.
+    ServerFailed {
+        /// Which.
+        conn: Conn,
+    },
+    /// A server sent these bytes. They are copied where they have to wait.
+    ServerBytes {
+        /// On which connection.
+        conn: Conn,
+        /// What it sent.
+        bytes: &'a [u8],
+    },
+    /// The connection ended, in whatever way.
+    ServerClosed {
+        /// Which.
+        conn: Conn,
+    },
+    /// The truth changed.
+    View(Arc<View>),
+}
+
+/// What a session orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make a connection and report [`Event::ServerConnected`] or [`Event::ServerFailed`].
+    Connect {
+        /// Its name.
+        conn: Conn,
+        /// Where to.
+        addr: SocketAddr,
+    },
+    /// Close the connection, or stop making it. Nothing more is expected of it.
+    CloseServer {
+        /// Which.
+        conn: Conn,
+    },
+    /// Close the client's connection. The session is over; everything that could be delivered was.
+    CloseClient {
+        /// The reason, for log and counters.
+        why: Why,
+    },
+}
+
+/// When a session wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// When to give up making a connection.
+    Connect,
+    /// When to try a server again that refused or failed.
+    Retry,
+    /// When to answer requests with an error because no server took them.
+    Hold,
+    /// When to stop waiting for the last replies of a server that the view no longer names.
+    Farewell,
+    /// When to close although the client has not taken all it was sent.
+    Flush,
+    /// When to close although a client that sends no more is still owed replies.
+    Leave,
+}
+
+/// Why a client's connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The client went.
+    ClientLeft,
+    /// The client said QUIT.
+    Quit,
+    /// The client sent what is no request.
+    Malformed,
+    /// A write was sent and never answered: perhaps executed, never sent twice.
+    UnknownFate,
+    /// The server's connection ended within a reply of which the client already has a part.
+    CutReply,
+    /// A connection that cannot be carried over (subscribed, monitoring, tracking) lost its server.
+    PinnedCut,
+    /// The new server does not accept what the client is (user, database, protocol).
+    RestoreRefused,
+    /// What the client is cannot be told to a new server: a transaction changed it unseen.
+    Unrestorable,
+    /// A request larger than what may wait was waiting for too long.
+    HoldExpired,
+}
+
+impl Why {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::ClientLeft,
+        Self::Quit,
+        Self::Malformed,
+        Self::UnknownFate,
+        Self::CutReply,
+        Self::PinnedCut,
+        Self::RestoreRefused,
+        Self::Unrestorable,
+        Self::HoldExpired,
+    ];
+
+    /// One word for logs and counters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientLeft => "client-left",
+            Self::Quit => "quit",
+            Self::Malformed => "malformed",
+            Self::UnknownFate => "unknown-fate",
+            Self::CutReply => "cut-reply",
+            Self::PinnedCut => "pinned-cut",
+            Self::RestoreRefused => "restore-refused",
+            Self::Unrestorable => "unrestorable",
+            Self::HoldExpired => "hold-expired",
+        }
+    }
+
+    /// Whether the session took something from the client that it had a right to expect.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Bytes of replies that a slow client may leave with us. At the bound the server is not read: it feels back-pressure, as it
+/// would from the client itself.
+const MAX_OUT: usize = 256 * 1024;
+/// Bytes read ahead of a pinned client while its server is slow.
+const MAX_RAW: usize = 64 * 1024;
+/// How long a server that the view no longer names may take to refuse what it was sent. A demoted one does so within
+/// milliseconds; one that hangs is why there is a limit.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a client may take to read the last replies before its connection is closed.
+const FLUSH: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// A session whose client has just connected. `ticket` says which of several replicas is its own: count clients.
+    #[must_use]
+    pub fn new(rules: Arc<Rules>, view: Arc<View>, ticket: u64) -> Self {
+        Self {
+            rules,
+            view,
+            kept: Kept::default(),
+            out: Outgoing::default(),
+            requests: RequestScanner::default(),
+            replies: ReplyScanner::default(),
+            incoming: Incoming::Fresh,
+            line: Vec::new(),
+            route: Route::new(ticket),
+            hold: Hold::default(),
+            regroup: None,
+            refusal: None,
+            transaction: Transaction::default(),
+            remembered: Remembered::default(),
+            mode: Mode::Framed,
+            malformed: None,
+            leaving: None,
+            closing: None,
+            to_close: None,
+            to_connect: None,
+            stats: Stats::default(),
+        }
+    }
+
+    /// What happened.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) {
+        if self.closing.is_some() {
+            return;
+        }
+        match event {
+            Event::ClientBytes(bytes) => self.on_client_bytes(bytes),
+            Event::ClientClosed => self.on_client_closed(now),
+            Event::ServerConnected { conn } => self.on_server_connected(conn),
+            Event::ServerFailed { conn } => self.on_server_failed(now, conn),
+            Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
+            Event::ServerClosed { conn } => self.on_server_closed(now, conn),
+            Event::View(view) => self.on_view(now, view),
+        }
+        self.settle(now);
+    }
+
+    /// Time passed; harmless if nothing is due.
+    pub fn wake(&mut self, now: Instant) {
+        while let Some((at, timer)) = self.deadline()
+            && at <= now
+        {
+            match timer {
+                Timer::Connect => self.on_connect_timeout(now),
+                Timer::Retry => self.route.retry_at = None,
+                Timer::Hold => self.on_hold_expired(now),
+                // The last words were not said: the fate of what was asked decides.
+                Timer::Farewell => self.lose_link(now, true),
+                Timer::Flush => self.out.take(self.out.len()),
+                Timer::Leave => self.close(now, Why::ClientLeft),
+            }
+            self.settle(now);
+        }
+    }
+
+    /// What to do, in order, until `None`.
+    pub fn poll(&mut self) -> Option<Action> {
+        if let Some(conn) = self.to_close.take() {
+            return Some(Action::CloseServer { conn });
+        }
+        if let Some((conn, addr)) = self.to_connect.take() {
+            return Some(Action::Connect { conn, addr });
+        }
+        let flushed = self.out.is_empty();
+        match &mut self.closing {
+            Some(Closing { why, told, .. }) if flushed && !*told => {
+                *told = true;
+                Some(Action::CloseClient { why: *why })
+            }
+            _ => None,
+        }
+    }
+
+    /// When to wake me if nothing happens, and what for. Nothing in steady state.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(Instant, Timer)> {
+        if let Some(Closing { until, .. }) = self.closing {
+            return (!self.out.is_empty()).then_some((until, Timer::Flush));
+        }
+        let with = |timer| move |at| (at, timer);
+        let mut first = self.route.connect_deadline().map(with(Timer::Connect));
+        first = soonest(first, self.route.retry_at.map(with(Timer::Retry)));
+        first = soonest(first, self.hold.deadline(&self.rules).map(with(Timer::Hold)));
+        first = soonest(first, self.route.farewell.map(with(Timer::Farewell)));
+        soonest(first, self.leaving.map(with(Timer::Leave)))
+    }
+
+    /// Bytes for the server, as far as they may go out.
+    #[must_use]
+    pub fn to_server(&self) -> &[u8] {
+        if let Some(words) = self.route.restoring() {
+            words.unsent()
+        } else if !self.route.is_open() {
+            &[]
+        } else if self.mode == Mode::Pinned {
+            self.kept.raw()
+        } else {
+            self.kept.unsent()
+        }
+    }
+
+    /// The first `n` bytes of [`Self::to_server`] were given to the kernel.
+    pub fn sent(&mut self, n: usize) {
+        if let Some(words) = self.route.restoring_mut() {
+            words.sent(n);
+        } else if self.mode == Mode::Pinned {
+            self.kept.raw_sent(n);
+        } else {
+            self.kept.sent(n);
+        }
+    }
+
+    /// Bytes for the client.
+    #[must_use]
+    pub fn to_client(&self) -> &[u8] {
+        self.out.as_slice()
+    }
+
+    /// The first `n` bytes of [`Self::to_client`] were given to the kernel. There may be something to [`Self::poll`].
+    pub fn delivered(&mut self, n: usize) {
+        self.out.take(n);
+        self.stats.bytes_out += n as u64;
+    }
+
+    /// Whether the client may be read: not while as much of it is kept as may be.
+    #[must_use]
+    pub fn wants_client_bytes(&self) -> bool {
+        if self.closing.is_some() || self.leaving.is_some() || self.out.len() >= MAX_OUT {
+            return false;
+        }
+        match self.mode {
+            Mode::Pinned => self.kept.len() < MAX_RAW,
+            // What comes after a request that changes everything is looked at later, but must be seen to end.
+            Mode::Paused => self.kept.len() < self.rules.hold_bytes.min(MAX_RAW),
+            // One request may be larger than the bound, as long as it is on its way to somewhere.
+            Mode::Framed => {
+                self.kept.owed() < MAX_OWED
+                    && (self.kept.len() < self.rules.hold_bytes
+                        || (self.kept.owed() == 0 && self.route.target(&self.rules, &self.view).is_some()))
+            }
+        }
+    }
+
+    /// Whether the server may be read: not while the client is too slow to take its replies.
+    #[must_use]
+    pub fn wants_server_bytes(&self) -> bool {
+        self.closing.is_none() && self.out.len() < MAX_OUT
+    }
+
+    /// Whether it keeps no byte for anyone.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.kept.len() == 0 && self.out.is_empty()
+    }
+
+    /// Requests that wait for a server at this moment.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        if self.hold.is_waiting() { self.kept.waiting() } else { 0 }
+    }
+
+    /// Lends empty buffers to a session that has none, before it is handed bytes.
+    pub fn lend(&mut self, spare: &mut Spare) {
+        self.kept.lend(spare);
+        spare.lend_bytes(self.out.buffer());
+    }
+
+    /// Takes back the buffers that are empty, at the end of a turn.
+    pub fn reclaim(&mut self, spare: &mut Spare) {
+        self.kept.reclaim(spare);
+        if self.out.is_empty() {
+            spare.reclaim_bytes(self.out.buffer());
+        }
+    }
+
+    /// What it has done since the counters were last taken.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Takes the counters and begins at zero.
+    pub fn take_stats(&mut self) -> Stats {
+        core::mem::take(&mut self.stats)
+    }
+
+    /// One sentence on what it is doing and why.
+    #[must_use]
+    pub fn explain(&self, now: Instant) -> String {
+        if let Some(Closing { why, .. }) = self.closing {
+            return format!("closes the client: {why}");
+        }
+        let (owed, waiting) = (self.kept.owed(), self.kept.waiting());
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = match (self.mode, self.route.addr()) {
+            (Mode::Pinned, Some(addr)) => write!(text, "passes bytes to and from {addr} as they are"),
+            _ if self.hold.is_waiting() => {
+                let waited = self.hold.waited(now);
+                let _ = write!(text, "waits {waited:?} of {:?} with {waiting} of {owed} requests: ", self.rules.hold);
+                hold::lacks(&mut text, &self.rules, &self.view);
+                write!(text, " (phase {})", hold::phase(self.view.phase))
+            }
+            (_, Some(addr)) if self.regroup.is_some() => {
+                write!(text, "was refused by {addr}, waits for the rest of {owed} replies")
+            }
+            (_, Some(addr)) if owed > 0 => write!(text, "waits for {owed} replies of {addr}"),
+            (_, Some(addr)) => write!(text, "idle, connected to {addr}"),
+            (_, None) => write!(text, "idle, without a server connection"),
+        };
+        text
+    }
+
+    pub(crate) const fn is_pinned(&self) -> bool {
+        matches!(self.mode, Mode::Pinned)
+    }
+
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.rules.role
+    }
+
+    // What the client does.
+
+    fn on_client_bytes(&mut self, bytes: &[u8]) {
+        self.stats.bytes_in += bytes.len() as u64;
+        self.kept.append(bytes);
+        self.frame();
+    }
+
+    /// Tells requests apart, as far as they are whole.
+    fn frame(&mut self) {
+        while self.mode == Mode::Framed && self.kept.owed() < MAX_OWED {
+            let unframed = self.kept.unframed();
+            match self.requests.next(unframed) {
+                Ok(None) => return,
+                Ok(Some(Request::Empty { len })) => self.kept.rewrite(len, &[]),
+                Ok(Some(Request::Inline { len })) => {
+                    // Only arrays are sent: the server must not read the line differently from us.
+                    let mut array = Vec::new();
+                    if let Err(malformed) = resp::inline::rewrite(&unframed[..len], &mut array) {
+                        return self.on_malformed(malformed);
+                    }
+                    self.kept.rewrite(len, &array);
+                }
+                Ok(Some(Request::Command(request))) => {
+                    // Redis would run out of patience long before; four gigabytes of small arguments are no request.
+                    if u32::try_from(request.len()).is_err() {
+                        return self.on_malformed(Malformed::InvalidMultibulkLength);
+                    }
+                    let command = Command::of(&request, unframed);
+                    self.stats.requests += 1;
+                    self.kept.push(request.len(), command, State::Owed);
+                    if matches!(command.kind, Kind::Pin | Kind::Quit) {
+                        self.mode = Mode::Paused;
+                    }
+                }
+                Err(malformed) => return self.on_malformed(malformed),
+            }
+        }
+    }
+
+    fn on_malformed(&mut self, malformed: Malformed) {
+        self.stats.malformed += 1;
+        self.malformed = Some(malformed);
+        self.mode = Mode::Paused;
+        // Answered in its turn; no byte of it goes anywhere.
+        self.kept.push(0, Command::QUIT, State::Malformed);
+    }
+
+    fn on_client_closed(&mut self, now: Instant) {
+        let endless = self.mode == Mode::Pinned || self.kept.iter().any(|o| o.command.blocks);
+        if endless {
+            // A BLPOP for a client that is gone would swallow an element that nobody gets.
+            self.close(now, Why::ClientLeft);
+        } else {
+            self.leaving = Some(now + self.rules.hold);
+        }
+    }
+
+    // What servers do. Their bytes: `replies`.
+
+    fn on_server_connected(&mut self, conn: Conn) {
+        if !self.route.is(conn) || !self.route.is_connecting() {
+            self.stats.late += 1;
+            return;
+        }
+        let words = Restoring::new(&self.remembered, self.kept.retained_bytes(), self.transaction.requests());
+        self.route.on_connected(words);
+    }
+
+    fn on_server_failed(&mut self, now: Instant, conn: Conn) {
+        if !self.route.is(conn) {
+            self.stats.late += 1;
+            return;
+        }
+        self.stats.connects_failed += 1;
+        self.route.drop_link();
+        self.route.back_off(now, false);
+    }
+
+    fn on_connect_timeout(&mut self, now: Instant) {
+        self.stats.connects_failed += 1;
+        self.drop_link();
+        self.route.back_off(now, false);
+    }
+
+    fn on_server_closed(&mut self, now: Instant, conn: Conn) {
+        if !self.route.is(conn) {
+            self.stats.late += 1;
+            return;
+        }
+        self.lose_link(now, false);
+    }
+
+    /// A server sent what is no reply, or a reply to nothing.
+    pub(crate) fn on_misbehaved(&mut self, now: Instant) {
+        self.stats.misbehaved += 1;
+        self.lose_link(now, true);
+    }
+
+    /// The connection is gone, or is given up: what was asked on it meets its fate.
+    pub(crate) fn lose_link(&mut self, now: Instant, ours_to_close: bool) {
+        if self.mode == Mode::Pinned {
+            return self.close(now, Why::PinnedCut);
+        }
+        if self.kept.any_admitted() {
+            self.stats.cut += 1;
+        }
+        if self.incoming.is_delivered() {
+            return self.close(now, Why::CutReply);
+        }
+        if self.any_unknown() {
+            return self.close(now, Why::UnknownFate);
+        }
+        self.stats.replayed += self.kept.in_flight() as u64;
+        self.mark_refused();
+        self.regroup = None;
+        if ours_to_close {
+            self.drop_link();
+        } else {
+            self.route.drop_link();
+        }
+        self.forget_connection(now);
+        self.route.back_off(now, true);
+    }
+
+    /// Whether a request is in flight that may have been executed, and must not be twice.
+    fn any_unknown(&self) -> bool {
+        let answered = self.regroup.as_ref().map_or(0, |r| r.answered());
+        let unanswered = self.kept.iter().take(self.kept.in_flight()).skip(answered);
+        replay::any_unknown(unanswered, &self.transaction)
+    }
+
+    /// The new server is not yet what it has to be.
+    pub(crate) fn on_restore_postponed(&mut self, now: Instant) {
+        self.drop_link();
+        self.forget_connection(now);
+        self.route.back_off(now, false);
+    }
+
+    /// What was true of the old connection is not true of the next.
+    fn forget_connection(&mut self, now: Instant) {
+        self.kept.rewind();
+        self.replies = ReplyScanner::default();
+        self.incoming = Incoming::Fresh;
+        self.line.clear();
+        if self.transaction.on_cut() {
+            self.kept.release_retained();
+        }
+        if self.remembered.unknown {
+            self.close(now, Why::Unrestorable);
+        }
+    }
+
+    fn drop_link(&mut self) {
+        if let Some(conn) = self.route.drop_link() {
+            // Ordered and not yet told: then there is nothing to close.
+            if self.to_connect.take_if(|(c, _)| *c == conn).is_none() {
+                assert!(self.to_close.is_none(), "B: the driver drains after every event");
+                self.to_close = Some(conn);
+            }
+        }
+    }
+
+    fn mark_refused(&mut self) {
+        let Some(regroup) = &self.regroup else { return };
+        for (i, parked) in regroup.parked().iter().enumerate() {
+            if parked.refused {
+                self.kept.mark(i, State::Refused);
+            }
+        }
+        self.refusal = Some(regroup.first().into());
+    }
+
+    /// All that was in flight is answered, and none of it was executed: it waits to be sent again.
+    pub(crate) fn on_regrouped(&mut self, now: Instant) {
+        let Some(regroup) = &self.regroup else { return };
+        let changed = regroup.changed_state() || self.transaction.is_open();
+        self.stats.replayed += regroup.answered() as u64;
+        self.mark_refused();
+        self.regroup = None;
+        // A connection on which a SELECT was answered that must be said again later is not where it was; another replica
+        // may not refuse at all.
+        let target = self.route.target(&self.rules, &self.view);
+        let elsewhere = target.is_some() && target != self.route.addr();
+        if changed || elsewhere || self.rules.role == Role::Replica {
+            self.drop_link();
+            self.forget_connection(now);
+        } else {
+            self.kept.rewind();
+        }
+        if !elsewhere {
+            self.route.back_off(now, false);
+        }
+    }
+
+    // What the view and time do.
+
+    fn on_view(&mut self, now: Instant, view: Arc<View>) {
+        let concerns = self.rules.concerns(&self.view, &view);
+        self.view = view;
+        if !concerns {
+            return;
+        }
+        self.route.on_view();
+        let target = self.route.target(&self.rules, &self.view);
+        // No target: stay, an answer may still come.
+        let leaves = target.is_some() && !self.route.is_absent() && target != self.route.addr();
+        if !leaves {
+            self.route.farewell = None;
+            return;
+        }
+        if self.mode == Mode::Pinned {
+            return self.close(now, Why::PinnedCut);
+        }
+        if self.incoming.is_delivered() || self.any_unknown() {
+            self.kept.admit_no_more();
+            self.route.farewell = Some(now + LAST_WORDS);
+        } else {
+            self.lose_link(now, true);
+            self.route.on_view();
+        }
+    }
+
+    fn on_hold_expired(&mut self, now: Instant) {
+        self.hold.on_expired();
+        let expired = self.kept.expire();
+        self.stats.held += expired as u64;
+        self.stats.expired += expired as u64;
+        if self.kept.owed() == 0 {
+            // Part of a request that is too large to wait.
+            self.close(now, Why::HoldExpired);
+        }
+    }
+
+    /// The connection to the client ends, after it has taken what it was owed.
+    pub(crate) fn close(&mut self, now: Instant, why: Why) {
+        if self.closing.is_none() {
+            self.drop_link();
+            self.closing = Some(Closing { why, until: now + FLUSH, told: false });
+        }
+    }
+
+    // What follows, whatever happened.
+
+    /// Brings everything forward that can go forward: own answers, admissions, connections, waits.
+    fn settle(&mut self, now: Instant) {
+        let mut usable;
+        loop {
+            if self.closing.is_some() {
+                return;
+            }
+            self.end_farewell(now);
+            let target = self.route.target(&self.rules, &self.view);
+            usable = self.route.is_usable(target) && self.regroup.is_none();
+            if !self.kept.any_admitted() && self.answer_front(now, usable) {
+                // Room for more: what came after it may be told apart.
+                self.frame();
+                continue;
+            }
+            if self.mode == Mode::Framed {
+                self.frame();
+            }
+            break;
+        }
+        if usable {
+            self.admit();
+        }
+        let needs = self.needs_server();
+        if needs
+            && self.route.is_absent()
+            && self.route.retry_at.is_none()
+            && let Some(addr) = self.route.target(&self.rules, &self.view)
+        {
+            let conn = self.route.connect(now, addr, &self.rules);
+            self.to_connect = Some((conn, addr));
+            self.stats.connects += 1;
+        }
+        if needs && !usable {
+            self.hold.wait(now);
+        } else {
+            self.hold.go(now);
+        }
+        if self.leaving.is_some() && self.kept.owed() == 0 {
+            self.close(now, Why::ClientLeft);
+        }
+    }
+
+    /// A server that the view no longer names has said all it had to say.
+    fn end_farewell(&mut self, now: Instant) {
+        if self.route.farewell.is_some() && !self.kept.any_admitted() && self.incoming == Incoming::Fresh {
+            self.drop_link();
+            self.forget_connection(now);
+        }
+    }
+
+    /// Whether something waits that only a server can answer.
+    fn needs_server(&self) -> bool {
+        match self.mode {
+            Mode::Pinned => false,
+            _ => match self.kept.first_waiting() {
+                Some(owed) => matches!(owed.state, State::Owed | State::Refused) && owed.command.kind != Kind::Quit,
+                None => self.kept.owed() == 0 && self.kept.len() >= self.rules.hold_bytes,
+            },
+        }
+    }
+
+    fn admit(&mut self) {
+        let mut admitted = 0;
+        while let Some(next) = self.kept.first_waiting()
+            && matches!(next.state, State::Owed | State::Refused)
+            && !matches!(next.command.kind, Kind::Pin | Kind::Quit)
+            && !self.transaction.owns(next.command.kind)
+        {
+            if next.command.kind == Kind::Reset {
+                self.transaction.on_reset_forwarded();
+            }
+            self.kept.admit();
+            admitted += 1;
+        }
+        if admitted > 0 {
+            self.refusal = None;
+            if self.hold.is_waiting() {
+                self.stats.held += admitted;
+            }
+        }
+    }
+
+    /// Answers the oldest request if it is the session that must, or gives up telling requests apart. True if something
+    /// was done.
+    fn answer_front(&mut self, now: Instant, usable: bool) -> bool {
+        let Some(front) = self.kept.front() else { return false };
+        let kind = front.command.kind;
+        match front.state {
+            State::Malformed => {
+                if let Some(malformed) = &self.malformed {
+                    malformed.reply(self.out.tail());
+                }
+                self.pop_own();
+                self.close(now, Why::Malformed);
+            }
+            State::Expired => {
+                let text = hold::expired(&self.rules, &self.view);
+                self.answer_with_error(now, text.as_bytes());
+            }
+            State::RefusalExpired => {
+                let text = self.refusal.clone().unwrap_or_default();
+                self.stats.refusals_passed += 1;
+                self.answer_with_error(now, &text);
+            }
+            _ if kind == Kind::Quit => {
+                self.out.extend(b"+OK\r\n");
+                self.pop_own();
+                self.close(now, Why::Quit);
+            }
+            _ if self.transaction.owns(kind) => {
+                let own = self.transaction.answer(kind);
+                self.out.extend(own.text(self.remembered.resp3));
+                self.pop_own();
+            }
+            _ if kind == Kind::Pin && usable => {
+                self.kept.release_retained();
+                self.kept.turn_raw();
+                self.mode = Mode::Pinned;
+                return false;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn answer_with_error(&mut self, now: Instant, text: &[u8]) {
+        let Some(front) = self.kept.front() else { return };
+        let kind = front.command.kind;
+        if self.transaction.is_open() {
+            // The server still has it open, and would take what follows for part of it.
+            self.drop_link();
+            self.transaction.on_own_error(kind);
+            self.kept.release_retained();
+            self.forget_connection(now);
+            if self.closing.is_some() {
+                return;
+            }
+        }
+        self.out.extend(text);
+        self.pop_own();
+    }
+
+    fn pop_own(&mut self) {
+        let owed = self.kept.pop(false);
+        self.stats.own_replies += 1;
+        if matches!(owed.command.kind, Kind::Pin) && self.mode == Mode::Paused {
+            self.mode = Mode::Framed;
+        }
+    }
+}
