@@ -1,0 +1,222 @@
+//! Does it converge? Faults stop for a majority of nodes and for servers with data; the rest stays broken for ever.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use machine::Instant;
+use view::{Epoch, Phase, View};
+
+use crate::ground::{Happening, Who};
+use crate::invariants::Invariant;
+use crate::options::pick;
+use crate::place::{Place, name_of};
+use crate::redis::{Life, Redis};
+use crate::world::{World, group_name};
+
+/// Who must converge, and by when.
+pub(crate) struct Core {
+    places: BTreeSet<Place>,
+    since: Instant,
+    until: Instant,
+    /// Since when all is well without a break.
+    well_since: Option<Instant>,
+}
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// All must be well for this long: a state that falls apart again was none.
+const STABLE: Duration = Duration::from_secs(3);
+
+impl World {
+    /// Faults stop for a core; whoever is outside of it stays broken.
+    pub fn let_it_converge(&mut self) {
+        let places =
+            if self.options.is_planned_only() { self.places().into_iter().collect() } else { self.choose_core() };
+        self.ground.note(Who::World, || format!("=== faults stop for {places:?}"));
+        let until = self.ground.now + self.options.convergence_bound();
+        self.heal_all();
+        for place in self.places() {
+            if places.contains(&place) {
+                self.repair(place);
+            } else {
+                self.break_for_ever(place, &places);
+            }
+        }
+        self.core = Some(Core { places, since: self.ground.now, until, well_since: None });
+        self.ground.after(LOOK, Happening::Look);
+    }
+
+    /// How long convergence took, once all has been well for long enough.
+    #[must_use]
+    pub fn converged_after(&self) -> Option<Duration> {
+        let core = self.core.as_ref()?;
+        let well = core.well_since?;
+        (self.ground.now.since(well) >= STABLE).then(|| well.since(core.since))
+    }
+
+    fn choose_core(&mut self) -> BTreeSet<Place> {
+        let rng = &mut self.ground.rng;
+        let needed = (self.nodes.len() / 2 + 1).max(self.options.quorum as usize);
+        let mut nodes: Vec<usize> = (0..self.nodes.len()).collect();
+        while nodes.len() > needed && rng.chance(500) {
+            nodes.remove(usize::try_from(rng.below(nodes.len() as u64)).unwrap_or_default());
+        }
+        let mut places: BTreeSet<Place> = nodes.into_iter().map(Place::Node).collect();
+        for group in 0..self.options.groups.len() {
+            let useful: Vec<Place> = self.useful_servers(group);
+            let rng = &mut self.ground.rng;
+            places.insert(pick(rng, &useful));
+            for server in self.servers.iter().filter(|s| s.group == group) {
+                if rng.chance(650) {
+                    places.insert(server.place);
+                }
+            }
+        }
+        places
+    }
+
+    /// Servers of which one is enough to go on with: the agreed master, or one that has data and may be promoted.
+    fn useful_servers(&self, group: usize) -> Vec<Place> {
+        let agreed = self.agreed(group).map(|(_, master)| master);
+        let useful =
+            |s: &&Redis| s.group == group && (Some(s.place) == agreed || (s.settings.priority > 0 && s.has_data()));
+        let found: Vec<Place> = self.servers.iter().filter(useful).map(|s| s.place).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        self.servers.iter().filter(|s| s.group == group).map(|s| s.place).collect()
+    }
+
+    /// The newest decision that any node published.
+    pub(crate) fn agreed(&self, group: usize) -> Option<(Epoch, Place)> {
+        let name = group_name(group);
+        let views = self.nodes.iter().filter_map(|n| n.views.get(&name));
+        views.filter_map(|v| Some((v.epoch, Place::at(v.master)?))).max()
+    }
+
+    /// All paths are whole and fast, all disks work.
+    pub(crate) fn heal_all(&mut self) {
+        for from in self.places() {
+            for to in self.places() {
+                while from != to && self.ground.net.is_cut(from, to) {
+                    self.heal(from, to);
+                }
+                self.ground.net.path_mut(from, to).slow = 0;
+            }
+        }
+        for node in &mut self.nodes {
+            node.disk.failing = 0;
+            node.disk.slow = 0;
+        }
+    }
+
+    fn repair(&mut self, place: Place) {
+        match self.life(place) {
+            Life::Up => {}
+            Life::Frozen => self.thaw(place),
+            Life::Dead | Life::HostGone => self.start(place, true),
+        }
+    }
+
+    fn break_for_ever(&mut self, place: Place, core: &BTreeSet<Place>) {
+        let how = self.ground.rng.below(4);
+        match (how, self.life(place)) {
+            (0, Life::Up | Life::Frozen) => self.kill(place, Life::Dead),
+            (1, Life::Up | Life::Frozen) => self.kill(place, Life::HostGone),
+            (2, Life::Up) => self.freeze(place),
+            _ => {
+                for &other in core {
+                    self.cut(place, other);
+                    self.cut(other, place);
+                }
+            }
+        }
+    }
+
+    /// Looks whether the core has converged.
+    pub(crate) fn look(&mut self) {
+        let unsettled = self.unsettled();
+        let now = self.ground.now;
+        let Some(core) = &mut self.core else { return };
+        match unsettled {
+            None => {
+                core.well_since.get_or_insert(now);
+            }
+            Some((invariant, why)) => {
+                core.well_since = None;
+                if now >= core.until {
+                    let waited = now.since(core.since);
+                    self.ground.violate(invariant, format!("after {waited:?} without faults: {why}"));
+                    return;
+                }
+            }
+        }
+        self.ground.after(LOOK, Happening::Look);
+    }
+
+    /// Why the core has not converged; `None`: it has.
+    fn unsettled(&self) -> Option<(Invariant, String)> {
+        let core = self.core.as_ref()?;
+        let within = |place: &Place| core.places.contains(place);
+        for group in 0..self.options.groups.len() {
+            let name = group_name(group);
+            let mut agreed: Option<&View> = None;
+            for node in self.nodes.iter().filter(|n| within(&n.place())) {
+                let Some(view) = node.views.get(&name) else {
+                    return Some((Invariant::L1, format!("{} has no view of {name}", node.place())));
+                };
+                if view.phase != Phase::Steady {
+                    let explain = node.explain(&name);
+                    return Some((Invariant::L1, format!("{name} is {:?} on {}: {explain}", view.phase, node.place())));
+                }
+                let first = *agreed.get_or_insert(view);
+                if (first.master, first.epoch) != (view.master, view.epoch) {
+                    return Some((Invariant::L1, format!("nodes disagree on {name}: {first:?}, {view:?}")));
+                }
+            }
+            let master = agreed?.master;
+            if let Some(why) = self.servers_unsettled(group, master, &within) {
+                return Some(why);
+            }
+            for client in self.clients.iter().filter(|c| c.group == group && within(&Place::Node(c.node))) {
+                if client.last_ack.is_none_or(|at| at <= core.since) {
+                    let now = self.nodes[client.node].clock.read(self.ground.now);
+                    let why =
+                        format!("client{} has no write done; its session: {}", client.index + 1, client.explain(now));
+                    return Some((Invariant::L1, why));
+                }
+            }
+        }
+        None
+    }
+
+    fn servers_unsettled(
+        &self,
+        group: usize,
+        master: std::net::SocketAddr,
+        within: &impl Fn(&Place) -> bool,
+    ) -> Option<(Invariant, String)> {
+        let of_core = || self.servers.iter().filter(|s| s.group == group && within(&s.place));
+        if !of_core().any(|s| s.place.addr() == master) {
+            return Some((Invariant::L1, format!("the agreed master {} is out of reach", name_of(master))));
+        }
+        for server in of_core() {
+            let is_agreed = server.place.addr() == master;
+            let wrong = if is_agreed {
+                server.master.is_some().then_some(Invariant::L1)
+            } else if server.is_sealed() || server.master.is_none() {
+                Some(Invariant::M6)
+            } else if server.master != Some(master) || !server.following.is_up {
+                Some(Invariant::L1)
+            } else {
+                None
+            };
+            if let Some(invariant) = wrong {
+                let why = format!("{} is {}, with {} agreed", server.place, server.describe(), name_of(master));
+                return Some((invariant, why));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,236 @@
+//! Who knows what must not be: it sees every durable state, reply, view and promotion, and remembers across restarts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use machine::Instant;
+use sentinel::{Answer, Ask, CallId, InfoReport, Reply, State};
+use view::{Epoch, GroupName, RunId, View};
+
+use crate::ground::Ground;
+use crate::invariants::Invariant;
+use crate::place::name_of;
+use crate::redis::WriteId;
+use crate::wiring::Attempt;
+
+/// What was broken, when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When.
+    pub at: Instant,
+    /// Which invariant.
+    pub invariant: Invariant,
+    /// How it shows, for people.
+    pub what: String,
+}
+
+/// What a check says: all is well, or what is not.
+pub(crate) type Checked = Result<(), (Invariant, String)>;
+
+/// Who looks at everything and knows what must not be.
+#[derive(Default)]
+pub struct Judge {
+    /// The first violation: what follows from it is of no interest.
+    pub violation: Option<Violation>,
+    ids: Vec<RunId>,
+    groups: BTreeMap<SocketAddr, GroupName>,
+    priorities: BTreeMap<SocketAddr, u32>,
+    /// Every vote that was ever durable.
+    votes: BTreeMap<(usize, GroupName, Epoch), RunId>,
+    durable_epochs: BTreeMap<(usize, GroupName), Epoch>,
+    /// Every vote that ever left.
+    told: BTreeMap<(usize, GroupName, Epoch), RunId>,
+    calls: BTreeMap<(usize, CallId), GroupName>,
+    leaders: BTreeMap<(GroupName, Epoch), usize>,
+    /// Of this life of the node.
+    published: BTreeMap<(usize, GroupName), Epoch>,
+    masters: BTreeMap<(GroupName, Epoch), SocketAddr>,
+    seals: BTreeMap<(usize, SocketAddr), Seal>,
+    /// Writes that were acknowledged to a client, with their group.
+    pub acked: BTreeSet<(usize, WriteId)>,
+    /// Errors that clients saw.
+    pub client_errors: u64,
+    writes: WriteId,
+}
+
+/// A seal as its leader saw it.
+struct Seal {
+    attempt: Option<Attempt>,
+    answered: bool,
+    info: Option<InfoReport>,
+}
+
+impl Judge {
+    /// A number that no request had before.
+    pub(crate) const fn new_write(&mut self) -> WriteId {
+        self.writes += 1;
+        self.writes
+    }
+
+    pub(crate) fn know_node(&mut self, id: RunId) {
+        self.ids.push(id);
+    }
+
+    pub(crate) fn know_server(&mut self, addr: SocketAddr, group: GroupName, priority: u32) {
+        self.groups.insert(addr, group);
+        self.priorities.insert(addr, priority);
+    }
+
+    pub(crate) fn group_of(&self, addr: SocketAddr) -> Option<GroupName> {
+        self.groups.get(&addr).cloned()
+    }
+
+    pub(crate) fn violate(&mut self, at: Instant, invariant: Invariant, what: String) {
+        self.violation.get_or_insert(Violation { at, invariant, what });
+    }
+
+    pub(crate) fn node_started(&mut self, node: usize) {
+        self.published.retain(|(n, _), _| *n != node);
+        self.seals.retain(|(n, _), _| *n != node);
+        self.calls.retain(|(n, _), _| *n != node);
+    }
+
+    /// V3 over disks; and what V2 and M3 are judged by.
+    pub(crate) fn became_durable(&mut self, node: usize, state: &State) -> Checked {
+        for (group, state) in &state.groups {
+            let before = self.durable_epochs.entry((node, group.clone())).or_default();
+            if state.config_epoch < *before {
+                let why =
+                    format!("node{}: durable config epoch fell from {before} to {}", node + 1, state.config_epoch);
+                return Err((Invariant::V3, why));
+            }
+            *before = state.config_epoch;
+            if let Some(vote) = &state.vote {
+                self.votes.insert((node, group.clone(), vote.epoch), vote.leader.clone());
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn asked_for_vote(&mut self, call: CallId, node: usize, group: Option<GroupName>) {
+        if let Some(group) = group {
+            self.calls.insert((node, call), group);
+        }
+    }
+
+    /// V2.
+    pub(crate) fn replied(&mut self, node: usize, call: CallId, reply: &Reply) -> Checked {
+        let group = self.calls.remove(&(node, call));
+        let (Some(group), Reply::Vote { leader: Some(leader), epoch, .. }) = (group, reply) else {
+            return Ok(());
+        };
+        // A vote of a later epoch on the disk is as good: it forbids a second one in this epoch just as well.
+        let of_later = (node, group.clone(), epoch.next())..=(node, group.clone(), Epoch(u64::MAX));
+        let is_forbidden = self.votes.range(of_later).next().is_some();
+        let key = (node, group, *epoch);
+        let durable = self.votes.get(&key);
+        if durable.map_or(!is_forbidden, |durable| durable != leader) {
+            let why = format!(
+                "node{} tells its vote of epoch {epoch} for {leader:?}, while its disk says {durable:?}",
+                node + 1
+            );
+            return Err((Invariant::V2, why));
+        }
+        let told = self.told.entry(key).or_insert_with(|| leader.clone());
+        if told != leader {
+            let why = format!("node{} voted in epoch {epoch} for {told:?} and for {leader:?}", node + 1);
+            return Err((Invariant::V2, why));
+        }
+        Ok(())
+    }
+
+    /// V1.
+    pub(crate) fn elected(&mut self, node: usize, group: &GroupName, epoch: Epoch) -> Checked {
+        let leader = *self.leaders.entry((group.clone(), epoch)).or_insert(node);
+        if leader != node {
+            let why = format!("node{} and node{} both lead {group} in epoch {epoch}", leader + 1, node + 1);
+            return Err((Invariant::V1, why));
+        }
+        Ok(())
+    }
+
+    /// V3 and V4.
+    pub(crate) fn published(&mut self, node: usize, view: &View) -> Checked {
+        let before = self.published.entry((node, view.group.clone())).or_default();
+        if view.epoch < *before {
+            let why = format!("node{}: the view's epoch fell from {before} to {}", node + 1, view.epoch);
+            return Err((Invariant::V3, why));
+        }
+        *before = view.epoch;
+        let master = *self.masters.entry((view.group.clone(), view.epoch)).or_insert(view.master);
+        if master != view.master {
+            let why = format!(
+                "epoch {} has two masters: {} and (on node{}) {}",
+                view.epoch,
+                name_of(master),
+                node + 1,
+                name_of(view.master)
+            );
+            return Err((Invariant::V4, why));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sealing(&mut self, node: usize, server: SocketAddr, attempt: Option<Attempt>) {
+        self.seals.insert((node, server), Seal { attempt, answered: false, info: None });
+    }
+
+    /// What a leader was answered by those that it sealed: by that it chooses.
+    pub(crate) fn answered(&mut self, node: usize, server: SocketAddr, asked: Option<&Ask>, answer: &Answer) {
+        let Some(seal) = self.seals.get_mut(&(node, server)) else { return };
+        match (asked, answer) {
+            (Some(Ask::Seal { .. }), Answer::Ok) => seal.answered = true,
+            (Some(Ask::Info), Answer::Info(info)) if seal.answered => seal.info = Some((**info).clone()),
+            // It follows again: the seal is over.
+            (Some(Ask::Replicate { .. }), Answer::Ok) => seal.answered = false,
+            _ => {}
+        }
+    }
+
+    /// M2 to M5, at the moment in which a leader orders a promotion.
+    pub(crate) fn promoting(&mut self, node: usize, server: SocketAddr, attempt: &Attempt) -> Checked {
+        self.elected(node, &attempt.group, attempt.epoch)?;
+        let who = format!("node{} promotes {} in epoch {}", node + 1, name_of(server), attempt.epoch);
+        let for_us = |n: &usize| {
+            let key = (*n, attempt.group.clone(), attempt.epoch);
+            // What was told was durable in its moment, or V2 would have said so.
+            [self.votes.get(&key), self.told.get(&key)].contains(&Some(&attempt.leader))
+        };
+        let votes = (0..self.ids.len()).filter(for_us).count();
+        if votes * 2 <= self.ids.len() {
+            return Err((Invariant::M3, format!("{who} with {votes} durable votes of {}", self.ids.len())));
+        }
+        let newer = |(group, epoch): &&(GroupName, Epoch)| *group == attempt.group && *epoch > attempt.epoch;
+        if let Some((_, epoch)) = self.leaders.keys().find(newer) {
+            return Err((Invariant::M4, format!("{who}, but epoch {epoch} has a leader already")));
+        }
+        if self.priorities.get(&server) == Some(&0) {
+            return Err((Invariant::M2, format!("{who}, whose priority is 0")));
+        }
+        let sealed = |s: &&Seal| s.answered && s.attempt.as_ref() == Some(attempt);
+        let Some(chosen) = self.seals.get(&(node, server)).filter(sealed) else {
+            return Err((Invariant::M2, format!("{who}, which it did not seal in this attempt")));
+        };
+        let Some(chosen) = &chosen.info else {
+            return Ok(());
+        };
+        for ((n, other), seal) in &self.seals {
+            let Some(info) = seal.info.as_ref().filter(|_| *n == node && sealed(&seal)) else {
+                continue;
+            };
+            if info.priority == chosen.priority && info.history == chosen.history && info.offset > chosen.offset {
+                let why = format!("{who} at {}, but {} has {}", chosen.offset, name_of(*other), info.offset);
+                return Err((Invariant::M5, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ground {
+    pub(crate) fn check(&mut self, checked: Checked) {
+        if let Err((invariant, what)) = checked {
+            self.violate(invariant, what);
+        }
+    }
+}

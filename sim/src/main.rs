@@ -1,0 +1,101 @@
+//! `cargo xtask sim`: runs seeds, or one again with its history.
+
+use std::time::{Duration, Instant};
+
+use sim::coverage::Coverage;
+use sim::{Keep, run_seed, run_seed_keeping};
+
+fn main() {
+    std::process::exit(match Wish::from_args(std::env::args().skip(1)) {
+        Ok(wish) => wish.grant(),
+        Err(why) => {
+            eprintln!("sim: {why}\n{USAGE}");
+            2
+        }
+    });
+}
+
+const USAGE: &str = "usage: sim --seeds N [--from S] [--go-on]   run N seeds
+       sim --seed S [--trace]               run one again; --trace shows everything";
+
+#[derive(Default)]
+struct Wish {
+    seeds: u64,
+    from: u64,
+    seed: Option<u64>,
+    trace: bool,
+    go_on: bool,
+}
+
+impl Wish {
+    fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut wish = Self::default();
+        while let Some(arg) = args.next() {
+            let mut number = || -> Result<u64, String> {
+                let text = args.next().ok_or(format!("{arg} needs a number"))?;
+                text.parse().map_err(|_| format!("{arg} needs a number, not {text:?}"))
+            };
+            match arg.as_str() {
+                "--seeds" => wish.seeds = number()?,
+                "--from" => wish.from = number()?,
+                "--seed" => wish.seed = Some(number()?),
+                "--trace" => wish.trace = true,
+                "--go-on" => wish.go_on = true,
+                other => return Err(format!("{other} is no option")),
+            }
+        }
+        if wish.seeds == 0 && wish.seed.is_none() {
+            return Err("how many seeds?".into());
+        }
+        Ok(wish)
+    }
+
+    fn grant(self) -> i32 {
+        match self.seed {
+            Some(seed) => replay(seed, self.trace),
+            None => run(self.from, self.seeds, self.go_on),
+        }
+    }
+}
+
+fn replay(seed: u64, trace: bool) -> i32 {
+    let keep = if trace { Keep::Everything } else { Keep::Last(sim::run::SHOWN) };
+    let outcome = run_seed_keeping(seed, None, keep);
+    if outcome.violation.is_some() {
+        print!("{}", outcome.explain());
+        return 1;
+    }
+    print!("{}", outcome.history);
+    println!("seed {seed} holds; converged after {:?}", outcome.converged.unwrap_or_default());
+    0
+}
+
+fn run(from: u64, seeds: u64, go_on: bool) -> i32 {
+    // A tool beside the program: how fast the simulator is, only a real clock can say.
+    #[expect(clippy::disallowed_methods, reason = "seeds per second are measured in real time")]
+    let start = Instant::now();
+    let (mut coverage, mut failed, mut slowest) = (Coverage::default(), 0, Duration::ZERO);
+    let mut done = 0;
+    for seed in from..from + seeds {
+        let outcome = run_seed(seed, None);
+        coverage.add(&outcome.coverage);
+        slowest = slowest.max(outcome.converged.unwrap_or_default());
+        done += 1;
+        if let Some(v) = &outcome.violation {
+            failed += 1;
+            if go_on {
+                println!("seed {seed} violates {} at {:?}: {}", v.invariant, v.at, v.what);
+            } else {
+                print!("{}", outcome.explain());
+                break;
+            }
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    print!("{coverage}");
+    println!(
+        "{done} seeds, {failed} failed, {:.1} seeds/s; slowest convergence {slowest:?}",
+        f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / seconds
+    );
+    i32::from(failed > 0)
+}

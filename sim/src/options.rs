@@ -1,0 +1,193 @@
+//! What kind of world a seed makes: how many, how far apart, how patient, and what may fail.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use machine::Rng;
+
+use crate::faults::Kind;
+
+/// What kind of world it is. [`Options::from_seed`] draws one; a scenario writes one down.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Nodes: 1, 3 or 5.
+    pub nodes: usize,
+    /// Servers of each group: 2 to 5.
+    pub groups: Vec<usize>,
+    /// How many nodes must see a master down.
+    pub quorum: u32,
+    /// Silence of this length means down.
+    pub down_after: Duration,
+    /// A kernel's refusal that lasts this long means down.
+    pub confirm: Duration,
+    /// How long the end of a failover is waited for.
+    pub failover_timeout: Duration,
+    /// How long a switchover may hold writes.
+    pub switchover_timeout: Duration,
+    /// The longest latency of a path.
+    pub latency: Duration,
+    /// The longest time a disk takes.
+    pub disk: Duration,
+    /// How many millionths clocks may run apart from the world's time.
+    pub drift_ppm: u64,
+    /// How many of 1,000 wakes come up to a tenth of a second late.
+    pub sluggish: u64,
+    /// Of each server, in order; the lower the sooner promoted, 0 never.
+    pub priorities: Vec<u32>,
+    /// Clients of each node.
+    pub clients: usize,
+    /// The mean time between a client's bursts.
+    pub pace: Duration,
+    /// Whether servers keep each write on disk, or a snapshot now and then.
+    pub append_only: bool,
+    /// What may fail.
+    pub faults: Vec<Kind>,
+    /// The mean time between faults.
+    pub fault_every: Duration,
+    /// The longest that a fault lasts.
+    pub fault_lasts: Duration,
+    /// How long anything may fail; then it must converge.
+    pub safety: Duration,
+}
+
+impl Options {
+    /// A small, healthy, fast world in which nothing fails by itself: what scenarios start from.
+    #[must_use]
+    pub fn calm() -> Self {
+        Self {
+            nodes: 3,
+            groups: vec![3],
+            quorum: 2,
+            down_after: Duration::from_secs(1),
+            confirm: Duration::from_millis(100),
+            failover_timeout: Duration::from_secs(10),
+            switchover_timeout: Duration::from_secs(2),
+            latency: Duration::from_millis(1),
+            disk: Duration::from_millis(4),
+            drift_ppm: 0,
+            sluggish: 0,
+            priorities: vec![100; 3],
+            clients: 1,
+            pace: Duration::from_millis(10),
+            append_only: true,
+            faults: Vec::new(),
+            fault_every: Duration::from_secs(3),
+            fault_lasts: Duration::from_secs(5),
+            safety: Duration::ZERO,
+        }
+    }
+
+    /// What the seed says. Every seed allows only some kinds of fault (swarm testing): a kind that happens all the time
+    /// hides what the others could reach.
+    #[must_use]
+    pub fn from_seed(rng: &mut Rng) -> Self {
+        let nodes = pick(rng, &[1, 3, 3, 3, 3, 3, 5, 5]);
+        let groups: Vec<usize> = if rng.chance(120) {
+            vec![pick(rng, &[2, 3]), pick(rng, &[2, 3])]
+        } else {
+            vec![pick(rng, &[2, 2, 3, 3, 3, 4, 5])]
+        };
+        let servers: usize = groups.iter().sum();
+        let majority = u32::try_from(nodes / 2 + 1).unwrap_or(1);
+        let quorum = if rng.chance(150) { 1 } else { majority };
+        let planned_only = rng.chance(80);
+        let faults: Vec<Kind> = if planned_only {
+            vec![Kind::Switchover]
+        } else {
+            Kind::ALL.into_iter().filter(|_| rng.chance(400)).collect()
+        };
+        let (latency, sluggish, drift_ppm) = if planned_only {
+            (pick(rng, &[1, 2, 5]), 0, 0)
+        } else {
+            (pick(rng, &[1, 1, 2, 5, 40]), pick(rng, &[0, 0, 10, 100]), pick(rng, &[0, 100, 1_000]))
+        };
+        let priority = |rng: &mut Rng| pick(rng, &[100, 100, 100, 100, 100, 100, 50, 10, 0]);
+        Self {
+            nodes,
+            quorum,
+            down_after: ms(pick(rng, &[300, 500, 1_000, 1_000, 2_000, 5_000])).max(ms(latency * 12)),
+            confirm: ms(pick(rng, &[20, 100, 100, 250])),
+            failover_timeout: ms(pick(rng, &[3_000, 5_000, 10_000])),
+            switchover_timeout: ms(pick(rng, &[500, 1_000, 2_000, 3_000])),
+            latency: ms(latency),
+            disk: ms(pick(rng, &[1, 5, 20, 50])),
+            drift_ppm,
+            sluggish,
+            priorities: (0..servers).map(|_| priority(rng)).collect(),
+            clients: pick(rng, &[1, 1, 2]),
+            pace: ms(pick(rng, &[50, 100, 200])),
+            append_only: rng.chance(600),
+            faults,
+            fault_every: ms(pick(rng, &[700, 1_500, 3_000, 6_000])),
+            fault_lasts: ms(pick(rng, &[1_000, 4_000, 12_000])),
+            safety: ms(pick(rng, &[10_000, 20_000, 30_000])),
+            groups,
+        }
+    }
+
+    /// How many servers there are.
+    #[must_use]
+    pub fn servers(&self) -> usize {
+        self.groups.iter().sum()
+    }
+
+    /// Whether nothing fails that is not asked for: then a switchover has no excuse (S1).
+    #[must_use]
+    pub fn is_planned_only(&self) -> bool {
+        self.faults.iter().all(|k| *k == Kind::Switchover) && self.sluggish == 0
+    }
+
+    /// L1's stated time: from the end of faults to one `Steady` view, a whole group and writes that succeed.
+    #[must_use]
+    pub fn convergence_bound(&self) -> Duration {
+        // Attempts that began before the end have to end, then one has to succeed, then everyone has to follow.
+        Duration::from_secs(20) + 3 * (self.down_after + self.failover_timeout + self.switchover_timeout)
+    }
+
+    /// Which group a server belongs to.
+    #[must_use]
+    pub fn group_of(&self, server: usize) -> usize {
+        let mut first = 0;
+        for (group, n) in self.groups.iter().enumerate() {
+            first += n;
+            if server < first {
+                return group;
+            }
+        }
+        self.groups.len()
+    }
+
+    /// The first server of a group: its master when the world begins.
+    #[must_use]
+    pub fn first_of(&self, group: usize) -> usize {
+        self.groups[..group].iter().sum()
+    }
+
+    /// Where that server listens.
+    #[must_use]
+    pub fn first_master(&self, group: usize) -> SocketAddr {
+        crate::place::Place::Server(self.first_of(group)).addr()
+    }
+}
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// One of several; repeat one to make it likelier.
+pub(crate) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[usize::try_from(rng.below(from.len() as u64)).unwrap_or_default()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_belongs_to_the_group_it_was_counted_in() {
+        let options = Options { groups: vec![2, 3], ..Options::calm() };
+        let groups: Vec<usize> = (0..5).map(|i| options.group_of(i)).collect();
+        assert_eq!(groups, [0, 0, 1, 1, 1]);
+        assert_eq!(options.first_of(1), 2);
+    }
+}

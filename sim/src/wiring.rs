@@ -1,0 +1,309 @@
+//! How a node is wired: actions become packets and writes, packets and writes become events. No rule lives here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use sentinel::{Action, Announcement, Answer, Ask, CallId, Event, Fault, LinkId, Reply, Request};
+use view::GroupName;
+
+use crate::disk::Written;
+use crate::ground::{Ground, Happening};
+use crate::invariants::Invariant;
+use crate::network::{ConnId, Packet, Purpose, Side};
+use crate::node::{Mail, Node};
+use crate::place::{Place, name_of};
+use crate::redis::Life;
+
+/// What a node's driver keeps of its connections and calls.
+#[derive(Default)]
+pub(crate) struct Wiring {
+    links: BTreeMap<LinkId, Open>,
+    owed: BTreeMap<ConnId, VecDeque<Owed>>,
+    calls: BTreeMap<CallId, Caller>,
+    called: u64,
+}
+
+/// One link of the machine.
+struct Open {
+    conn: ConnId,
+    /// Sent and not answered.
+    asked: VecDeque<Ask>,
+}
+
+/// What is owed on an accepted connection, in order.
+enum Owed {
+    Ready(Answer),
+    Call(CallId),
+}
+
+/// Who waits for a call.
+enum Caller {
+    Conn(ConnId),
+    Operator,
+}
+
+impl Node {
+    /// Does what the machine ordered.
+    pub(crate) fn act(&mut self, g: &mut Ground, action: Action) {
+        match action {
+            Action::Connect { link, .. } => self.connect(g, link),
+            Action::Close { link } => {
+                if let Some(open) = self.wiring.links.remove(&link) {
+                    self.end(g, open.conn, Side::Opener);
+                }
+            }
+            Action::Send { link, ask } => self.send(g, link, ask),
+            Action::Save { seq, state } => {
+                assert!(!self.disk.is_busy(), "B1: a second save is ordered while one is under way");
+                let wait = self.disk.write(seq, state, &mut g.rng);
+                g.after(wait, Happening::DiskDone { node: self.index, life: self.nr, seq });
+            }
+            Action::Reply { call, reply } => self.reply(g, call, reply),
+            Action::Publish { view } => {
+                let checked = g.judge.published(self.index, &view);
+                g.check(checked);
+                self.views.insert(view.group.clone(), view.clone());
+                self.published.push(view);
+            }
+            Action::Announce { event } => self.announced(g, &event),
+        }
+    }
+
+    fn connect(&mut self, g: &mut Ground, link: LinkId) {
+        let Some(target) = Place::at(link.to).filter(|t| g.net.has(*t)) else {
+            // An address outside of the world: its router says so.
+            let conn = g.net.open(self.place(), self.place(), Purpose::Link(link));
+            self.wiring.links.insert(link, Open { conn, asked: VecDeque::new() });
+            g.send(conn, Side::Taker, Packet::Fin(Fault::Unreachable));
+            return;
+        };
+        let conn = g.net.open(self.place(), target, Purpose::Link(link));
+        self.wiring.links.insert(link, Open { conn, asked: VecDeque::new() });
+        if self.wiring.links.len() > MAX_LINKS {
+            g.violate(Invariant::B1, format!("{} keeps {} links", self.place(), self.wiring.links.len()));
+        }
+        g.send(conn, Side::Opener, Packet::Syn);
+        g.connect_may_time_out(conn);
+    }
+
+    fn end(&mut self, g: &mut Ground, conn: ConnId, side: Side) {
+        g.send(conn, side, Packet::Fin(Fault::Closed));
+        g.net.leave(conn, side);
+        self.wiring.owed.remove(&conn);
+    }
+
+    fn send(&mut self, g: &mut Ground, link: LinkId, ask: Ask) {
+        let Some(open) = self.wiring.links.get_mut(&link) else {
+            // A driver counts it and goes on; here it would hide a machine that does not know its own links.
+            panic!("B1: {ask:?} is sent on {link}, which is not open");
+        };
+        open.asked.push_back(ask.clone());
+        let (conn, waiting) = (open.conn, open.asked.len());
+        if waiting > MAX_ASKED {
+            g.violate(Invariant::B1, format!("{} has {waiting} unanswered commands on {link}", self.place()));
+        }
+        match &ask {
+            Ask::Seal { .. } => {
+                let attempt = self.attempt(g, link.to);
+                g.judge.sealing(self.index, link.to, attempt);
+            }
+            Ask::Promote => self.promoting(g, link.to),
+            _ => {}
+        }
+        g.send(conn, Side::Opener, Packet::Ask(ask));
+    }
+
+    /// A packet on a link of the machine.
+    pub(crate) fn on_link(&mut self, g: &mut Ground, conn: ConnId, link: LinkId, packet: Packet) {
+        let event = match packet {
+            Packet::SynAck => Event::Connected { link },
+            Packet::Fin(fault) => {
+                g.net.leave(conn, Side::Opener);
+                Event::Failed { link, fault }
+            }
+            Packet::Heard(hello) => Event::Heard { link, hello },
+            Packet::Answer(answer) => {
+                let Some(open) = self.wiring.links.get_mut(&link) else { return };
+                let asked = open.asked.pop_front();
+                g.judge.answered(self.index, link.to, asked.as_ref(), &answer);
+                Event::Answered { link, answer }
+            }
+            _ => return,
+        };
+        // After `Close` nothing is reported of a link.
+        if !self.wiring.links.contains_key(&link) {
+            return;
+        }
+        if matches!(event, Event::Failed { .. }) {
+            self.wiring.links.remove(&link);
+        }
+        self.drive(g, Some(event));
+    }
+
+    /// A packet on a connection that this node's port accepted.
+    pub(crate) fn on_port(&mut self, g: &mut Ground, conn: ConnId, packet: Packet) {
+        let request = match packet {
+            Packet::Fin(_) => {
+                g.net.leave(conn, Side::Taker);
+                self.wiring.owed.remove(&conn);
+                return;
+            }
+            Packet::Ask(Ask::IsMasterDown { master, epoch, candidate }) => {
+                Request::IsMasterDown { master, epoch, candidate }
+            }
+            Packet::Ask(Ask::Hello { text }) => Request::Hello { text },
+            Packet::Ask(ask) => {
+                let answer = if ask == Ask::Ping { Answer::Pong } else { Answer::Ok };
+                self.wiring.owed.entry(conn).or_default().push_back(Owed::Ready(answer));
+                self.pay(g, conn);
+                return;
+            }
+            _ => return,
+        };
+        let call = self.call(Caller::Conn(conn));
+        self.wiring.owed.entry(conn).or_default().push_back(Owed::Call(call));
+        if let Request::IsMasterDown { master, candidate: Some(_), .. } = &request {
+            let group = self.group_of(g, *master);
+            g.judge.asked_for_vote(call, self.index, group);
+        }
+        self.drive(g, Some(Event::Requested { call, request }));
+    }
+
+    /// The operator of this node wants something.
+    pub(crate) fn command(&mut self, g: &mut Ground, request: Request) {
+        let call = self.call(Caller::Operator);
+        self.drive(g, Some(Event::Requested { call, request }));
+    }
+
+    fn call(&mut self, caller: Caller) -> CallId {
+        self.wiring.called += 1;
+        let call = CallId(self.wiring.called);
+        self.wiring.calls.insert(call, caller);
+        call
+    }
+
+    fn reply(&mut self, g: &mut Ground, call: CallId, reply: Reply) {
+        let checked = g.judge.replied(self.index, call, &reply);
+        g.check(checked);
+        match self.wiring.calls.remove(&call) {
+            None => {}
+            Some(Caller::Operator) => {
+                g.coverage.mark(match &reply {
+                    Reply::Switched { .. } => "switchover: done",
+                    Reply::Refused { .. } => "switchover: refused or undone",
+                    _ => "switchover: other reply",
+                });
+                self.told.push(reply);
+            }
+            Some(Caller::Conn(conn)) => {
+                let answer = answer_of(reply);
+                let owed = self.wiring.owed.entry(conn).or_default();
+                if let Some(place) = owed.iter_mut().find(|o| matches!(o, Owed::Call(c) if *c == call)) {
+                    *place = Owed::Ready(answer);
+                }
+                self.pay(g, conn);
+            }
+        }
+    }
+
+    /// Sends the answers that are due on a connection, in order.
+    fn pay(&mut self, g: &mut Ground, conn: ConnId) {
+        let Some(owed) = self.wiring.owed.get_mut(&conn) else { return };
+        while let Some(Owed::Ready(_)) = owed.front() {
+            if let Some(Owed::Ready(answer)) = owed.pop_front() {
+                g.send(conn, Side::Taker, Packet::Answer(answer));
+            }
+        }
+    }
+
+    /// A disk write ended.
+    pub(crate) fn on_disk(&mut self, g: &mut Ground, life: u32, seq: u64) {
+        if self.nr != life {
+            return;
+        }
+        if self.life == Life::Frozen {
+            self.inbox.push_back(Mail::Disk(seq));
+            return;
+        }
+        let sabotage = g.sabotage;
+        let event = match self.disk.finish(seq, &mut g.rng, sabotage) {
+            Written::Unknown => return,
+            Written::Failed => {
+                g.coverage.mark("disk: a save failed");
+                Event::SaveFailed { seq }
+            }
+            Written::Lied => Event::Saved { seq },
+            Written::Durable(state) => {
+                let checked = g.judge.became_durable(self.index, &state);
+                g.check(checked);
+                Event::Saved { seq }
+            }
+        };
+        self.drive(g, Some(event));
+    }
+
+    /// The open attempt of this node at the group of a server: the one that a seal or a promotion belongs to.
+    fn attempt(&self, g: &Ground, server: SocketAddr) -> Option<Attempt> {
+        let group = self.group_of(g, server)?;
+        let report = self.report()?;
+        let mine = |r: &&sentinel::record::Record| r.group == group && r.outcome.is_none();
+        report.records.iter().rev().find(mine).map(|record| Attempt {
+            group: record.group.clone(),
+            epoch: record.epoch,
+            cause: record.cause,
+            leader: self.config.id.clone(),
+        })
+    }
+
+    fn group_of(&self, g: &Ground, addr: SocketAddr) -> Option<GroupName> {
+        g.judge.group_of(addr)
+    }
+
+    fn promoting(&self, g: &mut Ground, server: SocketAddr) {
+        let Some(attempt) = self.attempt(g, server) else {
+            g.violate(Invariant::M3, format!("{} promotes {} outside of any attempt", self.place(), name_of(server)));
+            return;
+        };
+        g.coverage.mark(match attempt.cause {
+            sentinel::record::Cause::Planned => "promotion: planned",
+            _ => "promotion: after a failure",
+        });
+        let checked = g.judge.promoting(self.index, server, &attempt);
+        g.check(checked);
+    }
+
+    fn announced(&self, g: &mut Ground, event: &Announcement) {
+        g.coverage.mark(&event.name);
+        if event.name == "+elected-leader"
+            && let Some(group) = &event.group
+            && let Some(report) = self.report()
+            && let Some(record) = report.records.iter().rev().find(|r| r.group == *group && r.outcome.is_none())
+        {
+            let checked = g.judge.elected(self.index, group, record.epoch);
+            g.check(checked);
+        }
+    }
+}
+
+/// Which attempt something belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) group: GroupName,
+    pub(crate) epoch: view::Epoch,
+    pub(crate) cause: sentinel::record::Cause,
+    pub(crate) leader: view::RunId,
+}
+
+fn answer_of(reply: Reply) -> Answer {
+    match reply {
+        Reply::Vote { down, leader, epoch } => Answer::Vote { down, leader, epoch },
+        Reply::Ok | Reply::Switched { .. } => Answer::Ok,
+        Reply::Refused { code, why } => Answer::Error { text: format!("{code} {why}") },
+    }
+}
+
+/// Links that one node may keep: two to each of the world's places, and as many that are being replaced.
+const MAX_LINKS: usize = 64;
+
+/// Unanswered commands on one link, as in Sentinel.
+const MAX_ASKED: usize = 100;
