@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use session::{Action, Conn, Event, Session, Why};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -84,10 +84,10 @@ impl Client {
             moved |= self.on_view();
             moved |= self.poll_connecting(cx);
             moved |= self.poll_server(cx);
-            ready!(self.poll_writes(cx, &mut moved));
+            moved |= self.poll_writes(cx);
             moved |= self.poll_client(cx);
-            ready!(self.poll_writes(cx, &mut moved));
-            if self.feed.is_draining() && self.session.is_idle() {
+            moved |= self.poll_writes(cx);
+            if self.closed.is_some() || (self.feed.is_draining() && self.session.is_idle()) {
                 return Poll::Ready(());
             }
             if !moved && !self.poll_sleep(cx) {
@@ -208,14 +208,15 @@ impl Client {
         true
     }
 
-    /// Sends what there is, both ways. Ready when the session is over.
-    fn poll_writes(&mut self, cx: &mut Context<'_>, moved: &mut bool) -> Poll<()> {
+    /// Sends what there is, both ways.
+    fn poll_writes(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
         if let Server::Open { socket, write_failed, .. } = &mut self.server {
             while !*write_failed && !self.session.to_server().is_empty() {
                 match Pin::new(&mut *socket).poll_write(cx, self.session.to_server()) {
                     Poll::Pending => break,
                     Poll::Ready(Ok(n)) => {
-                        *moved = true;
+                        moved = true;
                         self.session.sent(n);
                     }
                     // Reading tells what the server said before it went.
@@ -227,7 +228,7 @@ impl Client {
             match Pin::new(&mut self.socket).poll_write(cx, self.session.to_client()) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(n)) => {
-                    *moved = true;
+                    moved = true;
                     self.session.delivered(n);
                     if self.session.to_client().is_empty() {
                         self.act();
@@ -239,7 +240,7 @@ impl Client {
                 }
             }
         }
-        if self.closed.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        moved
     }
 
     /// Keeps one timer for the session's deadline, while it has one. True if it is due.

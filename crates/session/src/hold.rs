@@ -19,6 +19,8 @@ pub(crate) struct Hold {
     spent: Duration,
     /// When the present wait began.
     began: Option<Instant>,
+    /// There was no server to go to, or it did not take the requests: more than the making of a connection.
+    held: bool,
 }
 
 impl Hold {
@@ -26,13 +28,15 @@ impl Hold {
         self.began.is_some()
     }
 
-    /// Something waits for a server. True if the wait begins.
-    pub(crate) const fn wait(&mut self, now: Instant) -> bool {
-        let begins = self.began.is_none();
-        if begins {
-            self.began = Some(now);
-        }
-        begins
+    /// Whether operators and numbers should call it a wait: the first connection of a session takes a moment, too.
+    pub(crate) const fn is_holding(&self) -> bool {
+        self.held
+    }
+
+    /// Something waits for a server.
+    pub(crate) fn wait(&mut self, now: Instant, held: bool) {
+        self.began.get_or_insert(now);
+        self.held |= held;
     }
 
     /// Nothing waits: it was sent, or there is nothing.
@@ -40,6 +44,7 @@ impl Hold {
         if let Some(began) = self.began.take() {
             self.spent += now - began;
         }
+        self.held = false;
     }
 
     /// A server answered: what was spent is forgiven.
@@ -48,9 +53,8 @@ impl Hold {
     }
 
     /// The wait was over the bound, and is begun anew for whatever comes next.
-    pub(crate) const fn on_expired(&mut self) {
-        self.spent = Duration::ZERO;
-        self.began = None;
+    pub(crate) fn on_expired(&mut self) {
+        *self = Self::default();
     }
 
     pub(crate) fn deadline(&self, rules: &Rules) -> Option<Instant> {

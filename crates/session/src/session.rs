@@ -407,7 +407,7 @@ impl Session {
     /// Requests that wait for a server at this moment.
     #[must_use]
     pub fn held(&self) -> usize {
-        if self.hold.is_waiting() { self.kept.waiting() } else { 0 }
+        if self.hold.is_holding() { self.kept.waiting() } else { 0 }
     }
 
     /// Lends empty buffers to a session that has none, before it is handed bytes.
@@ -752,7 +752,8 @@ impl Session {
             self.stats.connects += 1;
         }
         if needs && !usable {
-            self.hold.wait(now);
+            let target = self.route.target(&self.rules, &self.view);
+            self.hold.wait(now, target.is_none() || self.route.retry_at.is_some());
         } else {
             self.hold.go(now);
         }
@@ -795,7 +796,7 @@ impl Session {
         }
         if admitted > 0 {
             self.refusal = None;
-            if self.hold.is_waiting() {
+            if self.hold.is_holding() {
                 self.stats.held += admitted;
             }
         }

@@ -1,0 +1,33 @@
+//! A proxy in front of one server, for measuring by hand: `forward LISTEN SERVER [WORKERS]`.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use machine::Instant;
+use proxy::{Listener, Proxy, ProxyConfig};
+use session::Rules;
+use tokio::sync::watch;
+use view::{Epoch, Phase, View};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let mut next = || args.next().ok_or("usage: forward LISTEN SERVER [WORKERS]");
+    let (addr, master): (SocketAddr, SocketAddr) = (next()?.parse()?, next()?.parse()?);
+    let workers = next().ok().map(|n| n.parse()).transpose()?;
+    let view = View { group: "one".into(), epoch: Epoch(1), phase: Phase::Steady, master, replicas: Vec::new() };
+    let (_source, view) = watch::channel(Arc::new(view));
+    let listener = Listener { name: "forward".to_owned(), addr, socket: None, rules: Rules::default(), view };
+    let _proxy = Proxy::start(ProxyConfig { workers, max_clients: 100_000, clock }, vec![listener])?;
+    println!("{addr} -> {master}");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an example outside of `host` needs a clock, too")]
+fn clock() -> Instant {
+    static START: OnceLock<std::time::Instant> = OnceLock::new();
+    let passed = START.get_or_init(std::time::Instant::now).elapsed();
+    Instant::from_nanos(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
+}
