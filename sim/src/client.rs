@@ -120,6 +120,9 @@ impl Client {
         self.view = None;
         self.awaited.clear();
         self.heard.clear();
+        // What was set to ring in the dead process never rings.
+        self.alarm = None;
+        self.alarms += 1;
     }
 
     /// Its node published a view.
@@ -197,6 +200,8 @@ impl Client {
         if g.history.wants(true) {
             let text = match &event {
                 Event::View(view) => format!("view e{} {:?} {}", view.epoch, view.phase, name_of(view.master)),
+                Event::ClientBytes(bytes) => format!("asks {}", printable(bytes)),
+                Event::ServerBytes { bytes, .. } => format!("is told {}", printable(bytes)),
                 event => format!("{event:?}"),
             };
             g.note(Who::Client(self.index), || text);
@@ -265,7 +270,7 @@ impl Client {
         let n = self.awaited.len();
         g.note(Who::Client(self.index), || format!("is closed: {why}, {n} unanswered"));
         if why.is_loss() || n > 0 {
-            g.judge.client_errors += 1;
+            self.saw_error(g, &format!("was closed: {why}"));
         }
         if let Some((_, id)) = self.link.take() {
             g.send(id, Side::Opener, Packet::Fin(Fault::Closed));
@@ -308,9 +313,17 @@ impl Client {
                 self.last_ack = Some(g.now);
             }
         } else {
-            g.judge.client_errors += 1;
             g.coverage.mark("client: an error reply");
             g.note(who, || format!("{expected:?} got {line}"));
+            self.saw_error(g, line);
+        }
+    }
+
+    /// S1: where nothing fails by itself, nobody sees an error.
+    fn saw_error(&self, g: &mut Ground, what: &str) {
+        g.judge.client_errors += 1;
+        if g.judge.is_strict {
+            g.violate(Invariant::S1, format!("client{} of node{} {what}", self.index + 1, self.node + 1));
         }
     }
 
@@ -337,6 +350,11 @@ impl Client {
     pub(crate) fn explain(&self, now: Instant) -> String {
         self.session.as_ref().map_or_else(|| "no session".into(), |s| s.explain(now))
     }
+}
+
+/// Bytes as the history shows them.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace("\r\n", " ")
 }
 
 /// Requests that the application has under way at once.

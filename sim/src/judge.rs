@@ -48,6 +48,8 @@ pub struct Judge {
     seals: BTreeMap<(usize, SocketAddr), Seal>,
     /// Writes that were acknowledged to a client, with their group.
     pub acked: BTreeSet<(usize, WriteId)>,
+    /// Nothing fails by itself in this world: an error that a client sees has no excuse (S1).
+    pub(crate) is_strict: bool,
     /// Errors that clients saw.
     pub client_errors: u64,
     writes: WriteId,
@@ -61,6 +63,10 @@ struct Seal {
 }
 
 impl Judge {
+    pub(crate) fn new(is_strict: bool) -> Self {
+        Self { is_strict, ..Self::default() }
+    }
+
     /// A number that no request had before.
     pub(crate) const fn new_write(&mut self) -> WriteId {
         self.writes += 1;

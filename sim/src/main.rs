@@ -6,6 +6,8 @@ use sim::coverage::Coverage;
 use sim::{Keep, run_seed, run_seed_keeping};
 
 fn main() {
+    // A panic of a machine is a finding, printed with its history; its backtrace would only hide that.
+    std::panic::set_hook(Box::new(|_| {}));
     std::process::exit(match Wish::from_args(std::env::args().skip(1)) {
         Ok(wish) => wish.grant(),
         Err(why) => {

@@ -265,6 +265,13 @@ impl Network {
         out
     }
 
+    /// A packet that nobody confirmed.
+    pub(crate) fn lose(&mut self, id: ConnId, to: Side, seq: u64, packet: Packet) {
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.lanes[to as usize].lost.push((seq, packet));
+        }
+    }
+
     /// A path became whole: what was lost on it is sent again.
     pub(crate) fn lost_on(&mut self, from: Place, to: Place) -> Vec<(ConnId, Side, u64, Packet)> {
         let mut out = Vec::new();

@@ -50,7 +50,7 @@ impl World {
             slow: 0,
             unreachable: net_rng.chance(300),
         });
-        let mut judge = Judge::default();
+        let mut judge = Judge::new(options.is_strict());
         let nodes: Vec<Node> = (0..options.nodes).map(|i| make_node(&options, i, &mut node_rng)).collect();
         let servers: Vec<Redis> = (0..options.servers()).map(|i| make_server(&options, i, &mut redis_rng)).collect();
         for node in &nodes {
@@ -184,6 +184,12 @@ impl World {
             let wait = self.ground.between(Duration::from_millis(1), Duration::from_secs(3));
             self.ground.after(wait, Happening::ConnectFails { conn, fault: Fault::Unreachable });
         }
+        let place = self.ground.net.conn(conn).map(|c| c.place(to));
+        if place.is_some_and(|p| self.life(p) == Life::HostGone) {
+            // Nobody confirms it: it is sent again until the host is back, and then reset.
+            self.ground.net.lose(conn, to, seq, packet);
+            return;
+        }
         for packet in self.ground.net.arrive(conn, to, seq, packet) {
             self.take(conn, to, packet);
         }
@@ -200,9 +206,6 @@ impl World {
         let Some(c) = self.ground.net.conn(conn) else { return };
         let (place, purpose, has, other_has) = (c.place(to), c.purpose, c.has(to), c.has(to.other()));
         let life = self.life(place);
-        if life == Life::HostGone {
-            return;
-        }
         if matches!(packet, Packet::Syn) {
             if life == Life::Dead {
                 self.ground.send(conn, to, Packet::Fin(Fault::Refused));
@@ -301,11 +304,17 @@ impl World {
 
     /// Starts what is dead.
     pub(crate) fn start(&mut self, place: Place, with_data: bool) {
+        let was_gone = self.life(place) == Life::HostGone;
         match place {
             Place::Server(i) => self.servers[i].start(&mut self.ground, with_data),
             Place::Node(i) => {
                 self.ground.coverage.mark("node: restarted");
                 self.nodes[i].start(&mut self.ground, self.birth);
+            }
+        }
+        if was_gone {
+            for other in self.places() {
+                self.send_again(other, place);
             }
         }
     }
@@ -318,9 +327,12 @@ impl World {
     pub(crate) fn heal(&mut self, from: Place, to: Place) {
         let path = self.ground.net.path_mut(from, to);
         path.cuts = path.cuts.saturating_sub(1);
-        if path.cuts > 0 {
-            return;
+        if path.cuts == 0 {
+            self.send_again(from, to);
         }
+    }
+
+    fn send_again(&mut self, from: Place, to: Place) {
         // Retransmission timers have backed off meanwhile: it takes up to a second until they fire.
         let wait = self.ground.between(Duration::from_millis(1), Duration::from_secs(1));
         for (conn, to, seq, packet) in self.ground.net.lost_on(from, to) {
