@@ -7,7 +7,7 @@
 //! | [`steps`] | what ran, how long, how many tests, what was not run? |
 //! | [`verbs`] | what does each verb do? |
 //! | [`fuzz`] | does some sequence of bytes break a codec? |
-//! | [`bench`] | how much does Standfast cost, beside a direct connection and HAProxy? |
+//! | [`bench`](mod@bench) | how much does Standfast cost, beside a direct connection and HAProxy? |
 
 mod bench;
 mod cargo;
