@@ -39,9 +39,11 @@ fn each_invariant_is_tested_and_has_a_saboteur() {
     let ids = ids(&list.code);
     assert!(!ids.is_empty(), "{INVARIANTS} has no `enum Invariant` with variants named by id, such as V1");
     let saboteurs: Vec<&Source> = SOURCES.iter().filter(|source| source.path.starts_with(SABOTEURS)).collect();
+    // A test over all saboteurs asserts each one's invariant without naming it.
+    let in_general = SOURCES.iter().any(|source| test_text(source).contains("Saboteur::ALL"));
     let mut complaints = Vec::new();
     for id in ids {
-        if !SOURCES.iter().any(|source| !word_lines(&test_text(source), &id).is_empty()) {
+        if !in_general && !SOURCES.iter().any(|source| !word_lines(&test_text(source), &id).is_empty()) {
             complaints.push(format!("{id} occurs in no test"));
         }
         if !saboteurs.iter().any(|source| !word_lines(&source.code, &id).is_empty()) {

@@ -13,6 +13,7 @@ const LEFTOVERS: &[&str] = &["dbg!", "todo!", "unimplemented!"];
 /// Where the old word may stand in literals and comments, because bytes or files of others say it.
 const WIRE_WORD: &[(&str, &str)] = &[
     ("crates/sentinel/src/", "+slave, num-slaves, -NOGOODSLAVE: Sentinel's names of events, fields and errors"),
+    ("crates/standfast/src/control/", "NOGOODSLAVE: the code of a refusal, as on the wire"),
     ("crates/resp/src/info.rs", "role:slave, slave0: lines of INFO"),
     ("crates/resp/src/command/", "SLAVEOF: a name in the table of commands"),
     ("crates/config/src/sentinel_conf.rs", "known-slave and the like: lines of sentinel.conf"),
