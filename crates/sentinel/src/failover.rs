@@ -176,17 +176,23 @@ impl Failover {
 }
 
 impl Group {
-    /// Starts an attempt that is due, and takes a running one as far as it can go.
+    /// Takes a running attempt as far as it can go, and starts one that is due: the end of the one may allow the next.
     pub(crate) fn lead(&mut self, core: &mut Core) {
-        if self.is_attempt_due(core) {
-            if self.may_be_elected() {
-                self.begin(core, None);
-            } else {
-                // Without a majority to vote a new epoch would only be noise.
-                self.on_attempt_failed(core);
-            }
+        self.go_on_all(core);
+        if !self.is_attempt_due(core) {
+            return;
         }
-        // Each stage may allow the next one at once; the list of stages is finite and only goes forward.
+        if self.may_be_elected() {
+            self.begin(core, None);
+            self.go_on_all(core);
+        } else {
+            // Without a majority to vote a new epoch would only be noise.
+            self.on_attempt_failed(core);
+        }
+    }
+
+    /// Each stage may allow the next one at once; the list of stages is finite and only goes forward.
+    fn go_on_all(&mut self, core: &mut Core) {
         while self.failover.is_some() && self.go_on(core) {}
     }
 

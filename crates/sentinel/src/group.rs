@@ -328,6 +328,10 @@ impl Group {
             // What they last said was about the old master; ask again at once.
             server.wrong_since = None;
             server.info_at = core.now;
+            if server.addr == master {
+                // Its clients are in the right place again.
+                server.kick_at = None;
+            }
         }
         for peer in self.peers.values_mut() {
             // A word about the old master says nothing about the new one.
