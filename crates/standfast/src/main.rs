@@ -1,2 +1,74 @@
-//! (room)
-fn main() {}
+//! The Standfast program: how is it run, and how is it seen?
+//!
+//! ```text
+//!                        ┌────────────── run ──────────────┐
+//!  Redis, other nodes ── link ──┐                           │
+//!  Sentinel clients ─── serve ──┤ one bounded channel       │
+//!  status, switchover  control ─┼──────> node_loop ──> Sentinel machine
+//!  browser ──────────── admin ──┘            │              │
+//!                                            ├──> store (a thread of its own: fsync)
+//!                                            ├──> recorder (flight record)
+//!                                            └──> views ──> proxy (threads of its own)
+//! ```
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`cli`] | what can one ask of the program? |
+//! | [`failure`] | why did it end, and with which exit code? |
+//! | [`run`] | in which order is a node built up and taken down? |
+//! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
+//! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
+//! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
+//! | [`link`], [`disk`] | how does one connection speak, and how is state saved? |
+//! | [`serve`] | the Sentinel protocol on our own port |
+//! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
+//! | [`admin`] | the page |
+//! | [`log`], [`recorder`], [`replay`] | what happened, and can it happen again? |
+//! | [`demo`] | what does it look like when a master dies? |
+
+mod admin;
+mod bind;
+mod check;
+mod cli;
+mod compose;
+mod control;
+mod demo;
+mod disk;
+mod failure;
+mod identity;
+mod link;
+mod log;
+mod node_loop;
+mod probe;
+mod recorder;
+mod replay;
+mod run;
+mod serve;
+mod status;
+mod switchover;
+mod traffic;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Verb};
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Run(args) => run::run(&args),
+        Verb::Check(args) => check::check(&args),
+        Verb::Status(args) => status::status(&args),
+        Verb::Switchover(args) => switchover::switchover(&args),
+        Verb::Flight(args) => replay::flight(&args),
+        Verb::Replay(args) => replay::replay(&args),
+        Verb::Demo(args) => demo::demo(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("standfast: {failure}");
+            failure.code()
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The page: a small HTTP server that shows how the node stands, and changes nothing.
+//!
+//! | path | module | answers |
+//! |---|---|---|
+//! | `/`, `/page.css`, `/page.js` | [`page`] | what does one see? |
+//! | `/api/status` | [`json`] | how does the node stand? |
+//! | `/api/events` | [`events`] | the same, again whenever it changes and once a second |
+
+mod events;
+mod json;
+mod listener;
+mod page;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::status::Source;
+
+/// Serves for ever.
+pub(crate) async fn run(listener: std::net::TcpListener, source: Source) -> std::io::Result<()> {
+    let listener = listener::Bounded::new(tokio::net::TcpListener::from_std(listener)?);
+    let feed = events::start(source.clone());
+    let router = Router::new()
+        .route("/", get(page::html))
+        .route("/page.css", get(page::css))
+        .route("/page.js", get(page::js))
+        .route("/api/status", get(json::status).with_state(source))
+        .route("/api/events", get(events::stream).with_state(feed))
+        .layer(middleware::from_fn(guard));
+    axum::serve(listener, router).await
+}
+
+/// What a browser may do with the answers: run our script, and nothing that anybody else has written into them.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,0 +1,112 @@
+//! May we listen there? And if not: which line of the file asked for it, who holds the address, and what can one do?
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use config::{Config, Place};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::failure::Failure;
+
+/// The node's own listening sockets; those of the proxy are the proxy's.
+pub(crate) struct Sockets {
+    /// The Sentinel protocol.
+    pub(crate) sentinel: TcpListener,
+    /// The page, if there is one.
+    pub(crate) admin: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds them all, before anything is written or started.
+    pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
+        let open = |what, addr, place| listen(addr).map_err(|e| refused(what, addr, &config.file_name, place, &e));
+        let node = &config.node;
+        let admin = config.admin.as_ref();
+        Ok(Self {
+            sentinel: open("the Sentinel port, [node] listen,", node.listen, node.defined_at)?,
+            admin: admin.map(|admin| open("the status page, [admin] listen,", admin.listen, admin.defined_at)).transpose()?,
+        })
+    }
+}
+
+/// A listening socket, ready for Tokio. With SO_REUSEADDR: a node that is killed and started again within milliseconds must get
+/// its port back.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        // `[::]` also means every IPv4 address, as in Redis's own `bind * -::*`.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The message for an address that we did not get.
+pub(crate) fn refused(what: &str, addr: SocketAddr, file: &str, place: Place, e: &io::Error) -> Failure {
+    let advice = match e.kind() {
+        io::ErrorKind::AddrInUse => {
+            let holder = holder(addr.port());
+            let who = holder.unwrap_or_else(|| format!("another process (`ss -ltnp 'sport = :{}'` shows which)", addr.port()));
+            format!("{who} holds it: stop that one, or choose another port")
+        }
+        io::ErrorKind::AddrNotAvailable => "this host does not have that address: `ip addr` shows those that it has".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need a right: choose a higher one, or give CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=)".to_owned()
+        }
+        _ => "see that the address is right and that this host may use it".to_owned(),
+    };
+    Failure::host(format!("cannot listen on {addr} for {what} at {file}:{place}: {e}. Nothing was started. What to do: {advice}."))
+}
+
+/// Who listens on a TCP port, as far as this user may know: `redis-server (process 4711)`.
+fn holder(port: u16) -> Option<String> {
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| listening(&fs::read_to_string(table).ok()?, port))?;
+    let socket = format!("socket:[{inode}]");
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let process = processes.map(|entry| entry.path()).find(|process| has_open(process, &socket))?;
+    let name = fs::read_to_string(process.join("comm")).ok()?;
+    Some(format!("{} (process {})", name.trim(), process.file_name()?.to_string_lossy()))
+}
+
+fn has_open(process: &Path, socket: &str) -> bool {
+    let Ok(descriptors) = fs::read_dir(process.join("fd")) else {
+        return false;
+    };
+    descriptors.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket))
+}
+
+/// The inode of the socket that listens on `port`, from the kernel's table (proc_pid_net(5)): local address in the second column,
+/// state in the fourth (0A: listening), inode in the tenth.
+fn listening(table: &str, port: u16) -> Option<u64> {
+    let port = format!("{port:04X}");
+    table.lines().skip(1).find_map(|line| {
+        let mut columns = line.split_ascii_whitespace().skip(1);
+        let local = columns.next()?;
+        let state = columns.nth(1)?;
+        let inode = columns.nth(5)?.parse().ok()?;
+        (local.ends_with(&format!(":{port}")) && state == "0A").then_some(inode)
+    })
+}
+
+/// Connections that the kernel keeps until they are accepted; Redis's own default.
+const BACKLOG: i32 = 511;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_a_port_is_told_by_name() {
+        let held = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let addr = held.local_addr().unwrap();
+        let e = listen(addr).unwrap_err();
+        let text = refused("a test", addr, "f.toml", Place { line: 3, column: 10 }, &e).to_string();
+        assert!(text.contains("f.toml:3:10"), "{text}");
+        assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+    }
+}

@@ -1,0 +1,141 @@
+//! What can one ask of the program? The words that a person types, and nothing about how they are done.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Where the configuration is if nobody says otherwise.
+const DEFAULT_FILE: &str = "/etc/standfast/standfast.toml";
+
+/// One address that points at the right Redis, whatever fails.
+///
+/// Standfast watches groups of Redis servers (a master with its replicas), agrees with the nodes on other hosts on who is
+/// master, promotes a replica when the master is gone, and leads clients to the right server without dropping them. It
+/// replaces Redis Sentinel and the balancer in front of Redis, and speaks Sentinel's protocol.
+#[derive(Debug, Parser)]
+#[command(name = "standfast", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  refused or undone (the reason is printed), or an error without a code of its own
+  2  the configuration or the command line is wrong: nothing was started, nothing was changed
+  3  a Redis or a node that is needed: needs a password that we lack, is older than 6.2, cannot be reached
+  4  this host: an address is in use, a directory cannot be written or belongs to another node
+
+Try it without configuring anything:   standfast demo";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a node: watch the groups of the file, lead clients to their masters
+    ///
+    /// Logs go to standard output, one line an event, with Sentinel's event names. SIGTERM and SIGINT end it cleanly.
+    Run(RunArgs),
+    /// Check a configuration file: all problems at once, each with its place and what to do
+    Check(FileArgs),
+    /// Show how things stand on a running node: groups, masters, replicas, nodes, the last failover
+    Status(StatusArgs),
+    /// Move the master of a group on purpose; clients see a pause of milliseconds and no error
+    ///
+    /// Waits for the end. If it cannot be done within the group's switchover-timeout it is undone, and the reason is printed.
+    Switchover(SwitchoverArgs),
+    /// Make a running node write its flight record, and print where it is
+    Flight(NodeArgs),
+    /// Run a flight record or story through the decisions again and compare what comes out
+    Replay(ReplayArgs),
+    /// Show it: three real Redis servers, three nodes, a load, and faults that you cause
+    ///
+    /// Needs redis-server or valkey-server on the PATH. Uses free ports on 127.0.0.1 and a temporary directory; leaves nothing
+    /// behind. On a terminal, type a letter and Enter to cause a fault.
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    /// Where the jitter of this run comes from; random if not given
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// Which running node is meant.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// The configuration file of the node, which says where its control socket is
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    pub(crate) config: PathBuf,
+    /// The node's control socket, instead of looking it up in the file
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    /// One JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SwitchoverArgs {
+    /// The group, as it is named in the configuration
+    pub(crate) group: String,
+    /// The replica that shall be master; the fittest if not given
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) to: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A file that a node wrote (flight-<n>.story), or a story
+    pub(crate) file: PathBuf,
+    /// Print the whole transcript, not only the verdict
+    #[arg(long)]
+    pub(crate) transcript: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Cause these faults one after the other and end: crash, hang, cut, restart, switchover
+    #[arg(long, value_name = "FAULT,...", value_delimiter = ',')]
+    pub(crate) script: Vec<Script>,
+    /// One JSON document on standard output at the end; progress goes to standard error
+    #[arg(long, requires = "script")]
+    pub(crate) json: bool,
+    /// Where the jitter of the nodes comes from; random if not given
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// A fault that the demo can cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Script {
+    /// kill -9 of the master
+    Crash,
+    /// SIGSTOP of the master
+    Hang,
+    /// The master's network is cut, and mended later
+    Cut,
+    /// The master is killed and started again at once, without its data
+    Restart,
+    /// A planned change of master
+    Switchover,
+}

@@ -1,0 +1,70 @@
+//! How does an operator talk to a running node? A UNIX socket; one line asks, one line of JSON answers.
+//!
+//! | line | answer |
+//! |---|---|
+//! | `status` | [`Status`](crate::status::Status) |
+//! | `switchover GROUP [HOST:PORT]` | [`Switched`], when it is done or undone |
+//! | `flight` | [`Flight`] |
+//! | `clock` | [`Clock`] |
+//!
+//! Each is wrapped in an [`Answer`].
+
+mod client;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use view::Epoch;
+
+pub(crate) use client::{ask, ask_at};
+pub(crate) use server::{Server, bind};
+
+/// What comes back for any line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answer<T> {
+    /// Done.
+    Ok(T),
+    /// Not done; nothing is changed, or what was changed is undone.
+    Refused {
+        /// As on the wire: `NOGOODSLAVE`, `INPROG`, `ERR`.
+        code: String,
+        /// For people.
+        why: String,
+    },
+}
+
+/// A planned switchover that was done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Switched {
+    /// Who was master.
+    pub(crate) from: SocketAddr,
+    /// Who is.
+    pub(crate) to: SocketAddr,
+    /// In which epoch.
+    pub(crate) epoch: Epoch,
+    /// How long writes were held.
+    #[serde(with = "machine::time::span")]
+    pub(crate) held: Duration,
+}
+
+/// Where the flight record was written.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Flight {
+    pub(crate) path: PathBuf,
+}
+
+/// What the node's clock says: with it, moments of several nodes can be put on one line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Clock {
+    /// Nanoseconds since the node's process started.
+    pub(crate) now: u64,
+}
+
+/// Bytes of a request line.
+const MAX_REQUEST: usize = 4 << 10;
+/// Bytes of an answer: a status of a hundred groups has less than a megabyte.
+const MAX_ANSWER: usize = 16 << 20;

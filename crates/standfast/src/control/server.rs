@@ -1,0 +1,137 @@
+//! The node's side of the control socket.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentinel::{Reply, Request};
+use serde::Serialize;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use view::GroupName;
+
+use super::{Answer, Clock, Flight, MAX_REQUEST, Switched};
+use crate::failure::Failure;
+use crate::status::Source;
+
+/// Binds the socket; takes the place of one that a killed node left behind, but not of one that somebody answers on.
+pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
+    let refused = |e: &io::Error, what: &str| {
+        Failure::host(format!(
+            "cannot open the control socket {}: {e}. Nothing was started. What to do: {what}, or set `control` in [node] to another path",
+            path.display()
+        ))
+    };
+    if StdStream::connect(path).is_ok() {
+        let e = io::Error::from(io::ErrorKind::AddrInUse);
+        return Err(refused(&e, "another node answers there: stop that one"));
+    }
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(refused(&e, "remove what is there")),
+        _ => {}
+    }
+    let listener = StdListener::bind(path).map_err(|e| refused(&e, "see that the directory exists and can be written"))?;
+    // Whoever may connect may move masters.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|e| refused(&e, "see that the file system knows permissions"))?;
+    listener.set_nonblocking(true).map_err(|e| refused(&e, "try again"))?;
+    Ok(listener)
+}
+
+/// Answers on the control socket.
+pub(crate) struct Server {
+    pub(crate) source: Source,
+}
+
+impl Server {
+    /// Serves for ever.
+    pub(crate) async fn run(self, listener: StdListener) -> io::Result<()> {
+        let listener = UnixListener::from_std(listener)?;
+        let server = Arc::new(self);
+        let room = Arc::new(Semaphore::new(MAX_CLIENTS));
+        loop {
+            // At the bound the next one waits in the kernel's queue.
+            let Ok(permit) = room.clone().acquire_owned().await else { return Ok(()) };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let server = server.clone();
+                    tokio::spawn(async move {
+                        // An operator who went away needs no answer.
+                        let _ = server.answer(stream).await;
+                        drop(permit);
+                    });
+                }
+                Err(e) => {
+                    tracing::warn!("the control socket could not accept a connection: {e}; trying again");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, mut stream: UnixStream) -> io::Result<()> {
+        let line = tokio::time::timeout(PATIENCE, read_line(&mut stream)).await??;
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let mut answer = match words.as_slice() {
+            ["status"] => match self.source.status().await {
+                Some(status) => json(&Answer::Ok(status)),
+                None => stopping(),
+            },
+            ["clock"] => json(&Answer::Ok(Clock { now: host::clock::now().as_nanos() })),
+            ["flight"] => match self.source.node.write_flight_record() {
+                Ok(path) => json(&Answer::Ok(Flight { path })),
+                Err(e) => refused("ERR", &format!("the flight record could not be written: {e}")),
+            },
+            ["switchover", group] => self.switchover(group, None).await,
+            ["switchover", group, to] => match to.parse() {
+                Ok(to) => self.switchover(group, Some(to)).await,
+                Err(_) => refused("ERR", &format!("{to} is not an address such as 10.0.0.2:6379")),
+            },
+            _ => refused("ERR", "expected `status`, `switchover GROUP [HOST:PORT]`, `flight` or `clock`"),
+        };
+        answer.push('\n');
+        tokio::time::timeout(PATIENCE, stream.write_all(answer.as_bytes())).await?
+    }
+
+    async fn switchover(&self, group: &str, to: Option<std::net::SocketAddr>) -> String {
+        let request = Request::Switchover { group: GroupName::from(group), to };
+        match self.source.node.ask(request).await {
+            Some(Reply::Switched { from, to, epoch, held }) => json(&Answer::Ok(Switched { from, to, epoch, held })),
+            Some(Reply::Refused { code, why }) => refused(&code, &why),
+            Some(other) => refused("ERR", &format!("unexpected reply {other:?}: please report this")),
+            None => stopping(),
+        }
+    }
+}
+
+async fn read_line(stream: &mut UnixStream) -> io::Result<String> {
+    let mut line = Vec::new();
+    while !line.contains(&b'\n') {
+        if line.len() >= MAX_REQUEST || stream.read_buf(&mut line).await? == 0 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
+fn json<T: Serialize>(answer: &Answer<T>) -> String {
+    serde_json::to_string(answer).unwrap_or_else(|e| refused("ERR", &format!("the answer has no JSON form: {e}")))
+}
+
+fn refused(code: &str, why: &str) -> String {
+    let answer = Answer::<()>::Refused { code: code.to_owned(), why: why.to_owned() };
+    serde_json::to_string(&answer).expect("two texts have a JSON form")
+}
+
+fn stopping() -> String {
+    refused("ERR", "the node is stopping")
+}
+
+/// Operators at a time.
+const MAX_CLIENTS: usize = 32;
+/// How long a request line may take to come, and an answer to be read.
+const PATIENCE: Duration = Duration::from_secs(5);

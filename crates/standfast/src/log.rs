@@ -1,0 +1,114 @@
+//! How does a log line look? One event, one line, fields before prose:
+//!
+//! ```text
+//! 2026-11-21T01:53:42.123456Z  INFO group=cache epoch=13 +switch-master cache 10.0.0.1 6379 10.0.0.2 6379
+//! ```
+
+use std::fmt::{self, Write as _};
+
+use config::{LogFormat, LogLevel};
+use sentinel::{Announcement, Level};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+use view::Epoch;
+
+/// Begins to log to standard output. Standard error stays empty in normal work: wrappers of Sentinel take a line there for a failure.
+pub(crate) fn start(log: &config::Log) {
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(std::io::stdout);
+    // A second call (a test that starts two nodes in one process) keeps the first subscriber.
+    let _ = match log.format {
+        LogFormat::Text => builder.event_format(FieldsFirst).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_target(false).with_current_span(false).try_init(),
+    };
+}
+
+/// Logs an event in Sentinel's own words.
+pub(crate) fn announce(event: &Announcement, epoch: Epoch) {
+    let Announcement { level, group, name, payload } = event;
+    let group = group.as_ref().map(tracing::field::display);
+    let epoch = epoch.0;
+    match level {
+        Level::Debug => tracing::debug!(group, epoch, event = %Quiet(name), "{name} {payload}"),
+        Level::Verbose => tracing::debug!(group, epoch, event = %Quiet(name), "{name} {payload}"),
+        Level::Notice | Level::Warning => tracing::info!(group, epoch, event = %Quiet(name), "{name} {payload}"),
+    }
+}
+
+/// The event's name for JSON, where a reader filters by it; in text it already begins the prose.
+struct Quiet<'a>(&'a str);
+
+impl fmt::Display for Quiet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Text lines: time, level, fields, prose.
+struct FieldsFirst;
+
+impl<S, N> FormatEvent<S, N> for FieldsFirst
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        SystemTime.format_time(&mut out)?;
+        write!(out, " {:>5} ", event.metadata().level())?;
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        writeln!(out, "{}{}", parts.fields, parts.prose)
+    }
+}
+
+/// The fields of one event, as text.
+#[derive(Default)]
+struct Parts {
+    fields: String,
+    prose: String,
+}
+
+impl Visit for Parts {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a String cannot fail.
+        let _ = match field.name() {
+            "message" => write!(self.prose, "{}", OneLine(&format!("{value:?}"))),
+            "event" => Ok(()),
+            name => write!(self.fields, "{name}={} ", OneLine(&format!("{value:?}"))),
+        };
+    }
+}
+
+/// A text from outside must not begin a line of its own: that would be a forged event.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| if c.is_control() { f.write_char(' ') } else { f.write_char(c) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_line_ends_stays_one_line() {
+        assert_eq!(OneLine("a\r\nERROR b\x1b[0m").to_string(), "a  ERROR b [0m");
+    }
+}

@@ -1,0 +1,312 @@
+//! How are events brought to the machine, and its orders carried out? The loop that drives one node. No rule is in it (N3).
+//!
+//! ```text
+//!   links, disk, serve, control ──> inbox (one bounded channel) ──┐
+//!                                                                 ▼
+//!        due deadline (clocks compared) ─> drain ─> inbox, under a budget ─> drain ─> sleep until the deadline
+//!                                            │
+//!             Connect, Close, Send ─> links  ├─ Save ─> disk    Publish ─> views ─> proxy
+//!             Reply ─> who asked             └─ Announce ─> log, subscribers
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use host::clock;
+use machine::{Instant, Machine as _};
+use sentinel::command::Credentials;
+use sentinel::{Action, Announcement, CallId, Channel, Event, Fault, LinkId, Reply, Request, Sentinel, Target};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use view::{Epoch, GroupName, View};
+
+use crate::disk::Disk;
+use crate::link::Link;
+use crate::{log, recorder};
+
+/// What comes to the loop.
+pub(crate) enum Input {
+    /// Something that the machine has to know.
+    Happened(Event),
+    /// Somebody wants something of the node.
+    Asked { request: Request, reply: oneshot::Sender<Reply> },
+    /// Somebody wants to look at the machine between two events.
+    Look(Look),
+}
+
+type Look = Box<dyn FnOnce(&Sentinel, Instant) + Send>;
+
+/// What the rest of the program knows of a running node. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Node {
+    inbox: mpsc::Sender<Input>,
+    announcements: broadcast::Sender<Arc<Announcement>>,
+    changed: watch::Receiver<u64>,
+    recorder: recorder::Shared,
+    state_dir: Arc<PathBuf>,
+}
+
+impl Node {
+    /// Wants something, and waits for the reply. `None`: the node is stopping.
+    pub(crate) async fn ask(&self, request: Request) -> Option<Reply> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(Input::Asked { request, reply }).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Looks at the machine. `None`: the node is stopping.
+    pub(crate) async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Sentinel, Instant) -> T + Send + 'static) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        let look: Look = Box::new(move |machine, now| {
+            // Who asked may have gone away.
+            let _ = reply.send(look(machine, now));
+        });
+        self.inbox.send(Input::Look(look)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Events in Sentinel's own words, from now on. Who reads too slowly is told that some are lost.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Announcement>> {
+        self.announcements.subscribe()
+    }
+
+    /// Changes whenever a view is published or an event announced.
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// Writes the flight record.
+    pub(crate) fn write_flight_record(&self) -> io::Result<PathBuf> {
+        recorder::write(&self.recorder, &self.state_dir)
+    }
+}
+
+/// The loop's side.
+pub(crate) struct NodeLoop {
+    machine: Sentinel,
+    recorder: recorder::Shared,
+    credentials: BTreeMap<GroupName, Credentials>,
+    disk: Disk,
+    links: BTreeMap<LinkId, Link>,
+    /// Who waits for a reply. The machine answers every call, so it bounds this.
+    calls: BTreeMap<CallId, oneshot::Sender<Reply>>,
+    last_call: u64,
+    views: BTreeMap<GroupName, watch::Sender<Arc<View>>>,
+    announcements: broadcast::Sender<Arc<Announcement>>,
+    changed: watch::Sender<u64>,
+    /// What an order led to at once: told to the machine before anything else.
+    own: VecDeque<Event>,
+    inbox: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+}
+
+/// What a loop is made of.
+pub(crate) struct Parts {
+    pub(crate) machine: Sentinel,
+    pub(crate) recorder: recorder::Shared,
+    pub(crate) credentials: BTreeMap<GroupName, Credentials>,
+    pub(crate) store: host::Store,
+    pub(crate) views: BTreeMap<GroupName, watch::Sender<Arc<View>>>,
+}
+
+impl NodeLoop {
+    pub(crate) fn new(parts: Parts) -> io::Result<(Self, Node)> {
+        let Parts { machine, recorder, credentials, store, views } = parts;
+        let (inbox, inputs) = mpsc::channel(MAX_INBOX);
+        let (announcements, _) = broadcast::channel(MAX_UNREAD);
+        let (changed, changes) = watch::channel(0);
+        let state_dir = Arc::new(store.dir().to_owned());
+        let disk = Disk::start(store, inbox.clone())?;
+        let node = Node {
+            inbox: inbox.clone(),
+            announcements: announcements.clone(),
+            changed: changes,
+            recorder: recorder.clone(),
+            state_dir,
+        };
+        let node_loop = Self {
+            machine,
+            recorder,
+            credentials,
+            disk,
+            links: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            last_call: 0,
+            views,
+            announcements,
+            changed,
+            own: VecDeque::new(),
+            inbox,
+            inputs,
+        };
+        Ok((node_loop, node))
+    }
+
+    /// Drives the node until it is dropped.
+    pub(crate) async fn run(&mut self) {
+        self.wake(clock::now());
+        loop {
+            self.wake_if_due();
+            for _ in 0..BUDGET {
+                let input = match self.own.pop_front() {
+                    Some(event) => Input::Happened(event),
+                    None => match self.inputs.try_recv() {
+                        Ok(input) => input,
+                        Err(_) => break,
+                    },
+                };
+                self.take(input);
+            }
+            self.wake_if_due();
+            if self.own.is_empty() {
+                self.sleep().await;
+            }
+            // So that the links' tasks get their turn on this thread even when the inbox is never empty.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Until the deadline, or until something comes.
+    async fn sleep(&mut self) {
+        let patience = self.machine.deadline().map_or(LONGEST_SLEEP, |(at, _)| at.since(clock::now()).min(LONGEST_SLEEP));
+        // A timer alone is not trusted with a deadline: the loop compares clocks whatever woke it.
+        if let Ok(Some(input)) = tokio::time::timeout(patience, self.inputs.recv()).await {
+            self.take(input);
+        }
+    }
+
+    fn wake_if_due(&mut self) {
+        let now = clock::now();
+        if self.machine.deadline().is_some_and(|(at, _)| at <= now) {
+            self.wake(now);
+        }
+    }
+
+    fn wake(&mut self, now: Instant) {
+        self.record(|recorder| recorder.wake(now));
+        let mut actions = Vec::new();
+        machine::wake(&mut self.machine, now, |action| actions.push(action));
+        self.carry_out(actions);
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Happened(event) => self.happened(event),
+            Input::Asked { request, reply } => {
+                self.last_call += 1;
+                let call = CallId(self.last_call);
+                self.calls.insert(call, reply);
+                self.happened(Event::Requested { call, request });
+            }
+            Input::Look(look) => look(&self.machine, clock::now()),
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        if let Event::Failed { link, .. } = &event {
+            self.links.remove(link);
+        }
+        let now = clock::now();
+        self.record(|recorder| recorder.event(now, &event));
+        let mut actions = Vec::new();
+        machine::step(&mut self.machine, now, event, |action| actions.push(action));
+        self.carry_out(actions);
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.record(|recorder| recorder.action(&action));
+            self.act(action);
+        }
+        let full = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).wants_segment();
+        if full {
+            self.begin_segment();
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Connect { link, group, target, channel } => self.connect(link, &group, target, channel),
+            Action::Close { link } => {
+                self.links.remove(&link);
+            }
+            Action::Send { link, ask } => {
+                let sent = self.links.get(&link).map(|open| open.send(ask));
+                if let Some(Err(fault)) = sent {
+                    self.links.remove(&link);
+                    self.own.push_back(Event::Failed { link, fault });
+                }
+            }
+            Action::Save { seq, state } => {
+                if let Err(event) = self.disk.save(seq, state) {
+                    self.own.push_back(event);
+                }
+            }
+            Action::Reply { call, reply } => {
+                if let Some(asker) = self.calls.remove(&call) {
+                    // Who asked may have gone away.
+                    let _ = asker.send(reply);
+                }
+            }
+            Action::Publish { view } => self.publish(view),
+            Action::Announce { event } => self.announce(event),
+        }
+    }
+
+    fn connect(&mut self, link: LinkId, group: &GroupName, target: Target, channel: Channel) {
+        let credentials = match target {
+            Target::Server => self.credentials.get(group).cloned().unwrap_or_default(),
+            // Nodes do not log in to each other.
+            Target::Peer => Credentials::default(),
+        };
+        if self.links.len() >= MAX_LINKS {
+            self.own.push_back(Event::Failed { link, fault: Fault::Local });
+            return;
+        }
+        self.links.insert(link, Link::open(link, channel, credentials, self.inbox.clone()));
+    }
+
+    fn publish(&mut self, view: View) {
+        if let Some(feed) = self.views.get(&view.group) {
+            tracing::debug!(group = %view.group, epoch = view.epoch.0, master = %view.master, "view {:?}", view.phase);
+            feed.send_replace(Arc::new(view));
+        }
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    fn announce(&mut self, event: Announcement) {
+        let view = event.group.as_ref().and_then(|group| self.views.get(group));
+        let epoch = view.map_or(Epoch(0), |feed| feed.borrow().epoch);
+        log::announce(&event, epoch);
+        // Nobody may be listening.
+        let _ = self.announcements.send(Arc::new(event));
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// Begins the flight record: before the first event, and whenever a segment is full.
+    fn begin_segment(&mut self) {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.begin(&self.machine);
+    }
+
+    fn record(&mut self, write: impl FnOnce(&mut recorder::Recorder)) {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorder.is_empty() {
+            recorder.begin(&self.machine);
+        }
+        write(&mut recorder);
+    }
+}
+
+/// Events that wait for the loop. At the bound the links stop reading: the kernel's buffers, and then the others, wait.
+const MAX_INBOX: usize = 1_024;
+/// Announcements that a subscriber may be behind. At the bound it is closed, as Redis does with a client that does not read.
+const MAX_UNREAD: usize = 1_024;
+/// Inputs that are taken between two looks at the clock.
+const BUDGET: usize = 64;
+/// Connections of ours: three for each server and node of some hundred groups.
+const MAX_LINKS: usize = 4_096;
+/// A look at the clock at least this often, whatever the deadline says: a host that slept tells nobody.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);

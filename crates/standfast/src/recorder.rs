@@ -1,0 +1,137 @@
+//! What happened? A ring of story lines: every event that the machine was told and everything that it did.
+//!
+//! A ring forgets its beginning, and a machine can only be replayed from a beginning. So there are two segments, each of which starts
+//! with a snapshot of the whole machine; when the younger is full, the elder is forgotten.
+//!
+//! ```text
+//!   elder    machine sentinel          younger   (snapshot, kept for when it is the elder)
+//!            snapshot {...}                      at 9100ms answered link=…
+//!            at 12ms connected link=…            …
+//!            …
+//!   └──────────────── a flight record: one story that replays from its snapshot ────────────┘
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use machine::{Instant, story};
+use sentinel::{Action, Event, Sentinel};
+
+/// The two segments.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    elder: Option<Segment>,
+    younger: Segment,
+}
+
+#[derive(Default)]
+struct Segment {
+    header: String,
+    text: String,
+    lines: usize,
+}
+
+/// The recorder as the loop and the panic hook share it.
+pub(crate) type Shared = Arc<Mutex<Recorder>>;
+
+impl Recorder {
+    /// Whether nothing was ever recorded.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.younger.header.is_empty()
+    }
+
+    /// Whether a new segment should begin; ask between two events, when the machine has nothing under way inside.
+    pub(crate) fn wants_segment(&self) -> bool {
+        self.younger.text.len() >= MAX_BYTES || self.younger.lines >= MAX_LINES
+    }
+
+    /// Begins a segment with the machine as it is.
+    pub(crate) fn begin(&mut self, machine: &Sentinel) {
+        let snapshot = story::to_line(machine).unwrap_or_else(|e| format!("unwritable {e}"));
+        let header = format!("machine sentinel\nsnapshot {snapshot}\n");
+        let full = std::mem::replace(&mut self.younger, Segment { header, ..Segment::default() });
+        if !full.header.is_empty() {
+            self.elder = Some(full);
+        }
+    }
+
+    /// Before the machine is told: if it panics, this is the line that one wants to see.
+    pub(crate) fn event(&mut self, now: Instant, event: &Event) {
+        self.younger.push(&story::event_line(now, event));
+    }
+
+    pub(crate) fn wake(&mut self, now: Instant) {
+        self.younger.push(&story::wake_line(now));
+    }
+
+    pub(crate) fn action(&mut self, action: &Action) {
+        self.younger.push(&story::action_line(action));
+    }
+
+    /// The record as a story.
+    pub(crate) fn text(&self) -> String {
+        match &self.elder {
+            Some(elder) => [elder.header.as_str(), &elder.text, &self.younger.text].concat(),
+            None => [self.younger.header.as_str(), &self.younger.text].concat(),
+        }
+    }
+}
+
+impl Segment {
+    fn push(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+        self.lines += 1;
+    }
+}
+
+/// Writes the record as the next `flight-<n>.story` of the directory and removes the oldest if there are too many.
+pub(crate) fn write(recorder: &Shared, dir: &Path) -> io::Result<PathBuf> {
+    let text = recorder.lock().unwrap_or_else(PoisonError::into_inner).text();
+    let mut numbers = numbers(dir)?;
+    let number = numbers.last().map_or(1, |last| last + 1);
+    let path = dir.join(file_name(number));
+    let torn = dir.join(format!(".{}.tmp", file_name(number)));
+    fs::write(&torn, text)?;
+    fs::rename(&torn, &path)?;
+    numbers.push(number);
+    for old in numbers.iter().rev().skip(MAX_FILES) {
+        // One that cannot be removed takes room and does no other harm; the next record tries again.
+        let _ = fs::remove_file(dir.join(file_name(*old)));
+    }
+    Ok(path)
+}
+
+/// Writes the record when the program panics, whatever thread does it.
+pub(crate) fn write_on_panic(recorder: Shared, dir: PathBuf) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        before(info);
+        // The panicking thread may hold the lock; a record less is better than a process that never ends.
+        if recorder.try_lock().is_ok_and(|guard| !guard.is_empty())
+            && let Ok(path) = write(&recorder, &dir)
+        {
+            tracing::error!("a bug: {info}. What led to it is in {}: please report it", path.display());
+        }
+    }));
+}
+
+fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+    let names = fs::read_dir(dir)?.flatten().map(|entry| entry.file_name());
+    let mut numbers: Vec<u64> =
+        names.filter_map(|name| name.to_str()?.strip_prefix("flight-")?.strip_suffix(".story")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn file_name(number: u64) -> String {
+    format!("flight-{number}.story")
+}
+
+/// Of one segment. A quiet group of three servers writes some 100 lines a second: the two hold about ten minutes.
+const MAX_LINES: usize = 40_000;
+const MAX_BYTES: usize = 4 << 20;
+/// Files that are kept in the state directory.
+const MAX_FILES: usize = 8;

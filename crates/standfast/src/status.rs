@@ -1,0 +1,220 @@
+//! How do things stand? One document for the table, the page and the JSON; a healthy replica is called a replica.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use machine::Instant;
+use sentinel::record::{Outcome, Record};
+use sentinel::report::{GroupReport, PeerReport, Report, ServerReport};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::StatusArgs;
+use crate::control;
+use crate::failure::Failure;
+use crate::node_loop::Node;
+use crate::traffic::Traffic;
+
+/// How a node stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Of this program.
+    pub(crate) version: String,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// What the machine says.
+    pub(crate) report: Report,
+    /// What the proxy does.
+    pub(crate) listeners: Vec<ListenerStatus>,
+}
+
+/// What one listener of the proxy does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ListenerStatus {
+    /// Where clients connect.
+    pub(crate) listen: SocketAddr,
+    /// Where it leads.
+    pub(crate) group: String,
+    /// `master` or `replica`.
+    pub(crate) role: String,
+    /// Clients at present.
+    pub(crate) clients: u64,
+    /// Requests taken since the start.
+    pub(crate) requests: u64,
+    /// Requests that wait for a master at present.
+    pub(crate) held: u64,
+}
+
+/// Where a status comes from.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) node: Node,
+    pub(crate) traffic: Traffic,
+}
+
+impl Source {
+    /// The status as of now. `None`: the node is stopping.
+    pub(crate) async fn status(&self) -> Option<Status> {
+        let report = self.node.look(|machine, _| machine.report()).await?;
+        Some(Status {
+            name: self.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            report,
+            listeners: self.traffic.listeners(),
+        })
+    }
+}
+
+/// `standfast status`.
+pub(crate) fn status(args: &StatusArgs) -> Result<(), Failure> {
+    if args.json {
+        let status: serde_json::Value = control::ask(&args.node, "status")?;
+        println!("{status:#}");
+        return Ok(());
+    }
+    let status: Status = control::ask(&args.node, "status")?;
+    print!("{}", table(&status));
+    Ok(())
+}
+
+fn table(status: &Status) -> String {
+    let Status { name, version, report, .. } = status;
+    let up = report.at.as_millis() / 1_000;
+    let mut out = format!(
+        "node {name} ({}) at {}, epoch {}, up {}, standfast {version}\n",
+        report.id.short(),
+        report.announce,
+        report.epoch,
+        span(up)
+    );
+    for group in &report.groups {
+        out.push('\n');
+        write_group(&mut out, group);
+        let listeners: Vec<_> = status.listeners.iter().filter(|l| l.group == group.name.as_str()).collect();
+        if !listeners.is_empty() {
+            let mut rows = vec![row(["LISTENER", "LEADS TO", "CLIENTS", "REQUESTS", "WAITING"])];
+            rows.extend(listeners.iter().map(|l| {
+                let numbers = [l.clients, l.requests, l.held].map(|n| n.to_string());
+                [vec![l.listen.to_string(), l.role.clone()], numbers.to_vec()].concat()
+            }));
+            write_rows(&mut out, &rows);
+        }
+        if let Some(record) = report.records.iter().rev().find(|r| r.group == group.name) {
+            write_record(&mut out, record);
+        }
+    }
+    out
+}
+
+fn write_group(out: &mut String, group: &GroupReport) {
+    let GroupReport { name, view, explain, quorum, .. } = group;
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "group {name}: {:?}, master {}, epoch {}, quorum {quorum}", view.phase, view.master, view.epoch);
+    let _ = writeln!(out, "  {explain}");
+    let mut rows = vec![row(["SERVER", "IS A", "LINK", "LAG", "OFFSET", "VERSION", "ANSWERED"])];
+    rows.extend(group.servers.iter().map(server));
+    write_rows(out, &rows);
+    let mut rows = vec![row(["NODE", "ID", "STATE", "ITS MASTER", "HELLO"])];
+    rows.extend(group.peers.iter().map(peer));
+    if rows.len() > 1 {
+        write_rows(out, &rows);
+    }
+}
+
+fn server(server: &ServerReport) -> Vec<String> {
+    let is_a = if server.is_master { "master" } else { "replica" };
+    let link = match (&server.down, server.is_master) {
+        (Some(why), _) => format!("down: {why}"),
+        (None, true) => "answers".to_owned(),
+        (None, false) if server.link_up => "in sync".to_owned(),
+        (None, false) => "no master".to_owned(),
+    };
+    let lag = server.lag.map_or_else(|| "-".to_owned(), |lag| format!("{lag} B"));
+    let lag = if server.is_master { "-".to_owned() } else { lag };
+    vec![
+        server.addr.to_string(),
+        is_a.to_owned(),
+        link,
+        lag,
+        server.offset.to_string(),
+        if server.version.is_empty() { "-".to_owned() } else { server.version.clone() },
+        format!("{} ms ago", server.answered_ms_ago),
+    ]
+}
+
+fn peer(peer: &PeerReport) -> Vec<String> {
+    vec![
+        peer.addr.to_string(),
+        peer.id.short().to_owned(),
+        if peer.down { "silent" } else { "answers" }.to_owned(),
+        peer.master.map_or_else(|| "-".to_owned(), |master| master.to_string()),
+        format!("{} ms ago", peer.hello_ms_ago),
+    ]
+}
+
+fn write_record(out: &mut String, record: &Record) {
+    let Record { from, to, cause, epoch, outcome, .. } = record;
+    let to = to.map_or_else(|| "nobody yet".to_owned(), |to| to.to_string());
+    let end = match outcome {
+        Some(Outcome::Switched) => "done".to_owned(),
+        Some(Outcome::Aborted { why }) => format!("given up: {why}"),
+        None => "under way".to_owned(),
+    };
+    let cause = format!("{cause:?}").to_lowercase();
+    let _ = writeln!(out, "  last change of master ({cause}, epoch {epoch}): {from} -> {to}, {end}");
+    let Some(start) = record.steps.first().map(|step| step.at) else { return };
+    for step in &record.steps {
+        let what = format!("{:?}", step.what).to_lowercase();
+        let _ = writeln!(out, "  {:>9.1} ms  {what:<10} {}", millis(step.at, start), step.note);
+    }
+}
+
+fn millis(at: Instant, start: Instant) -> f64 {
+    at.since(start).as_secs_f64() * 1e3
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// Columns as wide as their widest cell.
+fn write_rows(out: &mut String, rows: &[Vec<String>]) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let _ = writeln!(out, "  {}", line.trim_end());
+    }
+}
+
+/// A length of time for people: its two largest units.
+fn span(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, s) => format!("{m} min {s} s"),
+        (0, h, m, _) => format!("{h} h {m} min"),
+        (d, h, _, _) => format!("{d} d {h} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut out = String::new();
+        write_rows(&mut out, &[row(["A", "B"]), row(["longer", "x"])]);
+        assert_eq!(out, "  A       B\n  longer  x\n");
+    }
+
+    #[test]
+    fn a_span_has_two_units() {
+        assert_eq!([span(5), span(65), span(3_660), span(90_000)], ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
+    }
+}

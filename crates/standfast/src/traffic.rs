@@ -1,0 +1,120 @@
+//! What does the proxy do? It is started from the file's listeners, fed with views, and its numbers are handed on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Config, Fallback, Role, Workers};
+use host::clock;
+use proxy::{Proxy, ProxyConfig, StartFailed};
+use session::Rules;
+use tokio::sync::watch;
+use view::{Epoch, GroupName, Phase, View};
+
+use crate::bind;
+use crate::failure::Failure;
+use crate::status::ListenerStatus;
+
+/// Where the node loop publishes its views, by group.
+pub(crate) type Feeds = BTreeMap<GroupName, watch::Sender<Arc<View>>>;
+
+/// A running proxy with what the file says about its listeners. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Traffic {
+    proxy: Arc<Proxy>,
+    /// In the proxy's order.
+    listeners: Arc<[config::Listener]>,
+}
+
+impl Traffic {
+    /// Binds every listener and starts the workers. Requests wait until the first view is published.
+    pub(crate) fn start(config: &Config) -> Result<(Self, Feeds), Failure> {
+        let feeds: Feeds = config.groups.iter().map(feed).collect();
+        let listeners = config.listeners.iter().map(|listener| {
+            let group = config.groups.iter().find(|group| group.name == listener.group);
+            let group = group.expect("the configuration was checked: every listener names a group");
+            proxy::Listener {
+                name: name(config, listener),
+                addr: listener.listen,
+                socket: None,
+                rules: rules(listener, group),
+                view: feeds[&GroupName::from(group.name.as_str())].subscribe(),
+            }
+        });
+        let workers = match config.proxy.workers {
+            Workers::Auto => None,
+            Workers::Count(n) => Some(n as usize),
+        };
+        let limits = ProxyConfig { workers, max_clients: config.proxy.max_clients as usize, clock: clock::now };
+        let proxy = Proxy::start(limits, listeners.collect()).map_err(|failed| explain(config, &failed))?;
+        let listeners = config.listeners.clone().into();
+        Ok((Self { proxy: Arc::new(proxy), listeners }, feeds))
+    }
+
+    /// What each listener does at this moment.
+    pub(crate) fn listeners(&self) -> Vec<ListenerStatus> {
+        let stats = self.proxy.stats().listeners;
+        let listeners = self.listeners.iter().zip(stats);
+        let status = listeners.map(|(listener, stats)| ListenerStatus {
+            listen: listener.listen,
+            group: listener.group.clone(),
+            role: listener.role.to_string(),
+            clients: stats.clients,
+            requests: stats.sessions.requests,
+            held: stats.held,
+        });
+        status.collect()
+    }
+
+    /// Lets sessions have what they are owed, and ends.
+    pub(crate) fn stop(self) {
+        // Nobody else holds it once the runtime is gone; if somebody does, the last one to let go ends it.
+        if let Some(proxy) = Arc::into_inner(self.proxy) {
+            proxy.stop(DRAIN);
+        }
+    }
+}
+
+/// The feed of a group. Before the machine has spoken, the master of the file is only a rumour: requests wait.
+fn feed(group: &config::Group) -> (GroupName, watch::Sender<Arc<View>>) {
+    let name = GroupName::from(group.name.as_str());
+    let view = View { group: name.clone(), epoch: Epoch(0), phase: Phase::Switching, master: group.master, replicas: Vec::new() };
+    (name, watch::Sender::new(Arc::new(view)))
+}
+
+fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
+    Rules {
+        role: match listener.role {
+            Role::Master => session::Role::Master,
+            Role::Replica => session::Role::Replica,
+        },
+        hold: listener.hold,
+        hold_bytes: usize::try_from(listener.hold_bytes).unwrap_or(usize::MAX),
+        fallback_to_master: listener.fallback == Fallback::Master,
+        max_lag: group.replica_max_lag,
+        connect_timeout: listener.connect_timeout,
+    }
+}
+
+/// `file:line:column`: unique, and where one has to look.
+fn name(config: &Config, listener: &config::Listener) -> String {
+    format!("{}:{}", config.file_name, listener.defined_at)
+}
+
+fn explain(config: &Config, failed: &StartFailed) -> Failure {
+    let StartFailed { what, listener, source } = failed;
+    let at_fault = listener.as_ref().and_then(|(failed, _)| config.listeners.iter().find(|l| name(config, l) == *failed));
+    match at_fault {
+        Some(listener) => {
+            let what = format!("the {} listener of group {}, [[listener]] listen,", listener.role, listener.group);
+            bind::refused(&what, listener.listen, &config.file_name, listener.defined_at, source)
+        }
+        None => Failure::host(format!(
+            "the proxy could not {what}: {source}. Nothing was started. What to do: see that there are enough file descriptors and \
+             threads (ulimit -n, ulimit -u)"
+        )),
+    }
+}
+
+/// How long sessions may take to get what they are owed when the node stops.
+const DRAIN: Duration = Duration::from_secs(1);
