@@ -62,10 +62,15 @@ impl World {
         while nodes.len() > needed && rng.chance(500) {
             nodes.remove(usize::try_from(rng.below(nodes.len() as u64)).unwrap_or_default());
         }
-        let mut places: BTreeSet<Place> = nodes.into_iter().map(Place::Node).collect();
+        let mut places: BTreeSet<Place> = nodes.iter().copied().map(Place::Node).collect();
         for group in 0..self.options.groups.len() {
-            let useful: Vec<Place> = self.useful_servers(group);
+            let useful: Vec<Place> = self.useful_servers(group, &nodes);
             let rng = &mut self.ground.rng;
+            if useful.is_empty() {
+                // Nobody who remains has the group's data: an operator has to decide, and no machine may.
+                self.ground.coverage.mark("convergence: nobody has the data");
+                continue;
+            }
             places.insert(pick(rng, &useful));
             for server in self.servers.iter().filter(|s| s.group == group) {
                 if rng.chance(650) {
@@ -76,23 +81,21 @@ impl World {
         places
     }
 
-    /// Servers of which one is enough to go on with: the agreed master, or one that has data and may be promoted.
-    fn useful_servers(&self, group: usize) -> Vec<Place> {
-        let agreed = self.agreed(group).map(|(_, master)| master);
-        let useful =
-            |s: &&Redis| s.group == group && (Some(s.place) == agreed || (s.settings.priority > 0 && s.has_data()));
-        let found: Vec<Place> = self.servers.iter().filter(useful).map(|s| s.place).collect();
-        if !found.is_empty() {
-            return found;
-        }
-        self.servers.iter().filter(|s| s.group == group).map(|s| s.place).collect()
+    /// Servers of which one is enough to go on with: the agreed master, or one that has its data and may be promoted. A
+    /// replica that has not heard its master for long is rightly refused: nobody knows what it missed.
+    fn useful_servers(&self, group: usize, nodes: &[usize]) -> Vec<Place> {
+        let agreed = nodes.iter().filter_map(|i| self.nodes[*i].knows(group)).max().map(|(_, master)| master);
+        let is_fresh = |s: &Redis| s.following.is_up && s.master.and_then(Place::at) == agreed;
+        let useful = |s: &&Redis| {
+            let is_fit = s.is_up() && s.settings.priority > 0 && s.has_data() && is_fresh(s);
+            s.group == group && (Some(s.place) == agreed && s.has_data() || is_fit)
+        };
+        self.servers.iter().filter(useful).map(|s| s.place).collect()
     }
 
-    /// The newest decision that any node published.
+    /// The newest decision that any node knows.
     pub(crate) fn agreed(&self, group: usize) -> Option<(Epoch, Place)> {
-        let name = group_name(group);
-        let views = self.nodes.iter().filter_map(|n| n.views.get(&name));
-        views.filter_map(|v| Some((v.epoch, Place::at(v.master)?))).max()
+        self.nodes.iter().filter_map(|n| n.knows(group)).max()
     }
 
     /// All paths are whole and fast, all disks work.
@@ -160,6 +163,9 @@ impl World {
         let core = self.core.as_ref()?;
         let within = |place: &Place| core.places.contains(place);
         for group in 0..self.options.groups.len() {
+            if !self.servers.iter().any(|s| s.group == group && within(&s.place)) {
+                continue;
+            }
             let name = group_name(group);
             let mut agreed: Option<&View> = None;
             for node in self.nodes.iter().filter(|n| within(&n.place())) {

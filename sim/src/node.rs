@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{Instant, Machine};
 use sentinel::report::Report;
 use sentinel::{Action, Config, Event, Reply, State, Timer};
-use view::{GroupName, View};
+use view::{Epoch, GroupName, View};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -17,6 +17,7 @@ use crate::place::{Place, name_of};
 use crate::redis::Life;
 use crate::saboteur::Saboteur;
 use crate::wiring::Wiring;
+use crate::world::group_name;
 
 /// What a node runs: the real machine, or a broken one around it.
 pub trait Monitor: Machine<Event = Event, Action = Action, Timer = Timer> {
@@ -222,6 +223,18 @@ impl Node {
 
     pub(crate) fn report(&self) -> Option<Report> {
         self.brain.as_ref().map(|b| b.report())
+    }
+
+    /// The newest decision that it knows, or would know if it were started.
+    pub(crate) fn knows(&self, group: usize) -> Option<(Epoch, Place)> {
+        let name = group_name(group);
+        if let Some(view) = self.views.get(&name) {
+            return Some((view.epoch, Place::at(view.master)?));
+        }
+        let state = self.disk.read();
+        let told = (Epoch::default(), self.config.groups.get(&name)?.master);
+        let (epoch, master) = state.groups.get(&name).map_or(told, |g| (g.config_epoch, g.master));
+        Some((epoch, Place::at(master)?))
     }
 
     /// What the machine says that it does about a group.
