@@ -24,6 +24,7 @@ use view::{Epoch, Offset, RunId};
 use crate::answer::{Answer, Role};
 use crate::core::Core;
 use crate::event::{Ask, CallId, Channel, Level, Reply, Timer};
+use crate::evidence::Why;
 use crate::group::Group;
 use crate::record::{Cause, Moment, Outcome, Record};
 use crate::select::{self, Candidate, Chosen, Demands};
@@ -53,6 +54,8 @@ pub(crate) struct Failover {
     pub(crate) record: Record,
     /// A promotion may be ordered before this, and not later: the voters' promise ends (M4).
     pub(crate) promote_until: Instant,
+    /// Until then nobody else can have been elected: what we know of the group is all there is to know.
+    lease_until: Instant,
     votes: BTreeSet<RunId>,
     /// Whom we ordered to follow nobody: all of them are to be released if nothing comes of it.
     sealed: BTreeMap<SocketAddr, Seal>,
@@ -215,6 +218,7 @@ impl Group {
             stage: Stage::Electing { need: core.save_of_last_change(), ask_at: core.now, until: core.now + ELECTION },
             record,
             promote_until: core.now + self.rules.attempt_limit(),
+            lease_until: core.now + self.rules.attempt_limit(),
             votes: BTreeSet::from([me]),
             sealed: BTreeMap::new(),
         });
@@ -320,7 +324,7 @@ impl Group {
         let Some(failover) = &mut self.failover else { return };
         let epoch = failover.epoch;
         core.announce(Level::Warning, Some(&name), "+failover-state-select-slave", master_id);
-        for server in self.servers.values_mut().filter(|s| s.addr != self.master && !s.is_down()) {
+        for server in self.servers.values_mut().filter(|s| is_eligible(s, self.master)) {
             if server.command.send(core, Ask::Seal { epoch }) {
                 server.command.send(core, Ask::Info);
                 failover.sealed.insert(server.addr, Seal::Ordered);
@@ -353,7 +357,7 @@ impl Group {
     }
 
     fn choose_sealed(&self, core: &Core, failover: &Failover) -> (Option<Chosen>, Vec<crate::record::Verdict>) {
-        let replicas = self.servers.values().filter(|s| s.addr != self.master);
+        let replicas = self.servers.values().filter(|s| s.addr != self.master || is_eligible(s, self.master));
         let candidates: Vec<Candidate<'_>> = replicas
             .map(|s| Candidate {
                 addr: s.addr,
@@ -375,8 +379,11 @@ impl Group {
         select::choose(&candidates, &demands)
     }
 
-    /// For how long it had not heard its master when the master went down.
+    /// For how long it had not heard its master when the master went down; `None`: not known, or it is the master itself.
     pub(crate) fn staleness(&self, core: &Core, server: &Server) -> Option<Duration> {
+        if server.addr == self.master {
+            return None;
+        }
         let down = self.master_server().and_then(|m| m.down).map_or(core.now, |d| d.since);
         server.linked.map(|at| down.since(at))
     }
@@ -498,7 +505,10 @@ impl Group {
             }
         }
         let planned = failover.plan.is_some();
-        self.repoint_all(core, from, planned);
+        // Late, another leader's decision may be on its way to us: then who follows whom is corrected by a majority's word.
+        if core.now < failover.lease_until {
+            self.repoint_all(core, from, planned);
+        }
         true
     }
 
@@ -545,7 +555,10 @@ impl Group {
         let Some(failover) = self.failover.take() else { return };
         core.announce(Level::Warning, Some(&self.name), event, self.id_of_master());
         let master = self.master;
-        for addr in failover.sealed.keys() {
+        // Late, another leader may have sealed or promoted them in the meantime (a node that was frozen would undo that);
+        // who is still sealed then is released by a majority's word.
+        let in_time = core.now < failover.lease_until;
+        for addr in failover.sealed.keys().filter(|addr| in_time && **addr != master) {
             if let Some(server) = self.servers.get_mut(addr) {
                 server.command.send(core, Ask::Replicate { master });
             }
@@ -580,5 +593,14 @@ impl Group {
         record.step(core.now, Moment::Aborted, why.clone());
         record.outcome = Some(Outcome::Aborted { why });
         core.keep_record(record);
+    }
+}
+
+/// Whether a server may take part in the comparison: it answers and is not the old master, or is the old master and says
+/// that it is a replica. Then its data may be the best there are, and nobody else may be fit.
+fn is_eligible(server: &Server, master: SocketAddr) -> bool {
+    match server.down {
+        None => server.addr != master,
+        Some(down) => server.addr == master && down.why == Why::WrongRole,
     }
 }

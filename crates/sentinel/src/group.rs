@@ -343,11 +343,15 @@ impl Group {
         self.prelude.clear();
         self.keep_promise_until_decided();
         core.touch();
+        self.hello_now(core.now);
+        if from == master {
+            // It had been made a replica by somebody, and is what it was.
+            return;
+        }
         let (old, new) = (from, master);
         let text = words(&[&self.name, &old.ip(), &old.port(), &new.ip(), &new.port()]);
         core.announce(Level::Warning, Some(&self.name), "+switch-master", text);
         core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(from));
-        self.hello_now(core.now);
     }
 
     /// A record of what begins now, with what was seen before.
