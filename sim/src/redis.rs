@@ -318,7 +318,7 @@ impl Redis {
                 self.publish(g, &text);
                 Answer::Ok
             }
-            Ask::IsMasterDown { .. } => Answer::Error { text: "ERR unknown command 'SENTINEL'".into() },
+            Ask::IsMasterDown { .. } | Ask::WhoIsMaster { .. } => Answer::Error { text: "ERR unknown command 'SENTINEL'".into() },
             Ask::Seal { .. } => {
                 self.set_master(g, NOWHERE);
                 Answer::Ok

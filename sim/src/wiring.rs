@@ -7,6 +7,7 @@ use sentinel::{Action, Announcement, Answer, Ask, CallId, Event, Fault, LinkId, 
 use view::GroupName;
 
 use crate::disk::Written;
+use crate::faults::Moment;
 use crate::ground::{Ground, Happening};
 use crate::invariants::Invariant;
 use crate::network::{ConnId, Packet, Purpose, Side};
@@ -104,10 +105,14 @@ impl Node {
         }
         match &ask {
             Ask::Seal { .. } => {
+                g.tripwire.pass(self.index, Moment::Seals);
                 let attempt = self.attempt(g, link.to);
                 g.judge.sealing(self.index, link.to, attempt);
             }
-            Ask::Promote => self.promoting(g, link.to),
+            Ask::Promote => {
+                g.tripwire.pass(self.index, Moment::Promotes);
+                self.promoting(g, link.to);
+            }
             _ => {}
         }
         g.send(conn, Side::Opener, Packet::Ask(ask));
@@ -153,7 +158,11 @@ impl Node {
             }
             Packet::Ask(Ask::Hello { text }) => Request::Hello { text },
             Packet::Ask(ask) => {
-                let answer = if ask == Ask::Ping { Answer::Pong } else { Answer::Ok };
+                let answer = match ask {
+                    Ask::Ping => Answer::Pong,
+                    Ask::WhoIsMaster { group } => Answer::Named { master: self.views.get(&group).map(|v| v.master) },
+                    _ => Answer::Ok,
+                };
                 self.wiring.owed.entry(conn).or_default().push_back(Owed::Ready(answer));
                 self.pay(g, conn);
                 return;
@@ -274,6 +283,13 @@ impl Node {
 
     fn announced(&self, g: &mut Ground, event: &Announcement) {
         g.coverage.mark(&event.name);
+        match event.name.as_str() {
+            "+try-failover" => g.tripwire.pass(self.index, Moment::Tries),
+            "+elected-leader" => g.tripwire.pass(self.index, Moment::Elected),
+            "+promoted-slave" => g.tripwire.pass(self.index, Moment::Promoted),
+            "+switch-master" => g.tripwire.pass(self.index, Moment::Publishes),
+            _ => {}
+        }
         if event.name == "+elected-leader"
             && let Some(group) = &event.group
             && let Some(report) = self.report()

@@ -53,6 +53,11 @@ pub enum Answer {
         /// In which epoch the vote was given.
         epoch: Epoch,
     },
+    /// To `WhoIsMaster`.
+    Named {
+        /// Whom that node takes for master; `None`: it does not know the group.
+        master: Option<SocketAddr>,
+    },
     /// Another error.
     Error {
         /// Its words.
@@ -120,6 +125,7 @@ impl Answer {
                 None => strange(value),
             },
             Ask::Role => read_role(value).map_or_else(|| strange(value), |role| Self::Role { role }),
+            Ask::WhoIsMaster { .. } => Self::Named { master: read_addr(value) },
             Ask::IsMasterDown { .. } => read_vote(value).unwrap_or_else(|| strange(value)),
             _ => Self::Ok,
         }
@@ -157,6 +163,13 @@ fn read_role(value: &Value) -> Option<Role> {
         REPLICA_ROLE => Some(Role::Replica),
         _ => None,
     }
+}
+
+fn read_addr(value: &Value) -> Option<SocketAddr> {
+    let [ip, port] = value.as_array()? else {
+        return None;
+    };
+    Some(SocketAddr::new(ip.as_str()?.parse().ok()?, port.as_str()?.parse().ok()?))
 }
 
 fn read_vote(value: &Value) -> Option<Answer> {

@@ -65,6 +65,7 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials) -> bool {
             &epoch.to_string(),
             candidate.as_ref().map_or("*", |id| id.as_str()),
         ]),
+        Ask::WhoIsMaster { group } => put(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", group.as_str()]),
         // SLAVEOF, not REPLICAOF: it is what operators' ACL rules for Sentinels allow.
         Ask::Seal { .. } => put(&["SLAVEOF", &NOWHERE.ip().to_string(), &NOWHERE.port().to_string()]),
         Ask::Promote => put(&["SLAVEOF", "NO", "ONE"]),

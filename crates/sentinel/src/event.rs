@@ -266,6 +266,11 @@ pub enum Ask {
         /// Who wants the vote; `None`: only the opinion.
         candidate: Option<RunId>,
     },
+    /// `SENTINEL GET-MASTER-ADDR-BY-NAME`: whom does that node take for master now?
+    WhoIsMaster {
+        /// Of which group.
+        group: GroupName,
+    },
     /// Follow nobody, accept nothing: the replica keeps its data, offset and backlog, and what the old master may still
     /// accept can no longer reach it.
     Seal {

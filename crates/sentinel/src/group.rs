@@ -18,7 +18,7 @@ use crate::event::{Ask, Channel, Fault, Level, LinkId, Timer, words};
 use crate::evidence::Why;
 use crate::failover::Failover;
 use crate::link::Line;
-use crate::peer::{Peer, RETRY};
+use crate::peer::{Named, Peer, RETRY};
 use crate::record::{Cause, Moment, Record, Step};
 use crate::server::Server;
 use crate::state::{GroupState, KnownPeer, Vote};
@@ -49,6 +49,8 @@ pub(crate) struct Group {
     pub(crate) odown: Option<Instant>,
     /// When to ask the others about the master next.
     pub(crate) ask_at: Instant,
+    /// When to ask them whom they take for it, while somebody follows the wrong one.
+    pub(crate) check_at: Instant,
     pub(crate) attempt: Attempt,
     pub(crate) failover: Option<Failover>,
     /// What happened to the present master so far; becomes the beginning of a record.
@@ -82,6 +84,7 @@ impl Group {
             vote: state.vote,
             odown: None,
             ask_at: now,
+            check_at: now,
             attempt: Attempt::default(),
             failover: None,
             prelude: Vec::new(),
@@ -202,7 +205,7 @@ impl Group {
         if let Some((line, channel)) = self.servers.get_mut(&id.to).and_then(|s| s.line(id)) {
             let Some(link) = line.link.as_mut() else { return };
             link.protested |= matches!(answer, Answer::Error { .. } | Answer::Denied { .. });
-            if let Some(ask) = link.answered(now)
+            if let Some((ask, _)) = link.answered(now)
                 && channel == Channel::Command
             {
                 self.on_server_answered(core, id.to, &ask, answer);
@@ -210,8 +213,8 @@ impl Group {
         } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
             let ask = peer.line.link.as_mut().and_then(|link| link.answered(now));
             let peer = peer.id.clone();
-            if let Some(ask) = ask {
-                self.on_peer_answered(core, &peer, &ask, answer);
+            if let Some((ask, at)) = ask {
+                self.on_peer_answered(core, &peer, &ask, at, answer);
             }
         }
     }
@@ -245,12 +248,18 @@ impl Group {
         }
     }
 
-    fn on_peer_answered(&mut self, core: &mut Core, id: &RunId, ask: &Ask, answer: Answer) {
+    fn on_peer_answered(&mut self, core: &mut Core, id: &RunId, ask: &Ask, at: Instant, answer: Answer) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         // Whatever a node answers, it is there.
         peer.evidence.on_good(core.now);
-        if let (Ask::IsMasterDown { master, .. }, Answer::Vote { down, leader, epoch }) = (ask, answer) {
-            self.on_word(core, id, *master, down, leader, epoch);
+        match (ask, answer) {
+            (Ask::IsMasterDown { master, .. }, Answer::Vote { down, leader, epoch }) => {
+                self.on_word(core, id, *master, down, leader, epoch);
+            }
+            (Ask::WhoIsMaster { .. }, Answer::Named { master: Some(master) }) => {
+                peer.named = Some(Named { asked: at, master });
+            }
+            _ => {}
         }
     }
 

@@ -55,10 +55,10 @@ impl Link {
         self.pending.iter().any(|p| is_kind(&p.ask))
     }
 
-    /// The command that an answer belongs to.
-    pub(crate) fn answered(&mut self, now: Instant) -> Option<Ask> {
+    /// The command that an answer belongs to, and when it was sent.
+    pub(crate) fn answered(&mut self, now: Instant) -> Option<(Ask, Instant)> {
         self.heard = now;
-        self.pending.pop_front().map(|p| p.ask)
+        self.pending.pop_front().map(|p| (p.ask, p.at))
     }
 
     fn oldest(&self) -> Option<Instant> {

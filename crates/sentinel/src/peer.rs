@@ -36,6 +36,8 @@ pub(crate) struct Peer {
     pub(crate) down: Option<Down>,
     /// Its last hello.
     pub(crate) said: Option<Said>,
+    /// Whom it named as master when we last asked.
+    pub(crate) named: Option<Named>,
     /// Its last word about our master.
     pub(crate) word: Option<Word>,
     /// The last vote that it told us of.
@@ -48,6 +50,13 @@ pub(crate) struct Said {
     pub(crate) at: Instant,
     pub(crate) master: SocketAddr,
     pub(crate) config_epoch: Epoch,
+}
+
+/// Whom a node took for master at some time after `asked`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) asked: Instant,
+    pub(crate) master: SocketAddr,
 }
 
 /// Whether the master is down for a node, as it said.
@@ -68,6 +77,7 @@ impl Peer {
             evidence: Evidence::new(now),
             down: None,
             said: None,
+            named: None,
             word: None,
             vote: None,
         }
@@ -82,9 +92,10 @@ impl Peer {
         self.word.is_some_and(|w| w.down && now < w.at + WORD_AGE)
     }
 
-    /// Whether it has said, since `since`, that it takes `master` for master in `epoch`.
-    pub(crate) fn agrees(&self, since: Instant, master: SocketAddr, epoch: Epoch) -> bool {
-        self.said.is_some_and(|s| s.at > since && s.master == master && s.config_epoch == epoch)
+    /// Whether it takes `master` for master, in answer to a question that was asked after `since`. A hello would not do:
+    /// those that a hung server, or a path that was cut, kept back all arrive at once, long after they were said.
+    pub(crate) fn agrees(&self, since: Instant, master: SocketAddr) -> bool {
+        self.named.is_some_and(|n| n.asked >= since && n.master == master)
     }
 
     /// Connects, pings and says hello as far as that is due.

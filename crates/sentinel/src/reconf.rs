@@ -2,8 +2,9 @@
 //! a replica, and how replicas that a dead leader left sealed are released.
 //!
 //! Correcting on stale knowledge would wipe the newer master's data. Stock waits eight seconds and hopes to have heard of
-//! a newer decision by then. Here a majority must have *said*, after the fault was seen, that it takes the same master in
-//! the same epoch.
+//! a newer decision by then. Here the other nodes are *asked*, after the fault was seen, whom they take for master, and a
+//! majority must name the same one. Their hellos would not do: a server that hung keeps them back, and hands them out
+//! later, one old decision after the other.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -21,6 +22,12 @@ use crate::server::Server;
 /// An order that shows no effect is repeated after this long.
 const FIX_AGAIN: Duration = Duration::from_secs(2);
 
+/// How often the others are asked whom they take for master while somebody follows the wrong one.
+const CHECK_PERIOD: Duration = Duration::from_millis(200);
+
+/// For how long their answer counts.
+const CHECK_AGE: Duration = Duration::from_secs(1);
+
 /// A replica without the right master may be part of a failover that we do not know of: it is left alone this much longer
 /// than a leader's time can last.
 const SEAL_GRACE: Duration = Duration::from_secs(1);
@@ -28,17 +35,33 @@ const SEAL_GRACE: Duration = Duration::from_secs(1);
 impl Group {
     /// Orders whoever follows the wrong master to follow the right one, where that is beyond doubt.
     pub(crate) fn mend(&mut self, core: &mut Core) {
-        if !self.may_mend(core) {
+        if !self.may_mend(core) || !self.is_fix_due(core) {
             return;
         }
-        let wrong: Vec<SocketAddr> = self
-            .servers
-            .values()
-            .filter(|s| self.fix_due(s).is_some_and(|at| at <= core.now) && self.majority_agrees(s))
-            .map(|s| s.addr)
-            .collect();
+        self.ask_who_is_master(core);
+        let is_clear = |s: &&Server| self.fix_due(s).is_some_and(|at| at <= core.now) && self.majority_agrees(core, s);
+        let wrong: Vec<SocketAddr> = self.servers.values().filter(is_clear).map(|s| s.addr).collect();
         for addr in wrong {
             self.fix(core, addr);
+        }
+    }
+
+    fn is_fix_due(&self, core: &Core) -> bool {
+        self.servers.values().any(|s| self.fix_due(s).is_some_and(|at| at <= core.now))
+    }
+
+    fn ask_who_is_master(&mut self, core: &mut Core) {
+        if self.check_at > core.now {
+            return;
+        }
+        self.check_at = core.now + CHECK_PERIOD;
+        let ask = Ask::WhoIsMaster { group: self.name.clone() };
+        for peer in self.peers.values_mut() {
+            if let Some(link) = peer.line.up()
+                && !link.awaits(|a| *a == ask)
+            {
+                link.send(core, ask.clone());
+            }
         }
     }
 
@@ -66,10 +89,16 @@ impl Group {
         Some((since + patience).max(server.fix_at))
     }
 
-    /// Whether a majority, this node included, has said since the fault was seen that the present master is the one.
-    fn majority_agrees(&self, server: &Server) -> bool {
+    /// Whether a majority, this node included, names the present master in answer to a question of ours that is both
+    /// younger than the fault and not old; and whether the server itself answered lately. An order to one that does not
+    /// answer may be executed much later, when something else has been decided.
+    fn majority_agrees(&self, core: &Core, server: &Server) -> bool {
         let Some(since) = server.wrong_since else { return false };
-        let agree = self.peers.values().filter(|p| p.agrees(since, self.master, self.config_epoch));
+        if core.now.since(server.evidence.good) > 2 * self.rules.ping_period() {
+            return false;
+        }
+        let since = since.max(core.now - CHECK_AGE);
+        let agree = self.peers.values().filter(|p| p.agrees(since, self.master));
         1 + agree.count() >= self.votes_needed()
     }
 
@@ -93,8 +122,12 @@ impl Group {
 
     pub(crate) fn mend_deadline(&self, core: &Core) -> Option<(Instant, Timer)> {
         let dues = self.servers.values().filter_map(|s| self.fix_due(s));
-        // What is due and not done waits for an event: a hello, a master that is one again, the end of a failover.
         let mut next = dues.filter(|&at| at > core.now).map(|at| Some((at, Timer::Fix))).fold(None, soonest);
+        // What is due waits for the others' answers. Where this is no time for corrections it waits for an event: a master
+        // that is one again, the end of a failover.
+        if self.may_mend(core) && self.is_fix_due(core) {
+            next = soonest(next, Some((self.check_at, Timer::Fix)));
+        }
         if let Some(promise) = self.promise.as_ref().filter(|p| p.until > core.now) {
             next = soonest(next, Some((promise.until, Timer::Fix)));
         }
