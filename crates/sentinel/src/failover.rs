@@ -309,7 +309,7 @@ impl Group {
 
     /// Elected: what comes first depends on whether there is a living master to be careful with.
     fn start(&mut self, core: &mut Core) {
-        if self.failover.as_ref().is_some_and(|f| f.plan.is_some()) {
+        if self.failover.as_ref().is_some_and(|f| f.plan.is_some()) && !self.master_is_down() {
             self.pause(core);
         } else {
             self.seal(core);
@@ -372,11 +372,16 @@ impl Group {
             .collect();
         let demands = Demands {
             history: self.history.as_ref(),
-            max_stale: 10 * self.rules.down_after,
-            only: failover.plan.as_ref().and_then(|p| p.candidate),
+            max_stale: self.max_stale(failover.plan.as_ref().and_then(|p| p.to)),
+            only: failover.plan.as_ref().and_then(|p| p.candidate.or(p.to)),
             at_least: failover.plan.as_ref().map_or(Offset(0), |p| p.target),
         };
         select::choose(&candidates, &demands)
+    }
+
+    /// How old a replica's data may be. Stock's rule; but an operator who names one knows, and there may be no other.
+    pub(crate) fn max_stale(&self, named: Option<SocketAddr>) -> Duration {
+        if named.is_some() && self.master_is_down() { Duration::MAX } else { 10 * self.rules.down_after }
     }
 
     /// For how long it had not heard its master when the master went down; `None`: not known, or it is the master itself.

@@ -71,7 +71,9 @@ impl Group {
             }
             if self.attempt.nobody_fit {
                 return alloc::format!(
-                    "Master {master} is agreed down ({why}), but no replica was fit to be promoted; trying again."
+                    "Master {master} is agreed down ({why}), but no replica was fit to be promoted; trying again. Whatever \
+                     its data, `standfast switchover {} --to HOST:PORT` promotes the one that you name.",
+                    self.name
                 );
             }
             return alloc::format!("Master {master} is agreed down ({why}); a leader is being elected.");

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(1);
 const PAUSE_MARGIN: Duration = Duration::from_millis(500);
 
 impl Group {
-    /// An operator wants another master. `now_or_never`: the reply does not wait for the outcome.
+    /// An operator wants another master. `wait`: and wants to hear how it ended.
     pub(crate) fn on_switchover_asked(&mut self, core: &mut Core, call: CallId, to: Option<SocketAddr>, wait: bool) {
         if let Err((code, why)) = self.may_switch(core, to) {
             core.refuse(call, code, why);
@@ -33,14 +33,8 @@ impl Group {
         if !wait {
             core.reply(call, Reply::Ok);
         }
-        if self.master_is_down() {
-            // Nothing to be careful with. Whether it is down is not ours alone to say, but who leads is put to the vote.
-            self.begin(core, None);
-            if wait {
-                core.reply(call, Reply::Ok);
-            }
-            return;
-        }
+        // Where the master is down there is nothing to be careful with. Whether it is down is not ours alone to say, but who
+        // leads is put to the vote.
         let plan = Plan { to, call: wait.then_some(call), held_since: None, candidate: None, target: Offset(0) };
         self.begin(core, Some(plan));
     }
@@ -77,12 +71,8 @@ impl Group {
                 Some(Candidate { addr: s.addr, sealed: Ok(s.info.as_ref()?), stale: self.staleness(core, s) })
             })
             .collect();
-        let demands = Demands {
-            history: self.history.as_ref(),
-            max_stale: 10 * self.rules.down_after,
-            only: to,
-            at_least: Offset(0),
-        };
+        let demands =
+            Demands { history: self.history.as_ref(), max_stale: self.max_stale(to), only: to, at_least: Offset(0) };
         select::choose(&candidates, &demands).0.map(select::Chosen::addr)
     }
 
