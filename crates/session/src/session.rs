@@ -815,6 +815,12 @@ impl Session {
                 self.pop_own();
                 self.close(now, Why::Malformed);
             }
+            // First of all: a cut transaction is played to its end even if there is no server to be had.
+            _ if self.transaction.owns(kind) => {
+                let own = self.transaction.answer(kind);
+                self.out.extend(own.text(self.remembered.resp3));
+                self.pop_own();
+            }
             State::Expired => {
                 let text = hold::expired(&self.rules, &self.view);
                 self.answer_with_error(now, text.as_bytes());
@@ -828,11 +834,6 @@ impl Session {
                 self.out.extend(b"+OK\r\n");
                 self.pop_own();
                 self.close(now, Why::Quit);
-            }
-            _ if self.transaction.owns(kind) => {
-                let own = self.transaction.answer(kind);
-                self.out.extend(own.text(self.remembered.resp3));
-                self.pop_own();
             }
             _ if kind == Kind::Pin && usable => {
                 self.kept.release_retained();

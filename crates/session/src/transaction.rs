@@ -1,12 +1,12 @@
 //! What becomes of a MULTI that is cut.
 //!
 //! Nothing is executed before EXEC, so a transaction that was still being queued is told to the new server again, from MULTI
-//! on, and the client notices nothing. Two cannot be: one that was watching keys (nobody can tell whether they changed), and
-//! one too long to keep. Those are played to their end by the session: `+QUEUED` to each command, and EXEC fails as Redis
-//! lets it fail.
+//! on, and the client notices nothing. Three cannot be: one that was watching keys (nobody can tell whether they changed),
+//! one in which a command failed already, and one too long to keep. Those are played to their end by the session: `+QUEUED`
+//! to each command, and EXEC fails as Redis lets it fail.
 //!
 //! ```text
-//!            MULTI +OK              connection gone, WATCH or too long
+//!            MULTI +OK              connection gone, not to be told again
 //!   Outside ───────────> Open ─────────────────────────────────────────> Cut
 //!      ^                  │ │ connection gone: stays, is told again        │
 //!      └── EXEC, DISCARD ─┘ └───────────── EXEC, DISCARD, answered here ───┘
@@ -40,6 +40,8 @@ struct Queued {
     sets_state: bool,
     /// Their bytes are gone: they were too many.
     too_long: bool,
+    /// The client was told that one of them failed, so EXEC must fail. Another server might take that one.
+    failed: bool,
 }
 
 /// How the EXEC of a cut transaction ends.
@@ -134,6 +136,7 @@ impl Transaction {
                 q.requests += 1;
                 q.writes |= !command.repeatable;
                 q.sets_state |= matches!(kind, Kind::Remember(_));
+                q.failed |= !ok;
                 if q.too_long { Then::Release } else { Then::Retain }
             }
             _ => Then::Release,
@@ -151,7 +154,9 @@ impl Transaction {
     pub(crate) const fn on_cut(&mut self) -> bool {
         match (self.state, self.watch) {
             (State::Open(_), Watch::Keys) => self.state = State::Cut(Outcome::Touched),
-            (State::Open(Queued { too_long: true, .. }), _) => self.state = State::Cut(Outcome::Aborted),
+            (State::Open(Queued { too_long: true, .. } | Queued { failed: true, .. }), _) => {
+                self.state = State::Cut(Outcome::Aborted);
+            }
             (State::Outside, Watch::Keys) => self.watch = Watch::Gone,
             _ => return false,
         }

@@ -1,0 +1,553 @@
+//! Random clients, random splits, random servers, random views: R1, R2 and R3 hold in all of them.
+//!
+//! The world is as unkind as the real one: a server may execute what it was sent after the session gave it up, may be
+//! demoted before the view says so, may hang up after executing and before answering. Data is shared between the two servers
+//! (replication that never lags), so that what must not happen can be told from what was merely lost.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::Instant;
+use proptest::prelude::*;
+use resp::{Request, RequestScanner, Value};
+use session::{Action, Conn, Event, Role, Rules, Session};
+use view::{Epoch, LinkState, Offset, Phase, Replica, View};
+
+/// What a client may ask. Its place in the client's order is its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Write,
+    Pop,
+    Read,
+    LongRead,
+    Select(u8),
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    Master,
+    Replica,
+    Loading,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Ask(Ask),
+    /// Up to so many bytes of what the client said arrive.
+    ClientBytes(usize),
+    ToServer(usize),
+    /// The server handles up to so many requests.
+    Process(usize),
+    FromServer(usize),
+    ToClient(usize),
+    Connected(bool),
+    /// The server's connection ends; whether what it had was executed before.
+    Hangup(bool),
+    Becomes(usize, Is),
+    View(u8),
+    Pass(u64),
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    prop_oneof![
+        6 => Just(Ask::Write),
+        1 => Just(Ask::Pop),
+        6 => Just(Ask::Read),
+        1 => Just(Ask::LongRead),
+        1 => (0..4_u8).prop_map(Ask::Select),
+        2 => Just(Ask::Multi),
+        2 => Just(Ask::Exec),
+        1 => Just(Ask::Discard),
+        1 => Just(Ask::Watch),
+        1 => Just(Ask::Unwatch),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => 1..40_usize, 3 => Just(usize::MAX)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let is = prop_oneof![Just(Is::Master), Just(Is::Replica), Just(Is::Loading)];
+    prop_oneof![
+        12 => ask().prop_map(Op::Ask),
+        10 => bytes().prop_map(Op::ClientBytes),
+        10 => bytes().prop_map(Op::ToServer),
+        8 => (1..6_usize).prop_map(Op::Process),
+        8 => bytes().prop_map(Op::FromServer),
+        6 => bytes().prop_map(Op::ToClient),
+        6 => prop::bool::weighted(0.8).prop_map(Op::Connected),
+        1 => any::<bool>().prop_map(Op::Hangup),
+        2 => (0..2_usize, is).prop_map(|(n, is)| Op::Becomes(n, is)),
+        2 => (0..5_u8).prop_map(Op::View),
+        4 => prop_oneof![0..30_u64, Just(600), Just(1_100)].prop_map(Op::Pass),
+    ]
+}
+
+/// One connection, as its server knows it.
+#[derive(Debug, Default)]
+struct Link {
+    server: usize,
+    inbox: Vec<u8>,
+    outbox: VecDeque<u8>,
+    db: u8,
+    multi: Option<Vec<(usize, String)>>,
+    dirty: bool,
+    watching: bool,
+}
+
+struct World {
+    now: Instant,
+    session: Session,
+    asked: Vec<Ask>,
+    says: VecDeque<u8>,
+    heard: Vec<u8>,
+    connecting: Option<(Conn, usize)>,
+    link: Option<(Conn, Link)>,
+    servers: [Is; 2],
+    epoch: u64,
+    /// Ids of executed writes, in the order of execution, on whichever server.
+    executed: Vec<usize>,
+    /// EXECs that were executed, and whether their connection was watching.
+    watching: BTreeMap<usize, bool>,
+    closed: bool,
+}
+
+const HOLD: Duration = Duration::from_secs(1);
+
+fn addr(n: usize) -> std::net::SocketAddr {
+    ([127, 0, 0, 1], 7000 + u16::try_from(n).unwrap()).into()
+}
+
+fn view(epoch: u64, phase: Phase, master: usize, link: LinkState) -> Arc<View> {
+    let replica = Replica { addr: addr(1 - master), link, offset: Offset(0), lag: None };
+    Arc::new(View { group: "g".into(), epoch: Epoch(epoch), phase, master: addr(master), replicas: vec![replica] })
+}
+
+impl World {
+    fn new(role: Role) -> Self {
+        // A small bound, so that back-pressure takes part.
+        let rules = Rules { role, hold: HOLD, hold_bytes: 300, ..Rules::default() };
+        let session = Session::new(Arc::new(rules), view(1, Phase::Steady, 0, LinkState::Up), 0);
+        Self {
+            now: Instant::START,
+            session,
+            asked: Vec::new(),
+            says: VecDeque::new(),
+            heard: Vec::new(),
+            connecting: None,
+            link: None,
+            servers: [Is::Master, Is::Replica],
+            epoch: 1,
+            executed: Vec::new(),
+            watching: BTreeMap::new(),
+            closed: false,
+        }
+    }
+
+    fn step(&mut self, event: Event<'_>) {
+        self.session.handle(self.now, event);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.session.poll() {
+            match action {
+                Action::Connect { conn, addr } => {
+                    assert!(self.connecting.is_none() && self.link.is_none(), "one connection at a time");
+                    self.connecting = Some((conn, usize::from(addr.port() - 7000)));
+                }
+                Action::CloseServer { conn } => {
+                    self.connecting.take_if(|(c, _)| *c == conn);
+                    if let Some((_, link)) = self.link.take_if(|(c, _)| *c == conn) {
+                        // What is on its way to a server is executed there, whether anyone waits for it or not.
+                        self.process(&mut { link }, usize::MAX);
+                    }
+                }
+                Action::CloseClient { .. } => self.closed = true,
+            }
+        }
+    }
+
+    fn wake(&mut self) {
+        self.session.wake(self.now);
+        self.drain();
+        if let Some((at, timer)) = self.session.deadline() {
+            assert!(at > self.now, "B2: {timer:?}");
+        }
+    }
+
+    fn act(&mut self, op: Op) {
+        match op {
+            Op::Ask(ask) => self.ask(ask),
+            Op::ClientBytes(n) => {
+                if self.session.wants_client_bytes() && !self.says.is_empty() {
+                    let n = n.min(self.says.len());
+                    let bytes: Vec<u8> = self.says.drain(..n).collect();
+                    self.step(Event::ClientBytes(&bytes));
+                }
+            }
+            Op::ToServer(n) => {
+                if let Some((_, link)) = &mut self.link {
+                    let bytes = self.session.to_server();
+                    let n = n.min(bytes.len());
+                    link.inbox.extend_from_slice(&bytes[..n]);
+                    self.session.sent(n);
+                }
+            }
+            Op::Process(n) => {
+                if let Some((conn, mut link)) = self.link.take() {
+                    self.process(&mut link, n);
+                    self.link = Some((conn, link));
+                }
+            }
+            Op::FromServer(n) => {
+                if self.session.wants_server_bytes()
+                    && let Some((conn, link)) = &mut self.link
+                    && !link.outbox.is_empty()
+                {
+                    let n = n.min(link.outbox.len());
+                    let bytes: Vec<u8> = link.outbox.drain(..n).collect();
+                    let conn = *conn;
+                    self.step(Event::ServerBytes { conn, bytes: &bytes });
+                }
+            }
+            Op::ToClient(n) => {
+                let n = n.min(self.session.to_client().len());
+                self.heard.extend_from_slice(&self.session.to_client()[..n]);
+                self.session.delivered(n);
+                self.drain();
+            }
+            Op::Connected(well) => {
+                if let Some((conn, server)) = self.connecting.take() {
+                    if well {
+                        self.link = Some((conn, Link { server, ..Link::default() }));
+                        self.step(Event::ServerConnected { conn });
+                    } else {
+                        self.step(Event::ServerFailed { conn });
+                    }
+                }
+            }
+            Op::Hangup(executes) => {
+                if let Some((conn, mut link)) = self.link.take() {
+                    if executes {
+                        self.process(&mut link, usize::MAX);
+                    }
+                    self.step(Event::ServerClosed { conn });
+                }
+            }
+            Op::Becomes(n, is) => self.servers[n] = is,
+            Op::View(n) => {
+                self.epoch += 1;
+                let (phase, master, link) = [
+                    (Phase::Steady, 0, LinkState::Up),
+                    (Phase::Steady, 1, LinkState::Up),
+                    (Phase::Steady, 0, LinkState::Down),
+                    (Phase::Switching, 0, LinkState::Up),
+                    (Phase::Lost, 1, LinkState::Down),
+                ][usize::from(n)];
+                self.step(Event::View(view(self.epoch, phase, master, link)));
+            }
+            Op::Pass(ms) => {
+                self.now += Duration::from_millis(ms);
+                self.wake();
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let id = self.asked.len();
+        self.asked.push(ask);
+        let words = match ask {
+            Ask::Write => format!("SET {id} v"),
+            Ask::Pop => format!("BLPOP {id} 0"),
+            Ask::Read => format!("GET {id}"),
+            Ask::LongRead => format!("LRANGE {id} 0 -1"),
+            Ask::Select(n) => format!("SELECT {n}"),
+            Ask::Multi => "MULTI".to_owned(),
+            Ask::Exec => "EXEC".to_owned(),
+            Ask::Discard => "DISCARD".to_owned(),
+            Ask::Watch => format!("WATCH {id}"),
+            Ask::Unwatch => "UNWATCH".to_owned(),
+        };
+        let words: Vec<&str> = words.split(' ').collect();
+        let mut bytes = Vec::new();
+        resp::write::command(&mut bytes, &words);
+        self.says.extend(bytes);
+    }
+
+    fn process(&mut self, link: &mut Link, n: usize) {
+        for _ in 0..n {
+            let Ok(Some(Request::Command(request))) = RequestScanner::default().next(&link.inbox) else { return };
+            let words: Vec<String> =
+                request.arguments(&link.inbox).map(|w| String::from_utf8_lossy(w).into_owned()).collect();
+            link.inbox.drain(..request.len());
+            let reply = self.answer(link, &words);
+            link.outbox.extend(reply.bytes());
+        }
+    }
+
+    /// What a server answers, and does.
+    fn answer(&mut self, link: &mut Link, words: &[String]) -> String {
+        let is = self.servers[link.server];
+        let name = words[0].as_str();
+        let id: usize = words.get(1).and_then(|w| w.parse().ok()).unwrap_or_default();
+        let writes = matches!(name, "SET" | "BLPOP");
+        let refusal = match is {
+            Is::Loading if !matches!(name, "MULTI" | "EXEC" | "DISCARD" | "WATCH" | "UNWATCH" | "SELECT") => {
+                Some("LOADING Redis is loading the dataset in memory")
+            }
+            Is::Replica if writes => Some("READONLY You can't write against a read only replica."),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            link.dirty |= link.multi.is_some();
+            return format!("-{refusal}\r\n");
+        }
+        match name {
+            "MULTI" if link.multi.is_some() => "-ERR MULTI calls can not be nested\r\n".to_owned(),
+            "MULTI" => {
+                link.multi = Some(Vec::new());
+                link.dirty = false;
+                "+OK\r\n".to_owned()
+            }
+            "EXEC" => self.exec(link),
+            "DISCARD" => {
+                link.watching &= link.multi.is_none();
+                link.multi.take().map_or("-ERR DISCARD without MULTI\r\n", |_| "+OK\r\n").to_owned()
+            }
+            "WATCH" if link.multi.is_some() => "-ERR WATCH inside MULTI is not allowed\r\n".to_owned(),
+            _ if link.multi.is_some() => {
+                link.multi.as_mut().unwrap().push((id, name.to_owned()));
+                "+QUEUED\r\n".to_owned()
+            }
+            "WATCH" => {
+                link.watching = true;
+                "+OK\r\n".to_owned()
+            }
+            "UNWATCH" => {
+                link.watching = false;
+                "+OK\r\n".to_owned()
+            }
+            // Somebody unblocked it, now and then.
+            "BLPOP" if id.is_multiple_of(3) => "-UNBLOCKED force unblock from blocking operation\r\n".to_owned(),
+            _ => self.execute(link, id, name),
+        }
+    }
+
+    fn exec(&mut self, link: &mut Link) -> String {
+        let Some(queued) = link.multi.take() else { return "-ERR EXEC without MULTI\r\n".to_owned() };
+        let watching = std::mem::take(&mut link.watching);
+        if link.dirty {
+            return "-EXECABORT Transaction discarded because of previous errors.\r\n".to_owned();
+        }
+        let writes = queued.iter().any(|(_, name)| matches!(name.as_str(), "SET" | "BLPOP"));
+        match self.servers[link.server] {
+            Is::Replica if writes => {
+                return "-EXECABORT Transaction discarded because: READONLY You can't write against a read only \
+                        replica.\r\n"
+                    .to_owned();
+            }
+            Is::Loading => {
+                return "-EXECABORT Transaction discarded because: LOADING Redis is loading\r\n".to_owned();
+            }
+            _ => {}
+        }
+        for (id, _) in &queued {
+            self.watching.insert(*id, watching);
+        }
+        let replies: Vec<String> = queued.iter().map(|(id, name)| self.execute(link, *id, name)).collect();
+        format!("*{}\r\n{}", replies.len(), replies.concat())
+    }
+
+    fn execute(&mut self, link: &mut Link, id: usize, name: &str) -> String {
+        let last = self.executed.last().copied().unwrap_or_default();
+        match name {
+            "SET" | "BLPOP" => {
+                self.executed.push(id);
+                format!("+w{id}.{}\r\n", link.db)
+            }
+            "SELECT" => {
+                link.db = u8::try_from(id).unwrap();
+                "+OK\r\n".to_owned()
+            }
+            "UNWATCH" => "+OK\r\n".to_owned(),
+            "LRANGE" => {
+                let text = format!("r{id}.{}.{last}.{:900}", link.db, "");
+                format!("${}\r\n{text}\r\n", text.len())
+            }
+            _ => {
+                let text = format!("r{id}.{}.{last}", link.db);
+                format!("${}\r\n{text}\r\n", text.len())
+            }
+        }
+    }
+
+    /// The world becomes kind: everyone does what it should until nothing is left to do.
+    fn heal(&mut self) {
+        self.servers = [Is::Master, Is::Replica];
+        self.act(Op::View(0));
+        for _ in 0..2_000 {
+            for op in [
+                Op::Connected(true),
+                Op::ClientBytes(usize::MAX),
+                Op::ToServer(usize::MAX),
+                Op::Process(usize::MAX),
+                Op::FromServer(usize::MAX),
+                Op::ToClient(usize::MAX),
+                Op::Pass(5),
+            ] {
+                if self.closed {
+                    return;
+                }
+                self.act(op);
+            }
+            if self.says.is_empty() && self.replies().len() == self.asked.len() {
+                return;
+            }
+        }
+        panic!("R3: {} of {} answered: {}", self.replies().len(), self.asked.len(), self.session.explain(self.now));
+    }
+
+    fn replies(&self) -> Vec<Value> {
+        let mut rest = self.heard.as_slice();
+        let mut replies = Vec::new();
+        while let Ok(Some((value, len))) = resp::decode(rest, &resp::Limits::REPLIES) {
+            replies.push(value);
+            rest = &rest[len..];
+        }
+        replies
+    }
+
+    /// Reads the client's conversation as the client does, and compares it with what happened.
+    fn check(&self) {
+        let replies = self.replies();
+        assert!(replies.len() <= self.asked.len(), "R1: one reply each");
+        let mut twice = self.executed.clone();
+        twice.sort_unstable();
+        twice.dedup();
+        assert_eq!(twice.len(), self.executed.len(), "R2: {:?}", self.executed);
+        assert!(self.executed.is_sorted(), "writes are executed in the client's order: {:?}", self.executed);
+
+        let (mut db, mut acknowledged, mut watch) = (0, 0, false);
+        let mut multi: Option<Vec<usize>> = None;
+        for (id, reply) in replies.iter().enumerate() {
+            let ask = self.asked[id];
+            let text = text(reply);
+            let context = format!("request {id} {ask:?}: {text}");
+            let failed = text.starts_with('-');
+            if multi.is_some() && !matches!(ask, Ask::Exec | Ask::Discard | Ask::Multi | Ask::Watch) {
+                assert!(failed || text == "+QUEUED", "R1: {context}");
+                if !failed && let Some(queued) = &mut multi {
+                    queued.push(id);
+                }
+                continue;
+            }
+            match ask {
+                _ if failed => {
+                    assert!(!self.executed.contains(&id), "an error means not executed: {context}");
+                    // Whatever fails after MULTI may have been answered by the session: the client must assume the end
+                    // of its transaction only at EXEC or DISCARD, and outside of one these change nothing.
+                    if matches!(ask, Ask::Exec | Ask::Discard)
+                        && let Some(queued) = multi.take()
+                    {
+                        for id in queued {
+                            assert!(!self.executed.contains(&id), "a failed {ask:?} executes nothing: {context}");
+                        }
+                        watch = false;
+                    }
+                }
+                Ask::Write | Ask::Pop => {
+                    assert_eq!(text, format!("+w{id}.{db}"), "R1: {context}");
+                    acknowledged = id;
+                }
+                Ask::Read | Ask::LongRead => {
+                    let mut parts = text.split('.');
+                    assert_eq!(parts.next(), Some(format!("r{id}").as_str()), "R1: {context}");
+                    assert_eq!(parts.next(), Some(format!("{db}").as_str()), "the database is restored: {context}");
+                    let last: usize = parts.next().unwrap().parse().unwrap();
+                    assert!(last <= id, "a read sees no later write: {context}");
+                    assert!(last >= acknowledged, "a read sees the writes before it: {context}");
+                }
+                Ask::Select(n) => db = n,
+                Ask::Multi => multi = Some(Vec::new()),
+                Ask::Discard => {
+                    for id in multi.take().unwrap_or_default() {
+                        assert!(!self.executed.contains(&id), "DISCARD executes nothing: {context}");
+                    }
+                    watch = false;
+                }
+                Ask::Watch => watch = true,
+                Ask::Unwatch => watch = false,
+                Ask::Exec => {
+                    let queued = multi.take().unwrap();
+                    if reply.is_null() {
+                        assert!(watch, "only a watch makes EXEC fail like this: {context}");
+                        for id in queued {
+                            assert!(!self.executed.contains(&id), "a null EXEC executes nothing: {context}");
+                        }
+                    } else {
+                        for id in &queued {
+                            match self.asked[*id] {
+                                Ask::Write | Ask::Pop => {
+                                    assert!(self.executed.contains(id), "EXEC executes all: {context}");
+                                    acknowledged = *id;
+                                }
+                                Ask::Select(n) => db = n,
+                                Ask::Read if watch => {
+                                    assert!(self.watching[id], "a watch that was cut cannot succeed: {context}");
+                                }
+                                _ => {}
+                            }
+                        }
+                    }
+                    watch = false;
+                }
+            }
+        }
+        // What was acknowledged by nobody was executed at most once: checked above. What waited and expired, never.
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Simple(s) => format!("+{}", String::from_utf8_lossy(s)),
+        Value::Error(s) => format!("-{}", String::from_utf8_lossy(s)),
+        Value::Bulk(s) => String::from_utf8_lossy(s).into_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn run(role: Role, ops: Vec<Op>) {
+    let mut world = World::new(role);
+    for op in ops {
+        if world.closed {
+            break;
+        }
+        world.act(op);
+    }
+    if !world.closed {
+        world.heal();
+    }
+    world.check();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_client_of_the_master_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Master, ops);
+    }
+
+    #[test]
+    fn a_client_of_a_replica_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Replica, ops);
+    }
+}
