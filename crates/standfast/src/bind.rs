@@ -26,7 +26,9 @@ impl Sockets {
         let admin = config.admin.as_ref();
         Ok(Self {
             sentinel: open("the Sentinel port, [node] listen,", node.listen, node.defined_at)?,
-            admin: admin.map(|admin| open("the status page, [admin] listen,", admin.listen, admin.defined_at)).transpose()?,
+            admin: admin
+                .map(|admin| open("the status page, [admin] listen,", admin.listen, admin.defined_at))
+                .transpose()?,
         })
     }
 }
@@ -60,12 +62,16 @@ pub(crate) fn refused(what: &str, addr: SocketAddr, file: &str, place: Place, e:
         }
         _ => "see that the address is right and that this host may use it".to_owned(),
     };
-    Failure::host(format!("cannot listen on {addr} for {what} at {file}:{place}: {e}. Nothing was started. What to do: {advice}."))
+    Failure::host(format!(
+        "cannot listen on {addr} for {what} at {file}:{place}: {e}. Nothing was started. What to do: {advice}."
+    ))
 }
 
 /// Who listens on a TCP port, as far as this user may know: `redis-server (process 4711)`.
 fn holder(port: u16) -> Option<String> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| listening(&fs::read_to_string(table).ok()?, port))?;
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .find_map(|table| listening(&fs::read_to_string(table).ok()?, port))?;
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let process = processes.map(|entry| entry.path()).find(|process| has_open(process, &socket))?;

@@ -36,7 +36,8 @@ pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
             e.utf8_error().valid_up_to()
         ))
     })?;
-    config::parse(&file.display().to_string(), &text).map_err(|problems| wrong(format!("the configuration cannot be used\n{problems}")))
+    config::parse(&file.display().to_string(), &text)
+        .map_err(|problems| wrong(format!("the configuration cannot be used\n{problems}")))
 }
 
 fn count(n: usize, what: &str) -> String {

@@ -116,8 +116,9 @@ pub(crate) struct DemoArgs {
     /// Cause these faults one after the other and end: crash, hang, cut, restart, switchover
     #[arg(long, value_name = "FAULT,...", value_delimiter = ',')]
     pub(crate) script: Vec<Script>,
-    /// One JSON document on standard output at the end; progress goes to standard error
-    #[arg(long, requires = "script")]
+    /// JSON on standard output, progress on standard error: with --script one document at the end, else a line when all is up
+    /// and one for each fault
+    #[arg(long)]
     pub(crate) json: bool,
     /// Where the jitter of the nodes comes from; random if not given
     #[arg(long, value_name = "N")]

@@ -25,7 +25,10 @@ impl Disk {
                 let event = match identity::save(&store, &state) {
                     Ok(()) => Event::Saved { seq },
                     Err(e) => {
-                        tracing::error!(seq, "{e} No vote is given and no failover led until it can be saved; trying again");
+                        tracing::error!(
+                            seq,
+                            "{e} No vote is given and no failover led until it can be saved; trying again"
+                        );
                         Event::SaveFailed { seq }
                     }
                 };

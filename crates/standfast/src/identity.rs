@@ -50,7 +50,8 @@ fn load<T: for<'a> Deserialize<'a>>(store: &Store, name: &str, why: &str) -> Res
 }
 
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(value).expect("ids, numbers, addresses and names as keys always have a JSON form");
+    let mut text =
+        serde_json::to_vec_pretty(value).expect("ids, numbers, addresses and names as keys always have a JSON form");
     text.push(b'\n');
     text
 }

@@ -211,7 +211,9 @@ fn fault(e: &io::Error) -> Fault {
         io::ErrorKind::ConnectionRefused => Fault::Refused,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => Fault::Reset,
         io::ErrorKind::UnexpectedEof => Fault::Closed,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => Fault::Unreachable,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
+            Fault::Unreachable
+        }
         io::ErrorKind::TimedOut => Fault::TimedOut,
         // No descriptors, no memory, no free port, no right.
         _ => Fault::Local,

@@ -57,7 +57,10 @@ impl Node {
     }
 
     /// Looks at the machine. `None`: the node is stopping.
-    pub(crate) async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Sentinel, Instant) -> T + Send + 'static) -> Option<T> {
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Sentinel, Instant) -> T + Send + 'static,
+    ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let look: Look = Box::new(move |machine, now| {
             // Who asked may have gone away.
@@ -170,7 +173,8 @@ impl NodeLoop {
 
     /// Until the deadline, or until something comes.
     async fn sleep(&mut self) {
-        let patience = self.machine.deadline().map_or(LONGEST_SLEEP, |(at, _)| at.since(clock::now()).min(LONGEST_SLEEP));
+        let patience =
+            self.machine.deadline().map_or(LONGEST_SLEEP, |(at, _)| at.since(clock::now()).min(LONGEST_SLEEP));
         // A timer alone is not trusted with a deadline: the loop compares clocks whatever woke it.
         if let Ok(Some(input)) = tokio::time::timeout(patience, self.inputs.recv()).await {
             self.take(input);

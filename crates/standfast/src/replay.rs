@@ -28,7 +28,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<(), Failure> {
             println!("{file}: {} events and wakes, every action the same as recorded", moments(&text));
             Ok(())
         }
-        Some(difference) => Err(Failure::refused(format!("{file}: here the actions differ from the recorded ones:\n{difference}"))),
+        Some(difference) => {
+            Err(Failure::refused(format!("{file}: here the actions differ from the recorded ones:\n{difference}")))
+        }
     }
 }
 

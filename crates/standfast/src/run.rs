@@ -81,9 +81,11 @@ async fn live(
     let recorder = recorder::Shared::new(Mutex::default());
     recorder::write_on_panic(recorder.clone(), store.dir().to_owned());
     let parts = Parts { machine, recorder, credentials: compose::credentials(config), store, views };
-    let (mut node_loop, node) = NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
+    let (mut node_loop, node) =
+        NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
     let source = Source { name: compose::node_name(config), node: node.clone(), traffic: traffic.clone() };
-    serve_all(config, &node, source, sockets, control).map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
+    serve_all(config, &node, source, sockets, control)
+        .map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
     let stop = stop_signal().map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;
     notify(&[NotifyState::Ready, NotifyState::Status(&summary(config))]);
     tokio::select! {

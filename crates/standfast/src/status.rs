@@ -112,7 +112,8 @@ fn table(status: &Status) -> String {
 fn write_group(out: &mut String, group: &GroupReport) {
     let GroupReport { name, view, explain, quorum, .. } = group;
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "group {name}: {:?}, master {}, epoch {}, quorum {quorum}", view.phase, view.master, view.epoch);
+    let _ =
+        writeln!(out, "group {name}: {:?}, master {}, epoch {}, quorum {quorum}", view.phase, view.master, view.epoch);
     let _ = writeln!(out, "  {explain}");
     let mut rows = vec![row(["SERVER", "IS A", "LINK", "LAG", "OFFSET", "VERSION", "ANSWERED"])];
     rows.extend(group.servers.iter().map(server));

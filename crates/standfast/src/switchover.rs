@@ -16,6 +16,9 @@ pub(crate) fn switchover(args: &SwitchoverArgs) -> Result<(), Failure> {
         None => format!("switchover {group}"),
     };
     let Switched { from, to, epoch, held } = control::ask(&args.node, &line)?;
-    println!("{group}: the master is {to}, it was {from} (epoch {epoch}); writes were held for {:.1} ms", held.as_secs_f64() * 1e3);
+    println!(
+        "{group}: the master is {to}, it was {from} (epoch {epoch}); writes were held for {:.1} ms",
+        held.as_secs_f64() * 1e3
+    );
     Ok(())
 }

@@ -78,7 +78,13 @@ impl Traffic {
 /// The feed of a group. Before the machine has spoken, the master of the file is only a rumour: requests wait.
 fn feed(group: &config::Group) -> (GroupName, watch::Sender<Arc<View>>) {
     let name = GroupName::from(group.name.as_str());
-    let view = View { group: name.clone(), epoch: Epoch(0), phase: Phase::Switching, master: group.master, replicas: Vec::new() };
+    let view = View {
+        group: name.clone(),
+        epoch: Epoch(0),
+        phase: Phase::Switching,
+        master: group.master,
+        replicas: Vec::new(),
+    };
     (name, watch::Sender::new(Arc::new(view)))
 }
 
@@ -103,7 +109,8 @@ fn name(config: &Config, listener: &config::Listener) -> String {
 
 fn explain(config: &Config, failed: &StartFailed) -> Failure {
     let StartFailed { what, listener, source } = failed;
-    let at_fault = listener.as_ref().and_then(|(failed, _)| config.listeners.iter().find(|l| name(config, l) == *failed));
+    let at_fault =
+        listener.as_ref().and_then(|(failed, _)| config.listeners.iter().find(|l| name(config, l) == *failed));
     match at_fault {
         Some(listener) => {
             let what = format!("the {} listener of group {}, [[listener]] listen,", listener.role, listener.group);

@@ -1,0 +1,167 @@
+// Draws the status that the node sends. Everything that comes from outside is set as text, never as markup.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const ms = (text) => parseFloat(text); // the node writes times as "12.5ms"
+
+let last = null; // the status before this one, for rates
+
+function draw(status) {
+  const report = status.report;
+  $("node").textContent = `node ${status.name} (${report.id.slice(0, 8)}) at ${report.announce}, up ${span(ms(report.at) / 1000)}`;
+  $("version").textContent = `standfast ${status.version}`;
+  document.title = title(report.groups);
+  report.groups.forEach((group, nr) => drawGroup(status, group, nr === 0));
+  last = status;
+}
+
+// What one sees in a browser's tab: the worst phase first.
+function title(groups) {
+  const worst = groups.find((g) => g.view.phase === "Lost") || groups.find((g) => g.view.phase === "Switching") || groups[0];
+  return worst ? `${worst.name}: ${worst.view.phase} · Standfast` : "Standfast";
+}
+
+function drawGroup(status, group, first) {
+  const view = group.view;
+  const box = section(group.name, first);
+  const find = (name) => box.querySelector("." + name);
+  const phase = view.phase;
+  find("phase").className = `phase ${phase}`;
+  find("phase").textContent = phase;
+  find("epoch").textContent = view.epoch;
+  find("quorum").textContent = group.quorum;
+  find("explain").textContent = group.explain;
+  find("master").textContent = view.master;
+  find("master-note").textContent = view.phase === "Steady" ? "takes the writes" : "the last agreed one; requests wait";
+  rows(find("replicas"), group.servers.map(server));
+  rows(find("clients"), status.listeners.filter((l) => l.group === group.name).map((l) => listener(status, l)), "no listener leads here");
+  rows(find("nodes"), group.peers.map(peer), "no other node was heard of yet");
+  const records = status.report.records.filter((r) => r.group === group.name);
+  timeline(find("timeline"), records[records.length - 1]);
+}
+
+// The section of a group, made when it is first seen. The first group's parts have ids, for links and tests.
+function section(name, first) {
+  const id = "group-" + name;
+  const known = $(id);
+  if (known) return known;
+  const box = $("group").content.firstElementChild.cloneNode(true);
+  box.id = id;
+  box.querySelector("h2").textContent = name;
+  if (first) for (const part of ["phase", "epoch", "master", "replicas", "clients", "timeline"]) box.querySelector("." + part).id = part;
+  $("groups").append(box);
+  return box;
+}
+
+function server(s) {
+  const link = s.down ? tag("down: " + s.down, "down")
+    : s.is_master ? tag("answers", "ok")
+    : s.link_up ? tag("in sync", "ok") : tag("does not hear its master", "wait");
+  const behind = s.is_master || s.lag == null ? "–" : bytes(s.lag);
+  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.version || "–", n(s.answered_ms_ago + " ms ago")];
+  return { cells, name: s.is_master ? "is-master" : "" };
+}
+
+function listener(status, l) {
+  const before = last && last.listeners.find((b) => b.listen === l.listen);
+  const seconds = last ? (ms(status.report.at) - ms(last.report.at)) / 1000 : 0;
+  const rate = before && seconds > 0 ? Math.round((l.requests - before.requests) / seconds) : "–";
+  return { cells: [l.listen, l.role, n(l.clients), n(rate), n(l.held)] };
+}
+
+function peer(p) {
+  const state = p.down ? tag("silent", "down") : tag("answers", "ok");
+  return { cells: [p.addr, p.id.slice(0, 8), state, p.master || "–", n(p.hello_ms_ago + " ms ago")] };
+}
+
+function timeline(box, record) {
+  if (!record) return box.replaceChildren(line("summary quiet", "None since this node was started."));
+  const outcome = !record.outcome ? "under way" : record.outcome === "Switched" ? "done"
+    : "given up: " + (record.outcome.Aborted ? record.outcome.Aborted.why : JSON.stringify(record.outcome));
+  const cause = { Down: "the master was agreed down", Planned: "planned", Told: "led by another node" }[record.cause] || record.cause;
+  const summary = `${record.from} → ${record.to || "nobody yet"} · ${cause} · epoch ${record.epoch} · ${outcome}`;
+  const start = record.steps.length ? ms(record.steps[0].at) : 0;
+  const at = (step) => ms(step.at) - start;
+  const whole = Math.max(1, ...record.steps.map(at));
+  const steps = record.steps.map((step, i) => {
+    const row = line("step", "");
+    const rail = line("rail", ""), bar = line("bar", "");
+    const from = i ? at(record.steps[i - 1]) : 0;
+    bar.style.left = `${(100 * from) / whole}%`;
+    bar.style.width = `${(100 * (at(step) - from)) / whole}%`;
+    rail.append(bar);
+    row.append(line("", WORDS[step.what] || step.what.toLowerCase()), line("ms", `${at(step).toFixed(1)} ms`), rail);
+    if (step.note) row.append(line("note", step.note));
+    return row;
+  });
+  box.replaceChildren(line("summary", summary), ...steps);
+}
+
+function rows(body, list, none) {
+  if (!list.length && none) list = [{ cells: [none] }];
+  body.replaceChildren(...list.map((item) => {
+    const tr = document.createElement("tr");
+    tr.className = item.name || "";
+    for (const cell of item.cells) {
+      const td = document.createElement("td");
+      if (cell instanceof Node) td.append(cell);
+      else if (cell && cell.number !== undefined) { td.className = "n"; td.textContent = cell.number; }
+      else td.textContent = cell;
+      tr.append(td);
+    }
+    return tr;
+  }));
+}
+
+const n = (number) => ({ number });
+
+function line(name, text) {
+  const div = document.createElement("div");
+  div.className = name;
+  div.textContent = text;
+  return div;
+}
+
+function tag(text, name) {
+  const span = document.createElement("span");
+  span.className = "tag " + name;
+  span.textContent = text;
+  return span;
+}
+
+// Steps of which the record has one word and a reader wants two.
+const WORDS = { CaughtUp: "caught up" };
+
+function bytes(n) {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  let i = 0;
+  while (n >= 1024 && i < units.length - 1) { n /= 1024; i += 1; }
+  return `${i ? n.toFixed(1) : n} ${units[i]}`;
+}
+
+function span(seconds) {
+  const s = Math.floor(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s / 60) % 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s / 3600) % 24)} h`;
+}
+
+function live(name, text) {
+  $("live").className = name;
+  $("live").textContent = text;
+}
+
+const events = new EventSource("/api/events");
+let heard = 0;
+events.addEventListener("status", (event) => {
+  heard = Date.now();
+  live("on", "live");
+  draw(JSON.parse(event.data));
+});
+events.onerror = () => live("off", "this node does not answer; what is shown is old");
+// A connection can stand and say nothing: old numbers must not look like new ones.
+setInterval(() => {
+  const silent = Math.round((Date.now() - heard) / 1000);
+  if (heard && silent >= 5) live("off", `nothing heard for ${silent} s; what is shown is old`);
+}, 1000);

@@ -30,7 +30,9 @@ pub(crate) fn ask_at<T: DeserializeOwned>(socket: &Path, line: &str) -> Result<A
         ))
     })?;
     serde_json::from_slice(&answer).map_err(|e| {
-        Failure::peer(format!("the answer on {path} is not understood: {e}. Does the node run another version of standfast than this?"))
+        Failure::peer(format!(
+            "the answer on {path} is not understood: {e}. Does the node run another version of standfast than this?"
+        ))
     })
 }
 

@@ -35,9 +35,11 @@ pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(refused(&e, "remove what is there")),
         _ => {}
     }
-    let listener = StdListener::bind(path).map_err(|e| refused(&e, "see that the directory exists and can be written"))?;
+    let listener =
+        StdListener::bind(path).map_err(|e| refused(&e, "see that the directory exists and can be written"))?;
     // Whoever may connect may move masters.
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|e| refused(&e, "see that the file system knows permissions"))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .map_err(|e| refused(&e, "see that the file system knows permissions"))?;
     listener.set_nonblocking(true).map_err(|e| refused(&e, "try again"))?;
     Ok(listener)
 }

@@ -69,7 +69,9 @@ async fn answer_all(client: &mut Client<'_>, input: &mut Vec<u8>, stream: &mut T
     let mut used = 0;
     let done = loop {
         match resp::value::decode_request(&input[used..], &LIMITS) {
-            Ok(None) if input.len() - used >= MAX_INPUT => break Err(io::Error::other("a request longer than any that is known here")),
+            Ok(None) if input.len() - used >= MAX_INPUT => {
+                break Err(io::Error::other("a request longer than any that is known here"));
+            }
             Ok(None) => break Ok(()),
             Ok(Some((arguments, len))) => {
                 used += len;
@@ -109,7 +111,9 @@ fn hear(client: &mut Client<'_>, event: Result<Arc<Announcement>, RecvError>) ->
         Ok(event) => event,
         Err(RecvError::Lagged(_)) if client.subscription.is_empty() => return Ok(()),
         // It would never learn what it missed, and might wait for a +switch-master that has already been.
-        Err(RecvError::Lagged(n)) => return Err(io::Error::other(format!("{n} messages behind; closed, so that it asks anew"))),
+        Err(RecvError::Lagged(n)) => {
+            return Err(io::Error::other(format!("{n} messages behind; closed, so that it asks anew")));
+        }
         Err(RecvError::Closed) => return Err(io::Error::other("the node stops")),
     };
     if event.level > Level::Debug {

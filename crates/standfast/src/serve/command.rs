@@ -17,7 +17,10 @@ use super::subscription::To;
 pub(super) async fn answer(client: &mut Client<'_>, arguments: &[Vec<u8>]) {
     client.guest.port.commands.fetch_add(1, Ordering::Relaxed);
     let name = lower(&arguments[0]);
-    if client.protocol == Protocol::Resp2 && !client.subscription.is_empty() && !ALLOWED_WHILE_SUBSCRIBED.contains(&name.as_str()) {
+    if client.protocol == Protocol::Resp2
+        && !client.subscription.is_empty()
+        && !ALLOWED_WHILE_SUBSCRIBED.contains(&name.as_str())
+    {
         let text = format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         );
@@ -142,7 +145,8 @@ fn id(client: &Client<'_>) -> Value {
 }
 
 async fn role(client: &Client<'_>) -> Value {
-    let names = client.guest.port.node.look(|machine, _| machine.names().map(|n| Value::bulk(n.as_str())).collect()).await;
+    let names =
+        client.guest.port.node.look(|machine, _| machine.names().map(|n| Value::bulk(n.as_str())).collect()).await;
     names.map_or_else(stopping, |names| Value::Array(vec![Value::bulk("sentinel"), Value::Array(names)]))
 }
 
@@ -266,4 +270,5 @@ const ALLOWED_WHILE_SUBSCRIBED: [&str; 7] =
     ["subscribe", "psubscribe", "unsubscribe", "punsubscribe", "ping", "quit", "reset"];
 
 /// Commands that exist here, so that a wrong number of arguments is told apart from a wrong name.
-const KNOWN: [&str; 9] = ["auth", "client", "role", "select", "sentinel", "publish", "subscribe", "psubscribe", "reset"];
+const KNOWN: [&str; 9] =
+    ["auth", "client", "role", "select", "sentinel", "publish", "subscribe", "psubscribe", "reset"];

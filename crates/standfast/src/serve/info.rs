@@ -12,7 +12,8 @@ pub(super) const SPEAKS: &str = "7.0.15";
 /// The text of the named sections; of all of them if none is named.
 pub(super) async fn text(client: &Client<'_>, sections: &[Vec<u8>]) -> String {
     let named: Vec<String> = sections.iter().map(|s| String::from_utf8_lossy(s).to_ascii_lowercase()).collect();
-    let everything = named.is_empty() || named.iter().any(|name| matches!(name.as_str(), "default" | "all" | "everything"));
+    let everything =
+        named.is_empty() || named.iter().any(|name| matches!(name.as_str(), "default" | "all" | "everything"));
     let wanted = |name: &str| everything || named.iter().any(|n| n == name);
     let mut parts = Vec::new();
     if wanted("server") {

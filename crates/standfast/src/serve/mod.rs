@@ -61,7 +61,10 @@ impl Port {
             match listener.accept().await {
                 Ok((stream, addr)) => self.clone().welcome(stream, addr),
                 Err(e) => {
-                    tracing::warn!("the Sentinel port {} could not accept a connection: {e}; trying again", self.listen);
+                    tracing::warn!(
+                        "the Sentinel port {} could not accept a connection: {e}; trying again",
+                        self.listen
+                    );
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }

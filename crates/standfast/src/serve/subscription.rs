@@ -53,7 +53,8 @@ impl Subscription {
         let direct = self.channels.contains(name.as_bytes());
         let direct = direct.then(|| vec![Value::bulk("message"), Value::bulk(name), Value::bulk(payload)]);
         let fitting = self.patterns.iter().filter(|pattern| glob(pattern, name.as_bytes()));
-        let by_pattern = fitting.map(|p| vec![Value::bulk("pmessage"), Value::bulk(p), Value::bulk(name), Value::bulk(payload)]);
+        let by_pattern =
+            fitting.map(|p| vec![Value::bulk("pmessage"), Value::bulk(p), Value::bulk(name), Value::bulk(payload)]);
         direct.into_iter().chain(by_pattern).collect()
     }
 
