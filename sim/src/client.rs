@@ -18,7 +18,7 @@ use crate::saboteur::Saboteur;
 
 /// What an application asks. The server answers with the id, so that every reply tells whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Keep this id.
     Write(WriteId),
     /// Say this id.
@@ -27,7 +27,7 @@ pub enum Command {
 
 /// What a server says to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Done.
     Done(WriteId),
     /// It follows another and takes no writes.

@@ -31,8 +31,7 @@ const STABLE: Duration = Duration::from_secs(3);
 impl World {
     /// Faults stop for a core; whoever is outside of it stays broken.
     pub fn let_it_converge(&mut self) {
-        let places =
-            if self.options.is_strict() { self.places().into_iter().collect() } else { self.choose_core() };
+        let places = if self.options.is_strict() { self.places().into_iter().collect() } else { self.choose_core() };
         self.ground.note(Who::World, || format!("=== faults stop for {places:?}"));
         let until = self.ground.now + self.options.convergence_bound();
         self.heal_all();

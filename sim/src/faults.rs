@@ -44,11 +44,46 @@ pub enum Kind {
     DiskSlow,
     /// An operator wants another master.
     Switchover,
+    /// A leader is stopped, killed or cut off at a chosen moment of its failover: chance alone would hardly ever hit it.
+    Ambush,
+}
+
+/// A moment of a failover at which an ambush strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moment {
+    Tries,
+    Elected,
+    Seals,
+    Promotes,
+    Promoted,
+    Publishes,
+}
+
+impl Moment {
+    const ALL: [Self; 6] = [Self::Tries, Self::Elected, Self::Seals, Self::Promotes, Self::Promoted, Self::Publishes];
+}
+
+/// A wire across a leader's way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tripwire {
+    /// At which moment it is stretched.
+    pub(crate) at: Option<Moment>,
+    /// Who stumbled.
+    pub(crate) hit: Option<usize>,
+}
+
+impl Tripwire {
+    /// A node passes a moment.
+    pub(crate) fn pass(&mut self, node: usize, moment: Moment) {
+        if self.at == Some(moment) && self.hit.is_none() {
+            self.hit = Some(node);
+        }
+    }
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ServerKill,
         Self::ServerKillEmpty,
         Self::ServerHang,
@@ -64,6 +99,7 @@ impl Kind {
         Self::DiskFails,
         Self::DiskSlow,
         Self::Switchover,
+        Self::Ambush,
     ];
 }
 
@@ -175,6 +211,37 @@ impl World {
             }
             Kind::DiskFails | Kind::DiskSlow => self.spoil_a_disk(kind),
             Kind::Switchover => self.switch_something(),
+            Kind::Ambush => {
+                let moment = pick(&mut self.schedule.rng, &Moment::ALL);
+                self.ground.note(Who::World, || format!("--- Ambush at {moment:?}"));
+                self.ground.tripwire = Tripwire { at: Some(moment), hit: None };
+            }
+        }
+    }
+
+    /// Somebody stumbled over the tripwire: a moment later it is hit.
+    pub(crate) fn ambush(&mut self, node: usize) {
+        let rng = &mut self.schedule.rng;
+        let wait = if rng.chance(500) { Duration::ZERO } else { rng.jitter(Duration::from_millis(5)) };
+        self.ground.tripwire = Tripwire::default();
+        self.ground.after(wait, Happening::Hit { node });
+    }
+
+    /// The ambush strikes.
+    pub(crate) fn hit(&mut self, node: usize) {
+        let place = Place::Node(node);
+        if self.core.is_some() || self.life(place) != Life::Up {
+            return;
+        }
+        self.ground.coverage.mark("fault: a leader was hit");
+        match self.schedule.rng.below(3) {
+            0 => self.hang(Kind::Ambush, place),
+            1 => self.cut_off(Kind::Ambush, &[place]),
+            _ => {
+                self.tell(Kind::Ambush, &[place]);
+                self.kill(place, Life::Dead);
+                self.recover_later(Recovery::Start(place, true));
+            }
         }
     }
 

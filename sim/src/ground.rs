@@ -8,7 +8,7 @@ use sentinel::Fault;
 use view::RunId;
 
 use crate::coverage::Coverage;
-use crate::faults::Recovery;
+use crate::faults::{Recovery, Tripwire};
 use crate::history::History;
 use crate::invariants::Invariant;
 use crate::judge::Judge;
@@ -35,6 +35,8 @@ pub(crate) enum Happening {
     ClientWake { client: usize, nr: u32 },
     /// The next fault of the schedule.
     Strike,
+    /// An ambush strikes.
+    Hit { node: usize },
     /// A fault ends.
     Recover(Recovery),
     /// Has the core converged?
@@ -56,6 +58,7 @@ pub struct Ground {
     /// What was reached.
     pub coverage: Coverage,
     pub(crate) sabotage: Option<Saboteur>,
+    pub(crate) tripwire: Tripwire,
 }
 
 impl Ground {
@@ -70,6 +73,7 @@ impl Ground {
             judge,
             coverage: Coverage::default(),
             sabotage,
+            tripwire: Tripwire::default(),
         }
     }
 
@@ -151,7 +155,7 @@ pub(crate) fn new_id(rng: &mut Rng) -> RunId {
 
 /// Whom a line of the history is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub(crate) enum Who {
     /// The world as a whole: faults, phases, the judge.
     World,
     /// A node or a server.

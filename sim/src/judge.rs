@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use machine::Instant;
-use sentinel::{Answer, Ask, CallId, InfoReport, Reply, State};
+use sentinel::record::Cause;
+use sentinel::{Answer, Ask, CallId, InfoReport, Reply, Role, State};
 use view::{Epoch, GroupName, RunId, View};
 
 use crate::ground::Ground;
@@ -46,8 +47,10 @@ pub struct Judge {
     published: BTreeMap<(usize, GroupName), Epoch>,
     masters: BTreeMap<(GroupName, Epoch), SocketAddr>,
     seals: BTreeMap<(usize, SocketAddr), Seal>,
+    /// What each server last said to each node.
+    roles: BTreeMap<(usize, SocketAddr), Role>,
     /// Writes that were acknowledged to a client, with their group.
-    pub acked: BTreeSet<(usize, WriteId)>,
+    pub acked: BTreeSet<(usize, u64)>,
     /// Nothing fails by itself in this world: an error that a client sees has no excuse (S1).
     pub(crate) is_strict: bool,
     /// Errors that clients saw.
@@ -58,6 +61,8 @@ pub struct Judge {
 /// A seal as its leader saw it.
 struct Seal {
     attempt: Option<Attempt>,
+    /// It called itself master before: it did not follow the agreed one, and may be passed over.
+    was_master: bool,
     answered: bool,
     info: Option<InfoReport>,
 }
@@ -178,11 +183,16 @@ impl Judge {
     }
 
     pub(crate) fn sealing(&mut self, node: usize, server: SocketAddr, attempt: Option<Attempt>) {
-        self.seals.insert((node, server), Seal { attempt, answered: false, info: None });
+        let again = self.seals.get(&(node, server)).filter(|s| s.attempt == attempt).map(|s| s.was_master);
+        let was_master = again.unwrap_or_else(|| self.roles.get(&(node, server)) == Some(&Role::Master));
+        self.seals.insert((node, server), Seal { attempt, was_master, answered: false, info: None });
     }
 
     /// What a leader was answered by those that it sealed: by that it chooses.
     pub(crate) fn answered(&mut self, node: usize, server: SocketAddr, asked: Option<&Ask>, answer: &Answer) {
+        if let Answer::Info(info) = answer {
+            self.roles.insert((node, server), info.role);
+        }
         let Some(seal) = self.seals.get_mut(&(node, server)) else { return };
         match (asked, answer) {
             (Some(Ask::Seal { .. }), Answer::Ok) => seal.answered = true,
@@ -217,11 +227,12 @@ impl Judge {
         let Some(chosen) = self.seals.get(&(node, server)).filter(sealed) else {
             return Err((Invariant::M2, format!("{who}, which it did not seal in this attempt")));
         };
-        let Some(chosen) = &chosen.info else {
+        // A planned switchover waits for its target instead (S1): another may be a replication ping ahead.
+        let Some(chosen) = chosen.info.as_ref().filter(|_| attempt.cause != Cause::Planned) else {
             return Ok(());
         };
         for ((n, other), seal) in &self.seals {
-            let Some(info) = seal.info.as_ref().filter(|_| *n == node && sealed(&seal)) else {
+            let Some(info) = seal.info.as_ref().filter(|_| *n == node && sealed(&seal) && !seal.was_master) else {
                 continue;
             };
             if info.priority == chosen.priority && info.history == chosen.history && info.offset > chosen.offset {

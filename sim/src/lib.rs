@@ -12,10 +12,10 @@
 //! |---|---|
 //! | [`options`] | what kind of world does a seed make? |
 //! | [`world`] | what happens next, and who hears of it? |
-//! | `ground` | what does every part stand on? |
-//! | [`network`], `disk`, `clock` | how do packets travel, what survives, what time does a node take it for? |
+//! | [`ground`] | what does every part stand on? |
+//! | `network`, `disk`, `clock` | how do packets travel, what survives, what time does a node take it for? |
 //! | `redis`, `replication` | what does a server do, and how does it follow another? |
-//! | [`node`], `wiring` | how is the unchanged machine driven? |
+//! | `node`, `wiring` | how is the unchanged machine driven? |
 //! | `client` | what does an application behind the proxy see? |
 //! | [`faults`] | what fails, when, for how long? |
 //! | [`invariants`], [`judge`] | what must never be, and who sees it? |
@@ -31,13 +31,13 @@ mod convergence;
 pub mod coverage;
 mod disk;
 pub mod faults;
-mod ground;
+pub mod ground;
 pub mod history;
 pub mod invariants;
 pub mod judge;
 mod line;
-pub mod network;
-pub mod node;
+mod network;
+mod node;
 pub mod options;
 pub mod place;
 mod redis;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sim::coverage::Coverage;
-use sim::{Keep, run_seed, run_seed_keeping};
+use sim::{Keep, Saboteur, run_seed, run_seed_keeping};
 
 fn main() {
     // A panic of a machine is a finding, printed with its history; its backtrace would only hide that.
@@ -18,7 +18,8 @@ fn main() {
 }
 
 const USAGE: &str = "usage: sim --seeds N [--from S] [--go-on]   run N seeds
-       sim --seed S [--trace]               run one again; --trace shows everything";
+       sim --seed S [--trace]               run one again; --trace shows everything
+       --sabotage NAME                      break one part of the world first, to see it caught";
 
 #[derive(Default)]
 struct Wish {
@@ -27,6 +28,7 @@ struct Wish {
     seed: Option<u64>,
     trace: bool,
     go_on: bool,
+    sabotage: Option<Saboteur>,
 }
 
 impl Wish {
@@ -34,7 +36,7 @@ impl Wish {
         let mut wish = Self::default();
         while let Some(arg) = args.next() {
             let mut number = || -> Result<u64, String> {
-                let text = args.next().ok_or(format!("{arg} needs a number"))?;
+                let text = args.next().ok_or_else(|| format!("{arg} needs a number"))?;
                 text.parse().map_err(|_| format!("{arg} needs a number, not {text:?}"))
             };
             match arg.as_str() {
@@ -43,6 +45,7 @@ impl Wish {
                 "--seed" => wish.seed = Some(number()?),
                 "--trace" => wish.trace = true,
                 "--go-on" => wish.go_on = true,
+                "--sabotage" => wish.sabotage = Some(saboteur(args.next().unwrap_or_default().as_str())?),
                 other => return Err(format!("{other} is no option")),
             }
         }
@@ -54,15 +57,20 @@ impl Wish {
 
     fn grant(self) -> i32 {
         match self.seed {
-            Some(seed) => replay(seed, self.trace),
-            None => run(self.from, self.seeds, self.go_on),
+            Some(seed) => replay(seed, self.trace, self.sabotage),
+            None => run(self.from, self.seeds, self.go_on, self.sabotage),
         }
     }
 }
 
-fn replay(seed: u64, trace: bool) -> i32 {
+fn saboteur(name: &str) -> Result<Saboteur, String> {
+    let found = Saboteur::ALL.into_iter().find(|s| format!("{s:?}") == name);
+    found.ok_or_else(|| format!("saboteurs are {:?}", Saboteur::ALL))
+}
+
+fn replay(seed: u64, trace: bool, sabotage: Option<Saboteur>) -> i32 {
     let keep = if trace { Keep::Everything } else { Keep::Last(sim::run::SHOWN) };
-    let outcome = run_seed_keeping(seed, None, keep);
+    let outcome = run_seed_keeping(seed, sabotage, keep);
     if outcome.violation.is_some() {
         print!("{}", outcome.explain());
         return 1;
@@ -72,14 +80,14 @@ fn replay(seed: u64, trace: bool) -> i32 {
     0
 }
 
-fn run(from: u64, seeds: u64, go_on: bool) -> i32 {
+fn run(from: u64, seeds: u64, go_on: bool, sabotage: Option<Saboteur>) -> i32 {
     // A tool beside the program: how fast the simulator is, only a real clock can say.
     #[expect(clippy::disallowed_methods, reason = "seeds per second are measured in real time")]
     let start = Instant::now();
     let (mut coverage, mut failed, mut slowest) = (Coverage::default(), 0, Duration::ZERO);
     let mut done = 0;
     for seed in from..from + seeds {
-        let outcome = run_seed(seed, None);
+        let outcome = run_seed(seed, sabotage);
         coverage.add(&outcome.coverage);
         slowest = slowest.max(outcome.converged.unwrap_or_default());
         done += 1;

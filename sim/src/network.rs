@@ -19,11 +19,11 @@ use crate::redis::{Fed, Snapshot, Sync};
 
 /// One connection for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnId(pub u64);
+pub(crate) struct ConnId(pub(crate) u64);
 
 /// Which end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// Who connected.
     Opener,
     /// Who accepted.
@@ -41,7 +41,7 @@ impl Side {
 
 /// What travels.
 #[derive(Clone, Debug)]
-pub enum Packet {
+pub(crate) enum Packet {
     /// May I connect?
     Syn,
     /// You are connected.
@@ -79,7 +79,7 @@ pub enum Packet {
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// A machine's link.
     Link(LinkId),
     /// A replica's connection to its master.
@@ -118,21 +118,21 @@ pub(crate) const UNORDERED: u64 = u64::MAX;
 
 /// One direction between two places.
 #[derive(Clone, Debug)]
-pub struct Path {
+pub(crate) struct Path {
     /// What every packet takes.
-    pub latency: Duration,
+    pub(crate) latency: Duration,
     /// What some take more.
-    pub jitter: Duration,
+    pub(crate) jitter: Duration,
     /// How many faults cut it at present.
-    pub cuts: u32,
+    pub(crate) cuts: u32,
     /// How many faults slow it down at present.
-    pub slow: u32,
+    pub(crate) slow: u32,
     /// A connection attempt into the cut path is answered by a router, not by silence.
-    pub unreachable: bool,
+    pub(crate) unreachable: bool,
 }
 
 /// All paths and connections.
-pub struct Network {
+pub(crate) struct Network {
     nodes: usize,
     places: usize,
     paths: Vec<Path>,
@@ -176,11 +176,6 @@ impl Network {
 
     pub(crate) fn conn(&self, id: ConnId) -> Option<&Conn> {
         self.conns.get(&id)
-    }
-
-    /// How many connections a place has open as their opener: B1 counts them.
-    pub(crate) fn conns(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
-        self.conns.iter().map(|(id, c)| (*id, c))
     }
 
     /// A new connection; its `Syn` has yet to be sent.

@@ -20,7 +20,7 @@ use crate::wiring::Wiring;
 use crate::world::group_name;
 
 /// What a node runs: the real machine, or a broken one around it.
-pub trait Monitor: Machine<Event = Event, Action = Action, Timer = Timer> {
+pub(crate) trait Monitor: Machine<Event = Event, Action = Action, Timer = Timer> {
     /// How things stand.
     fn report(&self) -> Report;
 }
@@ -70,6 +70,8 @@ pub(crate) struct Node {
     pub(crate) sluggish: u64,
     pub(crate) wiring: Wiring,
     pub(crate) views: BTreeMap<GroupName, View>,
+    /// Requests that its clients' sessions hold, for the history.
+    pub(crate) held: usize,
     /// Published in the last step: the world hands them to the clients.
     pub(crate) published: Vec<View>,
     /// What the operator was told.
@@ -99,6 +101,7 @@ impl Node {
             sluggish,
             wiring: Wiring::default(),
             views: BTreeMap::new(),
+            held: 0,
             published: Vec::new(),
             told: Vec::new(),
             wake_at: None,
@@ -249,6 +252,9 @@ impl Node {
         let mut out = String::new();
         for view in self.views.values() {
             out += &format!("| {:?} e{} {} ", view.phase, view.epoch, name_of(view.master));
+        }
+        if self.held > 0 {
+            out += &format!("| held {} ", self.held);
         }
         for record in self.report().iter().flat_map(|r| &r.records) {
             if let (None, Some(step)) = (&record.outcome, record.steps.last()) {

@@ -23,14 +23,14 @@ use crate::saboteur::Saboteur;
 pub(crate) use crate::replication::{Fed, Snapshot, Sync};
 
 /// Names one write for ever.
-pub type WriteId = u64;
+pub(crate) type WriteId = u64;
 
 /// Where nobody listens: whom a sealed server follows.
 pub(crate) const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// Whether a process is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
+pub(crate) enum Life {
     /// It runs.
     Up,
     /// It is stopped by a signal or its host sleeps: its kernel may still accept, nothing is read.
@@ -318,7 +318,9 @@ impl Redis {
                 self.publish(g, &text);
                 Answer::Ok
             }
-            Ask::IsMasterDown { .. } | Ask::WhoIsMaster { .. } => Answer::Error { text: "ERR unknown command 'SENTINEL'".into() },
+            Ask::IsMasterDown { .. } | Ask::WhoIsMaster { .. } => {
+                Answer::Error { text: "ERR unknown command 'SENTINEL'".into() }
+            }
             Ask::Seal { .. } => {
                 self.set_master(g, NOWHERE);
                 Answer::Ok
@@ -446,7 +448,7 @@ impl Redis {
         }
     }
 
-    pub(crate) fn tell_subscribers(&mut self, g: &mut Ground, text: &str) {
+    pub(crate) fn tell_subscribers(&self, g: &mut Ground, text: &str) {
         for conn in &self.subscribers {
             g.send(*conn, Side::Taker, Packet::Heard(text.to_string()));
         }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use machine::Instant;
-use sentinel::Fault;
 use view::RunId;
 
 use crate::ground::Ground;
@@ -15,7 +14,7 @@ use crate::saboteur::Saboteur;
 
 /// One entry of the replication stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fed {
+pub(crate) enum Fed {
     /// A write.
     Write(WriteId),
     /// A message of the hello channel.
@@ -37,14 +36,14 @@ impl Fed {
 
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sync {
+pub(crate) struct Sync {
     pub(crate) history: Option<RunId>,
     pub(crate) offset: u64,
 }
 
 /// A whole data set, at a place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     pub(crate) history: RunId,
     pub(crate) offset: u64,
     pub(crate) data: Vec<WriteId>,
@@ -211,10 +210,5 @@ impl Redis {
         let known = *history == self.history && has.offset <= self.offset
             || self.before.as_ref().is_some_and(|(id, end)| id == history && has.offset <= *end);
         known && has.offset >= self.backlog_from
-    }
-
-    /// Ends its replicas' connections as a kernel does for a dead process.
-    pub(crate) const fn fault_of_death(quiet: bool) -> Fault {
-        if quiet { Fault::Closed } else { Fault::Reset }
     }
 }

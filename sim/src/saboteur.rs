@@ -27,8 +27,10 @@ pub enum Saboteur {
     EpochFalls,
     /// A view that names another master than the machine chose.
     NamesAnother,
-    /// Orders to seal never leave, and are answered as if they had.
-    SkipsSeals,
+    /// Promotes where it should seal.
+    PromotesAtOnce,
+    /// A network that answers questions for votes by itself, with yes.
+    NetworkVotes,
     /// A clock that does not count the time in which the node was stopped, as CLOCK_MONOTONIC in a suspended host.
     ClockStandsStill,
     /// Offsets are heard upside down.
@@ -58,13 +60,14 @@ pub(crate) const HONEST: Birth = |config, state, seed, now| Box::new(Sentinel::n
 
 impl Saboteur {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ForgesVotes,
         Self::DiskLies,
         Self::VotesTwice,
         Self::EpochFalls,
         Self::NamesAnother,
-        Self::SkipsSeals,
+        Self::PromotesAtOnce,
+        Self::NetworkVotes,
         Self::ClockStandsStill,
         Self::PromotesWorst,
         Self::NeverUnseals,
@@ -84,13 +87,16 @@ impl Saboteur {
         use Invariant::{B1, B2, L1, M2, M3, M4, M5, M6, P1, R1, R2, S1, V1, V2, V3, V4};
         match self {
             Self::ForgesVotes => &[V1, M3],
-            Self::DiskLies | Self::VotesTwice => &[V2],
-            Self::EpochFalls => &[V3],
+            Self::DiskLies => &[V2, M3],
+            Self::VotesTwice => &[V2],
+            // An older epoch with the newer master is two masters of one epoch as well.
+            Self::EpochFalls => &[V3, V4],
             Self::NamesAnother => &[V4],
-            Self::SkipsSeals => &[M2],
+            Self::PromotesAtOnce => &[M2],
+            Self::NetworkVotes => &[M3, V1],
             Self::ClockStandsStill => &[M4],
             Self::PromotesWorst => &[M5],
-            Self::NeverUnseals | Self::RedisIgnoresDemotion => &[M6, L1],
+            Self::NeverUnseals | Self::RedisIgnoresDemotion => &[M6, L1, S1],
             Self::ProxySwapsReplies => &[R1],
             Self::RedisRunsTwice => &[R2],
             Self::RedisIgnoresPause => &[S1],
@@ -113,7 +119,7 @@ impl Saboteur {
             Self::VotesTwice => broken!(VotesTwice),
             Self::EpochFalls => broken!(EpochFalls),
             Self::NamesAnother => broken!(NamesAnother),
-            Self::SkipsSeals => broken!(SkipsSeals),
+            Self::PromotesAtOnce => broken!(PromotesAtOnce),
             Self::PromotesWorst => broken!(PromotesWorst),
             Self::NeverUnseals => broken!(NeverUnseals),
             Self::Floods => broken!(Floods),
@@ -121,6 +127,7 @@ impl Saboteur {
             Self::NeverAsks => broken!(NeverAsks),
             Self::Panics => broken!(Panics),
             Self::DiskLies
+            | Self::NetworkVotes
             | Self::ClockStandsStill
             | Self::ProxySwapsReplies
             | Self::RedisRunsTwice
@@ -165,11 +172,11 @@ impl Broken {
 
     fn alter_event(&mut self, event: &mut Event) {
         match (self.how, event) {
-            (Saboteur::ForgesVotes, Event::Answered { answer: Answer::Vote { leader, epoch, .. }, .. }) => {
-                if self.asked > Epoch::default() {
-                    *leader = Some(self.id.clone());
-                    *epoch = self.asked;
-                }
+            (Saboteur::ForgesVotes, Event::Answered { answer: Answer::Vote { leader, epoch, .. }, .. })
+                if self.asked > Epoch::default() =>
+            {
+                *leader = Some(self.id.clone());
+                *epoch = self.asked;
             }
             (Saboteur::PromotesWorst, Event::Answered { answer: Answer::Info(info), .. }) => {
                 info.offset = Offset(UPSIDE_DOWN.saturating_sub(info.offset.0));
@@ -216,7 +223,8 @@ impl Broken {
         // `CLIENT SETNAME` changes nothing and is answered by OK: what a swallowed order looks like to the machine.
         let nothing = || Ask::Name { name: "sabotage".into() };
         let ask = match (how, ask) {
-            (Saboteur::SkipsSeals, Ask::Seal { .. }) | (Saboteur::NeverUnseals, Ask::Replicate { .. }) => nothing(),
+            (Saboteur::PromotesAtOnce, Ask::Seal { .. }) => Ask::Promote,
+            (Saboteur::NeverUnseals, Ask::Replicate { .. }) => nothing(),
             (Saboteur::NeverAsks, Ask::IsMasterDown { .. }) => nothing(),
             (Saboteur::ForgesVotes, Ask::IsMasterDown { master, epoch, candidate }) => {
                 if candidate.is_some() {

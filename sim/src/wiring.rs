@@ -14,6 +14,7 @@ use crate::network::{ConnId, Packet, Purpose, Side};
 use crate::node::{Mail, Node};
 use crate::place::{Place, name_of};
 use crate::redis::Life;
+use crate::saboteur::Saboteur;
 
 /// What a node's driver keeps of its connections and calls.
 #[derive(Default)]
@@ -112,6 +113,11 @@ impl Node {
             Ask::Promote => {
                 g.tripwire.pass(self.index, Moment::Promotes);
                 self.promoting(g, link.to);
+            }
+            Ask::IsMasterDown { epoch, candidate: Some(me), .. } if g.is_sabotaged_by(Saboteur::NetworkVotes) => {
+                let yes = Answer::Vote { down: true, leader: Some(me.clone()), epoch: *epoch };
+                g.send(conn, Side::Taker, Packet::Answer(yes));
+                return;
             }
             _ => {}
         }

@@ -111,6 +111,12 @@ impl World {
     /// The next thing that happens; `false`: nothing before `end`.
     pub(crate) fn step(&mut self, end: Instant) -> bool {
         let Some(what) = self.ground.next(end) else { return false };
+        if self.ground.history.is_on() {
+            for node in &mut self.nodes {
+                let mine = self.clients.iter().filter(|c| c.node == node.index);
+                node.held = mine.map(Client::held).sum();
+            }
+        }
         match what {
             Happening::Arrive { conn, to, seq, packet } => self.arrive(conn, to, seq, packet),
             Happening::ConnectFails { conn, fault } => self.connect_fails(conn, fault),
@@ -139,10 +145,14 @@ impl World {
                 }
             }
             Happening::Strike => self.strike(),
+            Happening::Hit { node } => self.hit(node),
             Happening::Recover(recovery) => self.recover(recovery),
             Happening::Look => self.look(),
         }
         self.hand_out_views();
+        if let Some(node) = self.ground.tripwire.hit {
+            self.ambush(node);
+        }
         true
     }
 
@@ -316,6 +326,17 @@ impl World {
             for other in self.places() {
                 self.send_again(other, place);
             }
+            self.keepalives_find(place);
+        }
+    }
+
+    /// Who waits on a connection of a former life without sending anything is told by its keepalive: drivers set one.
+    fn keepalives_find(&mut self, place: Place) {
+        for (conn, side) in self.ground.net.of(place) {
+            if self.ground.net.conn(conn).is_some_and(|c| c.established && !c.has(side) && c.has(side.other())) {
+                let wait = self.ground.rng.jitter(KEEPALIVE);
+                self.ground.send_slowly(conn, side, Packet::Fin(Fault::Reset), wait);
+            }
         }
     }
 
@@ -350,6 +371,9 @@ impl World {
         }
     }
 }
+
+/// Within which a driver's keepalive finds out that the other side forgot a connection.
+const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// What a group is called.
 #[must_use]
