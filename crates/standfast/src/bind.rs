@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 
 use config::{Config, Place};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -74,13 +73,14 @@ fn holder(port: u16) -> Option<String> {
         .find_map(|table| listening(&fs::read_to_string(table).ok()?, port))?;
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
-    let process = processes.map(|entry| entry.path()).find(|process| has_open(process, &socket))?;
-    let name = fs::read_to_string(process.join("comm")).ok()?;
-    Some(format!("{} (process {})", name.trim(), process.file_name()?.to_string_lossy()))
+    let mut numbered = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let process = numbered.find(|process| has_open(&format!("/proc/{process}/fd"), &socket))?;
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    Some(format!("{} (process {process})", name.trim()))
 }
 
-fn has_open(process: &Path, socket: &str) -> bool {
-    let Ok(descriptors) = fs::read_dir(process.join("fd")) else {
+fn has_open(descriptors: &str, socket: &str) -> bool {
+    let Ok(descriptors) = fs::read_dir(descriptors) else {
         return false;
     };
     descriptors.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket))

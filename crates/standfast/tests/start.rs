@@ -1,0 +1,198 @@
+//! A start that cannot be: each with its exit code, a message that says what to do, and nothing half-written.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+
+/// A directory of its own for each test, removed when the test ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("standfast-start-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the temporary directory can be written");
+        Self(dir)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    fn config(&self, text: &str) -> PathBuf {
+        let file = self.0.join("standfast.toml");
+        fs::write(&file, text).expect("the scratch directory can be written");
+        file
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn standfast(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_standfast")).args(arguments).output().expect("cargo built it")
+}
+
+fn run(config: &Path) -> (Option<i32>, String) {
+    outcome(&standfast(&["run", "-c", &config.display().to_string()]))
+}
+
+fn outcome(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat())
+}
+
+/// An address on which nobody listens.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has a free port")
+}
+
+/// A file that is fine, unless one of its parts is not.
+fn text(state: &Path, listen: SocketAddr, master: SocketAddr, more: &str) -> String {
+    format!(
+        "[node]\nname = \"t\"\nlisten = \"{listen}\"\nstate-dir = \"{}\"\n\n[[group]]\nname = \"cache\"\nmaster = \"{master}\"\n\n\
+         [[listener]]\nlisten = \"{}\"\ngroup = \"cache\"\n{more}",
+        state.display(),
+        free()
+    )
+}
+
+/// A Redis that answers every request with the same bytes.
+fn redis_that_says(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.read(&mut request);
+        }
+    });
+    addr
+}
+
+#[test]
+fn a_good_file_is_called_fine() {
+    let scratch = Scratch::new("fine");
+    let config = scratch.config(&text(&scratch.state(), free(), free(), ""));
+    let (code, said) = outcome(&standfast(&["check", "-c", &config.display().to_string()]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 group, 1 listener: fine"), "{said}");
+    assert!(!scratch.state().exists(), "a check changes nothing");
+}
+
+#[test]
+fn a_broken_file_is_told_with_line_and_column() {
+    let scratch = Scratch::new("broken");
+    let config = scratch.config("[node\nlisten = 1");
+    for verb in ["check", "run"] {
+        let (code, said) = outcome(&standfast(&[verb, "-c", &config.display().to_string()]));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("standfast.toml:1:"), "{said}");
+    }
+}
+
+#[test]
+fn all_unknown_keys_are_told_at_once_with_the_nearest_name() {
+    let scratch = Scratch::new("unknown");
+    let config = scratch.config(&(text(&scratch.state(), free(), free(), "hodl = \"1s\"\n") + "\n[lgo]\n"));
+    let (code, said) = run(&config);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("hodl") && said.contains("hold"), "{said}");
+    assert!(said.contains("lgo") && said.contains("log"), "{said}");
+    assert!(!scratch.state().exists(), "nothing was written");
+}
+
+#[test]
+fn a_missing_file_is_told_with_its_name() {
+    let (code, said) = outcome(&standfast(&["run", "-c", "/nonexistent/standfast.toml"]));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("/nonexistent/standfast.toml") && said.contains("-c FILE"), "{said}");
+}
+
+#[test]
+fn an_address_in_use_is_told_with_its_line_and_its_holder() {
+    let scratch = Scratch::new("inuse");
+    let held = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let taken = held.local_addr().expect("it is bound");
+    let me = format!("process {}", std::process::id());
+    let config = scratch.config(&text(&scratch.state(), taken, free(), ""));
+    let (code, said) = run(&config);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("standfast.toml:3:") && said.contains(&me), "{said}");
+    assert!(!scratch.state().exists(), "nothing was written: {said}");
+
+    let more = format!("\n[[listener]]\nlisten = \"{taken}\"\ngroup = \"cache\"\nrole = \"replica\"\n");
+    let config = scratch.config(&text(&scratch.state(), free(), free(), &more));
+    let (code, said) = run(&config);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("standfast.toml:15:") && said.contains("replica listener") && said.contains(&me), "{said}");
+    assert!(!scratch.state().exists(), "nothing was written: {said}");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_is_told() {
+    let scratch = Scratch::new("state");
+    for dir in [Path::new("/proc/standfast"), Path::new("/dev/null/standfast")] {
+        let (code, said) = run(&scratch.config(&text(dir, free(), free(), "")));
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains(&dir.display().to_string()), "{said}");
+    }
+}
+
+#[test]
+fn a_redis_that_wants_a_password_is_told() {
+    let scratch = Scratch::new("noauth");
+    let redis = redis_that_says("-NOAUTH Authentication required.\r\n");
+    let (code, said) = run(&scratch.config(&text(&scratch.state(), free(), redis, "")));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("NOAUTH") && said.contains("`password`") && said.contains(&redis.to_string()), "{said}");
+}
+
+#[test]
+fn a_wrong_password_is_told_and_not_shown() {
+    let scratch = Scratch::new("wrongpass");
+    let redis = redis_that_says("-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    let config = text(&scratch.state(), free(), redis, "").replace("\n[[listener]]", "password = \"hunter2\"\n\n[[listener]]");
+    let (code, said) = run(&scratch.config(&config));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("WRONGPASS") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_redis_that_is_too_old_is_told() {
+    let scratch = Scratch::new("old");
+    let redis = redis_that_says("$43\r\nredis_version:6.0.16\r\nrole:master\r\nx:1234\r\n\r\n");
+    let (code, said) = run(&scratch.config(&text(&scratch.state(), free(), redis, "")));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("6.0.16") && said.contains("6.2"), "{said}");
+}
+
+#[test]
+fn a_node_that_does_not_run_is_told() {
+    let scratch = Scratch::new("nonode");
+    let socket = scratch.0.join("control.sock").display().to_string();
+    for verb in [["status", "--control", &socket], ["flight", "--control", &socket]] {
+        let (code, said) = outcome(&standfast(&verb));
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains(&socket) && said.contains("standfast run"), "{said}");
+    }
+    let (code, said) = outcome(&standfast(&["switchover", "cache", "--control", &socket]));
+    assert_eq!(code, Some(3), "{said}");
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    let (code, said) = outcome(&standfast(&["--help"]));
+    assert_eq!(code, Some(0));
+    for word in ["run", "check", "status", "switchover", "demo", "replay", "Exit codes:", "older than 6.2"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Where is the binary under test, and is everything there that it needs?
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// The binary: `STANDFAST_BIN`, or that of the target directory in which this test was built.
+///
+/// # Panics
+/// When there is none, with what to do.
+#[must_use]
+pub fn standfast() -> PathBuf {
+    if let Some(path) = env::var_os("STANDFAST_BIN") {
+        return path.into();
+    }
+    // target/<profile>/deps/<test>-<hash>
+    let test = env::current_exe().expect("Linux tells a process where its binary is");
+    let built = test.ancestors().nth(2).map(|profile| profile.join("standfast"));
+    built.filter(|path| path.is_file()).unwrap_or_else(|| {
+        panic!("no standfast binary beside this test: run `cargo xtask test`, or `cargo build -p standfast` first, or set STANDFAST_BIN")
+    })
+}
+
+/// Fails with a clear message unless the program is on the PATH.
+///
+/// # Panics
+/// When it is not.
+pub fn require(program: &str) {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    assert!(found, "this test needs {program}, which is not on the PATH: `cargo xtask test` installs the packages that tests need");
+}
+
+/// Runs the binary to its end.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn run(arguments: &[&str]) -> Output {
+    let output = Command::new(standfast()).args(arguments).output();
+    output.unwrap_or_else(|e| panic!("{} could not be started: {e}", standfast().display()))
+}
+
+/// What a program said on both its outputs.
+#[must_use]
+pub fn said(output: &Output) -> String {
+    [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat()
+}
