@@ -1,0 +1,506 @@
+//! The rules of a session, one small conversation each. Lines: `c>` the client says, `s<` its server hears, `s>` the server
+//! says, `c<` the client hears.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::Instant;
+use machine::time::at;
+use session::{Action, Conn, Event, Role, Rules, Session, Timer, Why};
+use view::{Epoch, LinkState, Offset, Phase, Replica, View};
+
+struct Talk {
+    session: Session,
+    now: Instant,
+    conn: Conn,
+    actions: Vec<Action>,
+}
+
+fn addr(n: u16) -> std::net::SocketAddr {
+    ([10, 0, 0, 1], n).into()
+}
+
+fn view(epoch: u64, phase: Phase, master: u16, replicas: &[u16]) -> Arc<View> {
+    let replica = |n: &u16| Replica { addr: addr(*n), link: LinkState::Up, offset: Offset(0), lag: Some(0) };
+    let replicas = replicas.iter().map(replica).collect();
+    Arc::new(View { group: "cache".into(), epoch: Epoch(epoch), phase, master: addr(master), replicas })
+}
+
+fn master() -> Talk {
+    Talk::new(Rules::default(), view(1, Phase::Steady, 1, &[2, 3]))
+}
+
+impl Talk {
+    fn new(rules: Rules, view: Arc<View>) -> Self {
+        let session = Session::new(Arc::new(rules), view, 0);
+        Self { session, now: Instant::START, conn: Conn(0), actions: Vec::new() }
+    }
+
+    fn step(&mut self, event: Event<'_>) -> &mut Self {
+        self.session.handle(self.now, event);
+        self.drain()
+    }
+
+    fn drain(&mut self) -> &mut Self {
+        while let Some(action) = self.session.poll() {
+            if let Action::Connect { conn, .. } = action {
+                self.conn = conn;
+            }
+            self.actions.push(action);
+        }
+        self
+    }
+
+    /// The client says it, inline commands separated by semicolons.
+    fn c(&mut self, says: &str) -> &mut Self {
+        self.step(Event::ClientBytes(format!("{}\r\n", says.replace("; ", "\r\n")).as_bytes()))
+    }
+
+    fn s(&mut self, says: &str) -> &mut Self {
+        let conn = self.conn;
+        self.step(Event::ServerBytes { conn, bytes: format!("{}\r\n", says.replace("; ", "\r\n")).as_bytes() })
+    }
+
+    fn connected(&mut self) -> &mut Self {
+        let conn = self.conn;
+        self.step(Event::ServerConnected { conn })
+    }
+
+    fn gone(&mut self) -> &mut Self {
+        let conn = self.conn;
+        self.step(Event::ServerClosed { conn })
+    }
+
+    fn view(&mut self, epoch: u64, phase: Phase, master: u16) -> &mut Self {
+        self.step(Event::View(view(epoch, phase, master, &[])))
+    }
+
+    fn pass(&mut self, ms: u64) -> &mut Self {
+        self.now += Duration::from_millis(ms);
+        self.session.wake(self.now);
+        self.drain()
+    }
+
+    /// What the server hears, as words.
+    #[track_caller]
+    fn server_hears(&mut self, expected: &str) -> &mut Self {
+        let text = String::from_utf8_lossy(self.session.to_server()).into_owned();
+        let mut words = Vec::new();
+        for line in text.split("\r\n").filter(|l| !l.is_empty()) {
+            match line.as_bytes()[0] {
+                b'*' => words.push(";"),
+                b'$' => {}
+                _ => words.push(line),
+            }
+        }
+        let heard = words.join(" ").replace(" ; ", "; ");
+        assert_eq!(heard.trim_start_matches("; "), expected, "server hears");
+        let n = text.len();
+        self.session.sent(n);
+        self.drain()
+    }
+
+    #[track_caller]
+    fn client_hears(&mut self, expected: &str) -> &mut Self {
+        let text = String::from_utf8_lossy(self.session.to_client()).into_owned();
+        assert_eq!(text.trim_end().replace("\r\n", "; "), expected, "client hears");
+        let n = text.len();
+        self.session.delivered(n);
+        self.drain()
+    }
+
+    #[track_caller]
+    fn orders(&mut self, expected: &[Action]) -> &mut Self {
+        assert_eq!(self.actions, expected, "orders");
+        self.actions.clear();
+        self
+    }
+
+    #[track_caller]
+    fn closes(&mut self, why: Why) -> &mut Self {
+        assert!(self.actions.contains(&Action::CloseClient { why }), "closes: {:?}", self.actions);
+        self
+    }
+}
+
+fn connect(conn: u32, n: u16) -> Action {
+    Action::Connect { conn: Conn(conn), addr: addr(n) }
+}
+
+fn close(conn: u32) -> Action {
+    Action::CloseServer { conn: Conn(conn) }
+}
+
+const READONLY: &str = "-READONLY You can't write against a read only replica.";
+
+#[test]
+fn nothing_is_connected_before_it_is_needed() {
+    master()
+        .orders(&[])
+        .c("SET k v")
+        .orders(&[connect(1, 1)])
+        .connected()
+        .server_hears("SET k v")
+        .s("+OK")
+        .client_hears("+OK");
+}
+
+#[test]
+fn in_steady_state_there_is_no_deadline() {
+    let mut talk = master();
+    talk.c("SET k v").connected().server_hears("SET k v");
+    assert_eq!(talk.session.deadline(), None);
+    talk.s("+OK").client_hears("+OK");
+    assert_eq!(talk.session.deadline(), None);
+}
+
+#[test]
+fn requests_wait_while_switching_and_then_go_to_the_new_master() {
+    let mut talk = master();
+    talk.c("GET a").connected().server_hears("GET a").s("$1; 1").client_hears("$1; 1");
+    talk.view(1, Phase::Switching, 1).c("SET k v; GET k").server_hears("");
+    assert_eq!(talk.session.held(), 2);
+    talk.view(2, Phase::Steady, 2)
+        .connected()
+        .server_hears("SET k v; GET k")
+        .s("+OK; $1; v")
+        .client_hears("+OK; $1; v");
+    talk.orders(&[connect(1, 1), close(1), connect(2, 2)]);
+}
+
+#[test]
+fn replies_under_way_when_switching_begins_are_still_passed_on() {
+    let mut talk = master();
+    talk.c("SET k v").connected().server_hears("SET k v").view(1, Phase::Switching, 1).s("+OK").client_hears("+OK");
+}
+
+#[test]
+fn the_wait_ends_with_an_error_for_each_that_says_what_is_missing() {
+    let mut talk = Talk::new(Rules::default(), view(12, Phase::Switching, 1, &[]));
+    talk.c("GET a").pass(4_000).c("SET k v");
+    assert_eq!(talk.session.deadline(), Some((at(10_000), Timer::Hold)), "the oldest one's time counts for all");
+    let error = "-MASTERDOWN Standfast: no master of group 'cache' for 10s (phase switching, epoch 12); \
+                 the request was not executed";
+    // The text itself has a semicolon, so the two are compared as they are.
+    talk.pass(6_000);
+    assert_eq!(String::from_utf8_lossy(talk.session.to_client()), format!("{error}\r\n{error}\r\n"));
+    assert_eq!(talk.session.stats().expired, 2);
+}
+
+#[test]
+fn a_refused_write_and_all_after_it_go_out_again_in_order() {
+    let mut talk = master();
+    talk.c("SET a 1; GET a; SET b 2").connected().server_hears("SET a 1; GET a; SET b 2");
+    talk.s(READONLY).s("$-1").client_hears("").s(READONLY).client_hears("");
+    talk.view(2, Phase::Steady, 2).connected().server_hears("SET a 1; GET a; SET b 2");
+    talk.s("+OK; $1; 1; +OK").client_hears("+OK; $1; 1; +OK");
+}
+
+#[test]
+fn nothing_more_is_sent_after_a_refusal_until_the_rest_is_answered() {
+    let mut talk = master();
+    talk.c("SET a 1; SET b 2").connected().server_hears("SET a 1; SET b 2").s(READONLY).c("SET c 3").server_hears("");
+}
+
+#[test]
+fn a_refusal_is_passed_on_if_a_later_write_was_executed() {
+    let mut talk = master();
+    talk.c("SET a 1; GET a; SET b 2; SET c 3").connected().server_hears("SET a 1; GET a; SET b 2; SET c 3");
+    talk.s(READONLY).s("$-1").s("+OK").client_hears(&format!("{READONLY}; $-1; +OK"));
+    // The next one is a case of its own.
+    talk.s(READONLY).client_hears("").pass(20).server_hears("SET c 3").s("+OK").client_hears("+OK");
+}
+
+#[test]
+fn a_server_that_the_view_still_names_is_asked_again_with_growing_patience() {
+    let mut talk = master();
+    talk.c("SET a 1").connected();
+    for wait in [20, 40, 80, 160, 200, 200] {
+        talk.server_hears("SET a 1").s(READONLY).server_hears("");
+        assert_eq!(talk.session.deadline(), Some((talk.now + Duration::from_millis(wait), Timer::Retry)));
+        talk.pass(wait);
+    }
+    talk.server_hears("SET a 1").s("+OK").client_hears("+OK");
+}
+
+#[test]
+fn a_refusal_within_a_pipeline_with_select_starts_from_a_clean_connection() {
+    let mut talk = master();
+    talk.c("SET a 1; SELECT 5; SET b 2").connected().server_hears("SET a 1; SELECT 5; SET b 2");
+    talk.s(READONLY).s("+OK").s(READONLY).orders(&[connect(1, 1), close(1)]);
+    talk.pass(20).orders(&[connect(2, 1)]).connected().server_hears("SET a 1; SELECT 5; SET b 2");
+}
+
+#[test]
+fn a_cut_write_closes_the_client_after_what_was_answered() {
+    let mut talk = master();
+    talk.c("SET a 1; SET b 2; GET b").connected().server_hears("SET a 1; SET b 2; GET b").s("+OK").gone();
+    talk.client_hears("+OK").closes(Why::UnknownFate);
+}
+
+#[test]
+fn cut_reads_are_asked_again_and_a_request_that_went_out_in_part_was_not_executed() {
+    let mut talk = master();
+    talk.c("GET a; SET b 2").connected();
+    let whole = talk.session.to_server().len();
+    talk.session.sent(whole - 3);
+    talk.gone().connected().server_hears("GET a; SET b 2").s("$-1; +OK").client_hears("$-1; +OK");
+}
+
+#[test]
+fn a_reply_of_which_the_client_has_a_part_cannot_be_asked_again() {
+    let mut talk = master();
+    talk.c("GET a")
+        .connected()
+        .server_hears("GET a")
+        .s("$100; part")
+        .client_hears("$100; part")
+        .gone()
+        .closes(Why::CutReply);
+}
+
+#[test]
+fn the_old_master_may_say_its_last_words_but_no_acknowledgement_of_it_counts() {
+    let mut talk = master();
+    talk.c("SET a 1").connected().server_hears("SET a 1").view(2, Phase::Steady, 2).orders(&[connect(1, 1)]);
+    talk.s(READONLY).connected().server_hears("SET a 1").s("+OK").client_hears("+OK");
+
+    let mut talk = master();
+    talk.c("SET a 1").connected().server_hears("SET a 1").view(2, Phase::Steady, 2).s("+OK").closes(Why::UnknownFate);
+
+    let mut talk = master();
+    talk.c("SET a 1").connected().server_hears("SET a 1").view(2, Phase::Steady, 2).pass(500).closes(Why::UnknownFate);
+}
+
+#[test]
+fn what_the_client_said_about_itself_is_said_again_first() {
+    let mut talk = master();
+    talk.c("AUTH u p; SELECT 2; CLIENT SETNAME me; SELECT 3; GET a").connected();
+    talk.server_hears("AUTH u p; SELECT 2; CLIENT SETNAME me; SELECT 3; GET a").s("+OK; +OK; +OK; +OK; $-1");
+    talk.client_hears("+OK; +OK; +OK; +OK; $-1").view(2, Phase::Steady, 2).c("GET a").connected();
+    talk.server_hears("AUTH u p; CLIENT SETNAME me; SELECT 3").s("+OK; +OK").server_hears("").s("+OK").client_hears("");
+    talk.server_hears("GET a").s("$-1").client_hears("$-1");
+}
+
+#[test]
+fn a_server_that_does_not_take_the_client_for_what_it_was_ends_the_session() {
+    let mut talk = master();
+    talk.c("AUTH u p").connected().server_hears("AUTH u p").s("+OK").client_hears("+OK").view(2, Phase::Steady, 2);
+    talk.c("GET a")
+        .connected()
+        .server_hears("AUTH u p")
+        .s("-WRONGPASS no")
+        .client_hears("")
+        .closes(Why::RestoreRefused);
+}
+
+#[test]
+fn reset_forgets_all() {
+    let mut talk = master();
+    talk.c("SELECT 2; RESET").connected().server_hears("SELECT 2; RESET").s("+OK; +RESET").client_hears("+OK; +RESET");
+    talk.gone().c("GET a").connected().server_hears("GET a");
+}
+
+#[test]
+fn an_open_transaction_is_told_again() {
+    let mut talk = master();
+    talk.c("MULTI; SET a 1").connected().server_hears("MULTI; SET a 1").s("+OK; +QUEUED").client_hears("+OK; +QUEUED");
+    talk.view(2, Phase::Steady, 2)
+        .c("EXEC")
+        .connected()
+        .server_hears("MULTI; SET a 1")
+        .s("+OK; +QUEUED")
+        .client_hears("");
+    talk.server_hears("EXEC").s("*1; +OK").client_hears("*1; +OK");
+}
+
+#[test]
+fn a_cut_exec_with_writes_is_of_unknown_fate_and_one_with_reads_is_not() {
+    let mut talk = master();
+    talk.c("MULTI; SET a 1; EXEC").connected().server_hears("MULTI; SET a 1; EXEC").s("+OK; +QUEUED").gone();
+    talk.client_hears("+OK; +QUEUED").closes(Why::UnknownFate);
+
+    let mut talk = master();
+    talk.c("MULTI; GET a; EXEC").connected().server_hears("MULTI; GET a; EXEC").s("+OK; +QUEUED").gone();
+    talk.client_hears("+OK; +QUEUED").connected().server_hears("MULTI; GET a").s("+OK; +QUEUED").server_hears("EXEC");
+    talk.s("*1; $-1").client_hears("*1; $-1");
+}
+
+#[test]
+fn a_refused_exec_begins_again_from_multi() {
+    let mut talk = master();
+    talk.c("MULTI; SET a 1; EXEC").connected().server_hears("MULTI; SET a 1; EXEC").s("+OK; +QUEUED");
+    talk.s("-EXECABORT Transaction discarded because: READONLY You can't write against a read only replica.");
+    talk.client_hears("+OK; +QUEUED").view(2, Phase::Steady, 2).connected().server_hears("MULTI; SET a 1");
+    talk.s("+OK; +QUEUED").server_hears("EXEC").s("*1; +OK").client_hears("*1; +OK");
+}
+
+#[test]
+fn a_watch_that_was_cut_ends_in_a_null_of_the_clients_protocol() {
+    let mut talk = master();
+    talk.c("WATCH a").connected().server_hears("WATCH a").s("+OK").client_hears("+OK").gone();
+    talk.c("MULTI; SET a 1; EXEC; GET a").client_hears("+OK; +QUEUED; *-1").connected().server_hears("GET a");
+
+    let mut talk = master();
+    talk.c("HELLO 3; WATCH a").connected().server_hears("HELLO 3; WATCH a").s("%1; +proto; :3; +OK").gone();
+    talk.client_hears("%1; +proto; :3; +OK").c("MULTI; EXEC").client_hears("+OK; _");
+}
+
+#[test]
+fn a_subscriber_is_passed_through_once_all_before_is_answered() {
+    let mut talk = master();
+    talk.c("GET a; SUBSCRIBE x; PING").connected().server_hears("GET a").s("$-1").server_hears("SUBSCRIBE x PING");
+    talk.s("*3; $9; subscribe; $1; x; :1").client_hears("$-1; *3; $9; subscribe; $1; x; :1");
+    talk.view(2, Phase::Steady, 2).closes(Why::PinnedCut);
+}
+
+#[test]
+fn push_messages_answer_nobody() {
+    let mut talk = master();
+    talk.c("GET a")
+        .connected()
+        .server_hears("GET a")
+        .s(">2; +invalidate; +a; $-1")
+        .client_hears(">2; +invalidate; +a; $-1");
+    talk.s(">2; +invalidate; +b").client_hears(">2; +invalidate; +b");
+    assert_eq!(talk.session.stats().replies, 1);
+}
+
+#[test]
+fn a_server_that_sends_nonsense_is_left() {
+    let mut talk = master();
+    talk.c("GET a").connected().server_hears("GET a").s("?what").orders(&[connect(1, 1), close(1), connect(2, 1)]);
+    talk.connected().server_hears("GET a").s("$-1; +more").client_hears("$-1").orders(&[close(2)]);
+    assert_eq!(talk.session.stats().misbehaved, 2);
+}
+
+#[test]
+fn garbage_is_answered_in_its_turn() {
+    let mut talk = master();
+    talk.c("GET a; 'open").connected().client_hears("").server_hears("GET a").s("$-1");
+    talk.client_hears("$-1; -ERR Protocol error: unbalanced quotes in request").closes(Why::Malformed);
+}
+
+#[test]
+fn a_connection_that_is_not_made_is_tried_again_until_the_hold_ends() {
+    let mut talk = master();
+    talk.c("GET a");
+    while talk.now < at(9_900) {
+        let (at, timer) = talk.session.deadline().expect("something is always tried");
+        if timer == Timer::Connect {
+            let conn = talk.conn;
+            talk.step(Event::ServerFailed { conn });
+        } else {
+            talk.pass((at - talk.now).as_millis() as u64);
+        }
+    }
+    talk.pass(200);
+    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
+    assert!(
+        heard.starts_with("-MASTERDOWN Standfast: the master 10.0.0.1:1 of group 'cache' takes no requests"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn a_replica_is_chosen_by_ticket_and_kept_while_it_may_be_read() {
+    let rules = Arc::new(Rules { role: Role::Replica, ..Rules::default() });
+    let chosen: Vec<u16> = (0..4)
+        .map(|ticket| {
+            let mut session = Session::new(rules.clone(), view(1, Phase::Steady, 1, &[2, 3]), ticket);
+            session.handle(Instant::START, Event::ClientBytes(b"PING\r\n"));
+            match session.poll() {
+                Some(Action::Connect { addr, .. }) => addr.port(),
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    assert_eq!(chosen, [2, 3, 2, 3]);
+}
+
+#[test]
+fn a_reader_moves_when_its_replica_may_not_be_read_and_refuses_or_falls_back_when_none_may() {
+    let rules = Rules { role: Role::Replica, ..Rules::default() };
+    let mut talk = Talk::new(rules.clone(), view(1, Phase::Steady, 1, &[2, 3]));
+    talk.c("GET a").connected().server_hears("GET a").step(Event::View(view(1, Phase::Steady, 1, &[3])));
+    talk.connected().server_hears("GET a").step(Event::View(view(1, Phase::Steady, 1, &[])));
+    talk.connected().server_hears("GET a").s("$-1").client_hears("$-1");
+    talk.orders(&[connect(1, 2), close(1), connect(2, 3), close(2), connect(3, 1)]);
+
+    let alone = Rules { fallback_to_master: false, hold: Duration::ZERO, ..rules };
+    let mut talk = Talk::new(alone, view(1, Phase::Steady, 1, &[]));
+    talk.c("GET a").pass(0);
+    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
+    assert!(heard.starts_with("-MASTERDOWN Standfast: no readable replica of group 'cache' for 0ns"), "{heard}");
+}
+
+#[test]
+fn a_write_on_a_replica_is_told_the_truth_at_once() {
+    let mut talk = Talk::new(Rules { role: Role::Replica, ..Rules::default() }, view(1, Phase::Steady, 1, &[2]));
+    talk.c("SET a 1").connected().server_hears("SET a 1").s(READONLY).client_hears(READONLY);
+}
+
+#[test]
+fn a_client_is_not_read_beyond_the_bound_while_its_requests_wait() {
+    let rules = Rules { hold_bytes: 100, ..Rules::default() };
+    let mut talk = Talk::new(rules, view(1, Phase::Lost, 1, &[]));
+    while talk.session.wants_client_bytes() {
+        talk.c("SET k v");
+    }
+    assert_eq!(talk.session.held(), 4, "27 bytes each, as arrays");
+    talk.view(2, Phase::Steady, 1).connected();
+    let n = talk.session.to_server().len();
+    talk.session.sent(n);
+    talk.s("+OK; +OK");
+    assert!(talk.session.wants_client_bytes(), "what is answered makes room");
+}
+
+#[test]
+fn a_client_that_left_is_answered_but_not_waited_for() {
+    let mut talk = master();
+    talk.c("GET a")
+        .step(Event::ClientClosed)
+        .connected()
+        .server_hears("GET a")
+        .s("$-1")
+        .client_hears("$-1")
+        .closes(Why::ClientLeft);
+    let mut talk = master();
+    talk.c("BLPOP a 0").connected().server_hears("BLPOP a 0").step(Event::ClientClosed).closes(Why::ClientLeft);
+}
+
+#[test]
+fn quit_is_answered_after_the_rest() {
+    let mut talk = master();
+    talk.c("GET a; QUIT; GET b").connected().client_hears("").server_hears("GET a").s("$-1").client_hears("$-1; +OK");
+    talk.closes(Why::Quit);
+}
+
+#[test]
+fn an_event_of_a_connection_that_is_gone_changes_nothing() {
+    let mut talk = master();
+    talk.c("GET a").connected().server_hears("GET a");
+    for event in [
+        Event::ServerClosed { conn: Conn(9) },
+        Event::ServerFailed { conn: Conn(9) },
+        Event::ServerConnected { conn: Conn(1) },
+        Event::ServerBytes { conn: Conn(9), bytes: b"+no\r\n" },
+    ] {
+        talk.step(event);
+    }
+    talk.s("$-1").client_hears("$-1").orders(&[connect(1, 1)]);
+    assert_eq!(talk.session.stats().late, 4);
+}
+
+#[test]
+fn it_can_say_what_it_is_doing() {
+    let mut talk = Talk::new(Rules::default(), view(1, Phase::Switching, 1, &[]));
+    assert_eq!(talk.session.explain(talk.now), "idle, without a server connection");
+    talk.c("GET a; SET a 1").pass(1_500);
+    assert_eq!(
+        talk.session.explain(talk.now),
+        "waits 1.5s of 10s with 2 of 2 requests: no master of group 'cache' (phase switching)"
+    );
+    talk.view(2, Phase::Steady, 1).connected();
+    assert_eq!(talk.session.explain(talk.now), "waits for 2 replies of 10.0.0.1:1");
+}
