@@ -41,8 +41,16 @@ impl Browser {
         let mut browser = Self { driver, addr, session: String::new(), profile };
         browser.wait(|browser| browser.call("GET", "/status", &Value::Null).ok(), "chromedriver does not answer");
         let arguments = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1100,1400",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--window-size=1100,1400",
         ];
         let mut arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
         arguments.push(format!("--user-data-dir={}", browser.profile.display()));
@@ -66,7 +74,8 @@ impl Browser {
     /// When the browser does not answer.
     #[must_use]
     pub fn ask(&self, script: &str) -> Value {
-        self.in_session("POST", "/execute/sync", &json!({ "script": script, "args": [] })).expect("the browser runs the script")
+        self.in_session("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+            .expect("the browser runs the script")
     }
 
     /// The text of the element with this id; empty if there is none.
@@ -132,7 +141,8 @@ fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
         let head = answer.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
         if let Some(head) = head {
             let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
-            let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+            let length =
+                text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
             let length = length.ok_or_else(|| io::Error::other("an answer without a length"))?;
             if answer.len() >= head + length {
                 return Ok(answer[head..head + length].to_vec());

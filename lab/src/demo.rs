@@ -77,7 +77,9 @@ impl Demo {
 
     fn next(&self, name: &str) -> Value {
         let line = self.lines.recv_timeout(PATIENCE);
-        let line = line.unwrap_or_else(|e| panic!("the demo did not say `{name}` within {PATIENCE:?}: {e}; see its standard error"));
+        let line = line.unwrap_or_else(|e| {
+            panic!("the demo did not say `{name}` within {PATIENCE:?}: {e}; see its standard error")
+        });
         let mut document: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
         document[name].take()
     }

@@ -28,7 +28,10 @@ pub fn standfast() -> PathBuf {
 pub fn require(program: &str) {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path).any(|dir| dir.join(program).is_file());
-    assert!(found, "this test needs {program}, which is not on the PATH: `cargo xtask test` installs the packages that tests need");
+    assert!(
+        found,
+        "this test needs {program}, which is not on the PATH: `cargo xtask test` installs the packages that tests need"
+    );
 }
 
 /// Runs the binary to its end.

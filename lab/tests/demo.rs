@@ -20,7 +20,8 @@ fn every_fault_ends_with_one_master_and_explained_books() {
         assert_eq!(clients["closed_reading"], 0, "a reader lost its connection: {round:#}");
         assert_eq!(round["twice"], 0, "a write was executed twice: {round:#}");
         assert_eq!((&round["one_master"], &round["all_agree"]), (&true.into(), &true.into()), "{round:#}");
-        let told: Vec<&str> = round["timeline"].as_array().into_iter().flatten().filter_map(|step| step["what"].as_str()).collect();
+        let told: Vec<&str> =
+            round["timeline"].as_array().into_iter().flatten().filter_map(|step| step["what"].as_str()).collect();
         for step in ["fault", "elected", "promoted", "verified", "published", "first write acknowledged"] {
             assert!(told.contains(&step), "no `{step}` in {round:#}");
         }
@@ -34,7 +35,8 @@ fn every_fault_ends_with_one_master_and_explained_books() {
 fn a_demo_that_is_told_to_end_leaves_nothing_behind() {
     let demo = lab::Demo::start();
     let dir = demo.ready["dir"].as_str().expect("it tells its directory").to_owned();
-    let ps = || String::from_utf8_lossy(&Command::new("ps").args(["-eo", "args"]).output().expect("ps").stdout).into_owned();
+    let ps =
+        || String::from_utf8_lossy(&Command::new("ps").args(["-eo", "args"]).output().expect("ps").stdout).into_owned();
     assert!(ps().contains(&dir));
     drop(demo);
     assert!(!std::path::Path::new(&dir).exists(), "{dir} is still there");

@@ -27,7 +27,10 @@ fn the_page_follows_a_failover() {
     demo.key("r");
     let round = demo.round();
     assert_eq!(round["to"].as_str(), Some(new.as_str()), "{round:#}");
-    browser.wait(|page| (page.text("replicas").matches("in sync").count() == 2).then_some(()), "the old master never came back as a replica");
+    browser.wait(
+        |page| (page.text("replicas").matches("in sync").count() == 2).then_some(()),
+        "the old master never came back as a replica",
+    );
     // The script may not have been refused anything by the policy that it is served with.
     assert_eq!(browser.text("live"), "live");
     assert!(browser.text("clients").contains("master"), "{}", browser.text("clients"));

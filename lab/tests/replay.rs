@@ -23,7 +23,8 @@ fn a_real_failover_replays_identically() {
         let record = fs::read_to_string(&path).expect("it was just written");
         assert!(record.contains("> publish"), "a failover publishes a view");
         let forged = format!("{path}.forged");
-        fs::write(&forged, record.replacen("> publish", "> forgotten", 1)).expect("the demo's directory can be written");
+        fs::write(&forged, record.replacen("> publish", "> forgotten", 1))
+            .expect("the demo's directory can be written");
         let replayed = run(&["replay", &forged]);
         assert_eq!(replayed.status.code(), Some(1), "{}", said(&replayed));
         assert!(said(&replayed).contains("publish"), "{}", said(&replayed));

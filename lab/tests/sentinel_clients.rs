@@ -51,7 +51,9 @@ fn redis_py_finds_the_master_and_follows_it() {
     let stdout = python.stdout.take().expect("it was asked for");
     let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("python writes text"));
     let mut next = |word: &str| {
-        let line = lines.next().unwrap_or_else(|| panic!("python ended before `{word}`; see its standard error (python3-redis is needed)"));
+        let line = lines.next().unwrap_or_else(|| {
+            panic!("python ended before `{word}`; see its standard error (python3-redis is needed)")
+        });
         line.strip_prefix(word).unwrap_or_else(|| panic!("expected `{word}`, got `{line}`")).trim().to_owned()
     };
     assert_eq!(next("replicas"), "2");
@@ -71,7 +73,11 @@ fn redis_cli_is_answered_as_by_a_sentinel() {
     let addr = demo.node(0, "sentinel");
     let (host, port) = addr.rsplit_once(':').expect("an address");
     let cli = |arguments: &[&str]| {
-        let output = Command::new("redis-cli").args(["-h", host, "-p", port]).args(arguments).output().expect("it is on the PATH");
+        let output = Command::new("redis-cli")
+            .args(["-h", host, "-p", port])
+            .args(arguments)
+            .output()
+            .expect("it is on the PATH");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     let master = demo.ready["servers"][0].as_str().expect("an address").replace(':', "\n");
@@ -88,7 +94,13 @@ fn redis_cli_is_answered_as_by_a_sentinel() {
     assert_eq!(cli(&["publish", "news", "x"]), "ERR Only HELLO messages are accepted by Sentinel instances.");
     assert_eq!(cli(&["role"]), "sentinel\ncache");
     let info = cli(&["info"]);
-    for field in ["redis_mode:sentinel", "maxclients:", "used_cpu_user:", "sentinel_tilt:0", "master0:name=cache,status=ok,address="] {
+    for field in [
+        "redis_mode:sentinel",
+        "maxclients:",
+        "used_cpu_user:",
+        "sentinel_tilt:0",
+        "master0:name=cache,status=ok,address=",
+    ] {
         assert!(info.contains(field), "{field}: {info}");
     }
     assert!(!cli(&["info", "sentinel"]).contains("redis_version"));

@@ -272,7 +272,7 @@ impl NodeLoop {
         self.links.insert(link, Link::open(link, channel, credentials, self.inbox.clone()));
     }
 
-    fn publish(&mut self, view: View) {
+    fn publish(&self, view: View) {
         if let Some(feed) = self.views.get(&view.group) {
             tracing::debug!(group = %view.group, epoch = view.epoch.0, master = %view.master, "view {:?}", view.phase);
             feed.send_replace(Arc::new(view));
@@ -280,7 +280,7 @@ impl NodeLoop {
         self.changed.send_modify(|n| *n += 1);
     }
 
-    fn announce(&mut self, event: Announcement) {
+    fn announce(&self, event: Announcement) {
         let view = event.group.as_ref().and_then(|group| self.views.get(group));
         let epoch = view.map_or(Epoch(0), |feed| feed.borrow().epoch);
         log::announce(&event, epoch);
@@ -290,12 +290,12 @@ impl NodeLoop {
     }
 
     /// Begins the flight record: before the first event, and whenever a segment is full.
-    fn begin_segment(&mut self) {
+    fn begin_segment(&self) {
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         recorder.begin(&self.machine);
     }
 
-    fn record(&mut self, write: impl FnOnce(&mut recorder::Recorder)) {
+    fn record(&self, write: impl FnOnce(&mut recorder::Recorder)) {
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         if recorder.is_empty() {
             recorder.begin(&self.machine);

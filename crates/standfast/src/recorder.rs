@@ -135,3 +135,92 @@ const MAX_LINES: usize = 40_000;
 const MAX_BYTES: usize = 4 << 20;
 /// Files that are kept in the state directory.
 const MAX_FILES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use machine::Machine as _;
+    use machine::time::at;
+    use sentinel::{Config, Fault, GroupConfig, State};
+    use view::RunId;
+
+    use super::*;
+
+    /// A machine whose master refuses every connection, and its recorder.
+    fn watched() -> (Sentinel, Recorder) {
+        let addr = |port| std::net::SocketAddr::from(([10, 0, 0, 1], port));
+        let group = GroupConfig {
+            master: addr(6379),
+            quorum: 1,
+            nodes: 1,
+            down_after: Duration::from_secs(1),
+            confirm: Duration::from_millis(50),
+            failover_timeout: Duration::from_secs(10),
+            switchover_timeout: Duration::from_secs(3),
+        };
+        let id = RunId::from_bits([7; 20]);
+        let config = Config { id, announce: addr(26379), groups: BTreeMap::from([("cache".into(), group)]) };
+        (Sentinel::new(config, State::default(), 1, Instant::START), Recorder::default())
+    }
+
+    /// Drives as the loop does: wake when due, refuse every connection.
+    fn live(machine: &mut Sentinel, recorder: &mut Recorder, wakes: u32) {
+        for _ in 0..wakes {
+            let now = machine.deadline().map_or(at(0), |(at, _)| at);
+            recorder.wake(now);
+            let mut links = Vec::new();
+            machine::wake(machine, now, |action| {
+                recorder.action(&action);
+                if let Action::Connect { link, .. } = action {
+                    links.push(link);
+                }
+            });
+            for link in links {
+                let event = Event::Failed { link, fault: Fault::Refused };
+                recorder.event(now, &event);
+                machine::step(machine, now, event, |action| recorder.action(&action));
+            }
+        }
+    }
+
+    fn replays(text: &str) -> bool {
+        let snapshot = story::header(text, "snapshot").expect("a record begins with a snapshot");
+        let mut machine: Sentinel = story::from_line(snapshot).expect("it reads");
+        let told = story::run(&mut machine, text).expect("every line reads");
+        story::difference(text, &told).is_none()
+    }
+
+    #[test]
+    fn a_record_replays_whether_the_ring_is_young_or_has_forgotten_its_beginning() {
+        let (mut machine, mut recorder) = watched();
+        let mut last = String::new();
+        for segment in 0..4 {
+            recorder.begin(&machine);
+            live(&mut machine, &mut recorder, 50);
+            let text = recorder.text();
+            assert!(text.contains("> connect") && replays(&text), "segment {segment}:\n{text}");
+            assert_ne!(text, last);
+            last = text;
+        }
+        assert_eq!(last.matches("snapshot ").count(), 1, "two segments, one beginning");
+        assert!(last.len() < recorder.younger.text.len() * 4, "what is older than two segments is forgotten");
+    }
+
+    #[test]
+    fn only_the_newest_files_are_kept() {
+        let dir = std::env::temp_dir().join(format!("standfast-flight-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).expect("the temporary directory can be written");
+        let (machine, mut recorder) = watched();
+        recorder.begin(&machine);
+        let recorder: Shared = Arc::new(Mutex::new(recorder));
+        for _ in 0..MAX_FILES + 3 {
+            write(&recorder, &dir).expect("the directory can be written");
+        }
+        let kept = numbers(&dir).expect("it can be read");
+        fs::remove_dir_all(&dir).expect("it is ours");
+        assert_eq!(kept, (4..=MAX_FILES as u64 + 3).collect::<Vec<_>>());
+    }
+}

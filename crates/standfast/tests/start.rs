@@ -160,7 +160,8 @@ fn a_redis_that_wants_a_password_is_told() {
 fn a_wrong_password_is_told_and_not_shown() {
     let scratch = Scratch::new("wrongpass");
     let redis = redis_that_says("-WRONGPASS invalid username-password pair or user is disabled.\r\n");
-    let config = text(&scratch.state(), free(), redis, "").replace("\n[[listener]]", "password = \"hunter2\"\n\n[[listener]]");
+    let config =
+        text(&scratch.state(), free(), redis, "").replace("\n[[listener]]", "password = \"hunter2\"\n\n[[listener]]");
     let (code, said) = run(&scratch.config(&config));
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("WRONGPASS") && !said.contains("hunter2"), "{said}");
