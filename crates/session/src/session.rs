@@ -601,9 +601,8 @@ impl Session {
 
     /// Whether a request is in flight that may have been executed, and must not be twice.
     fn any_unknown(&self) -> bool {
-        let answered = self.regroup.as_ref().map_or(0, |r| r.answered());
-        let unanswered = self.kept.iter().take(self.kept.in_flight()).skip(answered);
-        replay::any_unknown(unanswered, &self.transaction)
+        let parked = self.regroup.as_ref().map_or(0, |r| r.answered());
+        replay::any_unknown(self.kept.iter().take(self.kept.in_flight()), parked, &self.transaction)
     }
 
     /// The new server is not yet what it has to be.

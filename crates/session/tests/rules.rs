@@ -326,6 +326,15 @@ fn a_cut_exec_with_writes_is_of_unknown_fate_and_one_with_reads_is_not() {
     talk.s("*1; $-1").client_hears("*1; $-1");
 }
 
+/// Seen once in 26,000 random worlds: the second write was taken for queued.
+#[test]
+fn a_write_behind_an_exec_whose_reply_is_parked_is_no_part_of_the_transaction() {
+    let mut talk = master();
+    talk.c("MULTI; SET a 1; EXEC; SET b 2").connected().server_hears("MULTI; SET a 1; EXEC; SET b 2").s("+OK");
+    talk.s(READONLY).s("-EXECABORT Transaction discarded because of previous errors.").gone();
+    talk.client_hears("+OK").closes(Why::UnknownFate);
+}
+
 #[test]
 fn a_refused_exec_begins_again_from_multi() {
     let mut talk = master();
