@@ -516,6 +516,7 @@ impl Redis {
         InfoReport {
             run_id: Some(self.run_id.clone()),
             version: "7.0.15".into(),
+            loading: self.is_loading(g.now),
             role: self.role(),
             history: Some(self.history.clone()),
             before: self.before.clone().map(|(id, end)| (id, Offset(end + 1))),

@@ -86,6 +86,9 @@ pub struct InfoReport {
     pub run_id: Option<RunId>,
     /// `redis_version` as text.
     pub version: String,
+    /// Whether it is still reading its data: then the rest is not yet true.
+    #[serde(default)]
+    pub loading: bool,
     /// What it is.
     pub role: Role,
     /// Which history its offset counts in (`master_replid`).
@@ -204,6 +207,7 @@ impl InfoReport {
         Some(Self {
             run_id: id("run_id"),
             version: info.field("redis_version").unwrap_or_default().to_string(),
+            loading: info.field("loading") == Some("1"),
             role,
             history: id("master_replid"),
             before,

@@ -42,30 +42,23 @@ pub struct GroupConfig {
     pub switchover_timeout: Duration,
 }
 
-/// The shortest time that a leader has for its promotion, from its first question to the last moment at which it may order it.
-const MIN_ATTEMPT: Duration = Duration::from_secs(2);
+/// A leader may order a promotion this long after it began to ask for votes, and not later. One constant for all nodes: what
+/// a voter promises must outlast what a leader takes, whatever their files say.
+pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
 
-/// What a voter's promise outlasts the leader's time by: clocks may run apart this much, and a question travels.
-const PROMISE_MARGIN: Duration = Duration::from_millis(500);
+/// A voter gives no vote to anybody else for this long, so that two leaders never promote at the same time. Longer than the
+/// leader's time: clocks may run apart, and a question travels.
+pub const PROMISE: Duration = Duration::from_millis(2_500);
+
+/// How long a hold may last whatever the file says: the leader must have time left to seal and promote.
+const MAX_HOLD: Duration = Duration::from_millis(1_500);
 
 impl GroupConfig {
-    /// A leader may order a promotion this long after it began to ask for votes, and not later.
-    #[must_use]
-    pub fn attempt_limit(&self) -> Duration {
-        MIN_ATTEMPT.max(self.switchover_timeout)
-    }
-
-    /// A voter gives no vote to anybody else for this long: so two leaders never promote at the same time.
-    #[must_use]
-    pub fn promise(&self) -> Duration {
-        self.attempt_limit() + PROMISE_MARGIN
-    }
-
     /// How long writes may be held. Not longer than the other nodes' patience: their hellos are writes to Redis and wait on
     /// a paused master, so that it seems silent to them.
     #[must_use]
     pub fn hold_limit(&self) -> Duration {
-        self.switchover_timeout.min(self.down_after * 3 / 4)
+        self.switchover_timeout.min(self.down_after * 3 / 4).min(MAX_HOLD)
     }
 
     /// How often a server or node is asked whether it is there.

@@ -16,6 +16,9 @@ use crate::report::Stats;
 /// Replies that wait for the disk. At the bound a voter answers without giving its vote.
 const MAX_HELD: usize = 256;
 
+/// How far another node's epoch may be ahead of ours: an attempt a second for a century.
+const MAX_LEAP: u64 = 1 << 32;
+
 /// When to try again after a save that failed.
 const SAVE_RETRY: Duration = Duration::from_secs(1);
 
@@ -181,6 +184,12 @@ impl Core {
         } else {
             self.held.push_back(Held { need, call, reply });
         }
+    }
+
+    /// Whether an epoch is so far ahead that nobody can have got there honestly. Taken over, a few of them would use up
+    /// all epochs there are, and nobody could be elected again.
+    pub(crate) const fn is_absurd(&self, epoch: Epoch) -> bool {
+        epoch.0 > self.epoch.0.saturating_add(MAX_LEAP)
     }
 
     /// Takes over a higher epoch that another node has seen.

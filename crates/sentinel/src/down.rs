@@ -13,6 +13,7 @@ use crate::group::Group;
 use crate::peer::Word;
 use crate::record::Moment;
 use crate::server::{Down, INFO_PERIOD, Server};
+use crate::vote::Attempt;
 
 /// How often the others are asked about a master that is down for us, until they agree. Stock: 1 s.
 const ASK_PERIOD: Duration = Duration::from_millis(100);
@@ -38,7 +39,8 @@ impl Group {
             let why = server
                 .evidence
                 .verdict(core.now, rules.down_after, rules.confirm)
-                .or_else(|| wrong_role.then_some(Why::WrongRole));
+                .or_else(|| wrong_role.then_some(Why::WrongRole))
+                .or_else(|| (server.lost_data.is_some() && addr == self.master).then_some(Why::LostData));
             match (why, server.down) {
                 (Some(why), None) => {
                     let since = core.now;
@@ -72,7 +74,7 @@ impl Group {
 
     /// When a master that says it is a replica counts as down: longer than any reconfiguration of ours takes to show.
     fn wrong_role_at(&self, addr: SocketAddr) -> Option<Instant> {
-        let since = self.servers.get(&addr).filter(|_| addr == self.master)?.wrong_since?;
+        let since = self.servers.get(&addr).filter(|_| addr == self.master)?.wrong?.since;
         Some(since + self.rules.down_after + 2 * INFO_PERIOD)
     }
 
@@ -118,7 +120,7 @@ impl Group {
             }
             (false, Some(_)) => {
                 self.odown = None;
-                self.attempt.at = None;
+                self.attempt = Attempt::default();
                 core.announce(Level::Warning, Some(&self.name), "-odown", self.id_of_master());
             }
             _ => {}

@@ -39,6 +39,8 @@ pub(crate) enum Why {
     Silent,
     /// A master that says it is a replica.
     WrongRole,
+    /// A master that restarted and knows less than a replica does.
+    LostData,
 }
 
 impl Why {
@@ -52,6 +54,7 @@ impl Why {
             Self::Gone(Fault::TimedOut | Fault::Malformed | Fault::Local) => "connection failed",
             Self::Silent => "no answer",
             Self::WrongRole => "says it is a replica",
+            Self::LostData => "restarted with less data than a replica has",
         }
     }
 }

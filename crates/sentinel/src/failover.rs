@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use view::{Epoch, Offset, RunId};
 
 use crate::answer::{Answer, Role};
+use crate::config::ATTEMPT_LIMIT;
 use crate::core::Core;
 use crate::event::{Ask, CallId, Channel, Level, Reply, Timer};
 use crate::evidence::Why;
@@ -42,6 +43,10 @@ const SEAL_WAIT: Duration = Duration::from_millis(300);
 /// How long a promotion may take to be confirmed.
 const VERIFY_WAIT: Duration = Duration::from_secs(1);
 
+/// How long the disk may take to write a decision before it is told all the same: a promoted master that nobody is told
+/// of is an outage.
+const COMMIT_WAIT: Duration = Duration::from_secs(1);
+
 /// How long after a planned switchover the old master's stray clients are made to ask anew. By then proxies have left it.
 const KICK_AFTER: Duration = Duration::from_secs(1);
 
@@ -52,10 +57,9 @@ pub(crate) struct Failover {
     pub(crate) plan: Option<Plan>,
     pub(crate) stage: Stage,
     pub(crate) record: Record,
-    /// A promotion may be ordered before this, and not later: the voters' promise ends (M4).
-    pub(crate) promote_until: Instant,
-    /// Until then nobody else can have been elected: what we know of the group is all there is to know.
-    lease_until: Instant,
+    /// Until then nobody else can have been elected, by the voters' promise: a promotion may be ordered before, and not later
+    /// (M4), and what we know of the group is all there is to know.
+    pub(crate) lease_until: Instant,
     votes: BTreeSet<RunId>,
     /// Whom we ordered to follow nobody: all of them are to be released if nothing comes of it.
     sealed: BTreeMap<SocketAddr, Seal>,
@@ -70,6 +74,8 @@ pub(crate) struct Plan {
     pub(crate) call: Option<CallId>,
     /// Since when writes are held.
     pub(crate) held_since: Option<Instant>,
+    /// Until when they may be: then it is undone.
+    pub(crate) hold_until: Option<Instant>,
     /// Who was found fit when it began.
     pub(crate) candidate: Option<SocketAddr>,
     /// How far the master had come when it accepted no more.
@@ -90,7 +96,7 @@ pub(crate) enum Stage {
     /// One was told to be master, and has not yet said that it is.
     Promoting { to: SocketAddr, until: Instant },
     /// It is. Our decision goes to disk before anybody hears it.
-    Committing { to: SocketAddr, need: u64 },
+    Committing { to: SocketAddr, need: u64, until: Instant },
     /// Everybody else is told to follow it.
     Reconfiguring { until: Instant },
 }
@@ -140,6 +146,14 @@ impl Failover {
         }
     }
 
+    /// The epoch of a promotion that has been ordered and is not yet told: nothing older may come in between.
+    pub(crate) const fn ordered(&self) -> Option<Epoch> {
+        match self.stage {
+            Stage::Promoting { .. } | Stage::Committing { .. } => Some(self.epoch),
+            _ => None,
+        }
+    }
+
     /// The decision that is made and not yet told.
     pub(crate) const fn decided(&self) -> Option<(SocketAddr, Epoch)> {
         match self.stage {
@@ -170,10 +184,10 @@ impl Failover {
                 soonest(Some((look_at, Timer::CatchUp)), Some((until, Timer::Step)))
             }
             Stage::Sealing { until } => Some((until, Timer::Seal)),
-            Stage::Pausing { until, .. } | Stage::Promoting { until, .. } | Stage::Reconfiguring { until } => {
-                Some((until, Timer::Step))
-            }
-            Stage::Committing { .. } => None,
+            Stage::Pausing { until, .. }
+            | Stage::Promoting { until, .. }
+            | Stage::Committing { until, .. }
+            | Stage::Reconfiguring { until } => Some((until, Timer::Step)),
         }
     }
 }
@@ -190,7 +204,7 @@ impl Group {
             self.go_on_all(core);
         } else {
             // Without a majority to vote a new epoch would only be noise.
-            self.on_attempt_failed(core);
+            self.wait_for_voters(core);
         }
     }
 
@@ -201,9 +215,11 @@ impl Group {
 
     /// Takes a new epoch, votes for ourselves, and asks the others as soon as that is on disk.
     pub(crate) fn begin(&mut self, core: &mut Core, plan: Option<Plan>) {
+        assert!(self.bound_to_another(core).is_none(), "M4: our promise to another is kept");
         core.stats.attempts += 1;
         self.attempt.at = None;
         let epoch = core.epoch.next();
+        assert!(self.vote.as_ref().is_none_or(|v| v.epoch < epoch), "V2: one vote an epoch");
         core.adopt_epoch(epoch);
         core.announce(Level::Warning, Some(&self.name), "+try-failover", self.id_of_master());
         let me = core.id.clone();
@@ -215,10 +231,13 @@ impl Group {
         self.failover = Some(Failover {
             epoch,
             plan,
-            stage: Stage::Electing { need: core.save_of_last_change(), ask_at: core.now, until: core.now + ELECTION },
+            stage: Stage::Electing {
+                need: core.save_of_last_change(),
+                ask_at: core.now,
+                until: core.now + ATTEMPT_LIMIT,
+            },
             record,
-            promote_until: core.now + self.rules.attempt_limit(),
-            lease_until: core.now + self.rules.attempt_limit(),
+            lease_until: core.now + ATTEMPT_LIMIT,
             votes: BTreeSet::from([me]),
             sealed: BTreeMap::new(),
         });
@@ -239,7 +258,7 @@ impl Group {
             Stage::Promoting { until, .. } => {
                 self.too_slow(core, until, "the chosen replica did not confirm that it is master")
             }
-            Stage::Committing { to, need } => self.commit(core, to, need),
+            Stage::Committing { to, need, until } => self.commit(core, to, need, until),
             Stage::Reconfiguring { until } => self.finish(core, until),
         }
     }
@@ -256,6 +275,10 @@ impl Group {
     // === elect ===
 
     fn elect(&mut self, core: &mut Core, need: u64, ask_at: Instant, until: Instant) -> bool {
+        if self.is_needless() {
+            self.abort(core, "-failover-abort-not-elected", "the master is back");
+            return true;
+        }
         let votes_needed = self.votes_needed();
         let Some(failover) = &mut self.failover else { return false };
         let epoch = failover.epoch;
@@ -298,21 +321,34 @@ impl Group {
         }
     }
 
-    /// The state that our own vote waited for is on disk: ask now, not at the next tick.
+    /// The state that our own vote waited for is on disk: ask now, not at the next tick. The election's time begins here,
+    /// so that a slow disk costs its delay and not the election.
     pub(crate) fn on_saved(&mut self, core: &Core) {
-        if let Some(Failover { stage: Stage::Electing { need, ask_at, .. }, .. }) = &mut self.failover
+        let Some(failover) = &mut self.failover else { return };
+        if let Stage::Electing { need, ask_at, until } = &mut failover.stage
             && core.is_saved(*need)
+            && *until == failover.lease_until
         {
             *ask_at = core.now;
+            *until = (core.now + ELECTION).min(failover.lease_until - SEAL_WAIT);
         }
+    }
+
+    /// Whether the reason for a failover is gone: the master is back before anything was done to it.
+    fn is_needless(&self) -> bool {
+        self.odown.is_none() && self.failover.as_ref().is_some_and(|f| f.plan.is_none())
     }
 
     /// Elected: what comes first depends on whether there is a living master to be careful with.
     fn start(&mut self, core: &mut Core) {
-        if self.failover.as_ref().is_some_and(|f| f.plan.is_some()) && !self.master_is_down() {
-            self.pause(core);
-        } else {
+        let planned = self.failover.as_ref().is_some_and(|f| f.plan.is_some());
+        if self.odown.is_some() {
             self.seal(core);
+        } else if planned && self.master_is_down() {
+            // Down for us alone: others may be writing to it, and we could not make it stop.
+            self.abort(core, "-failover-abort-master-timeout", "this node lost the master, and the others did not");
+        } else {
+            self.pause(core);
         }
     }
 
@@ -337,7 +373,10 @@ impl Group {
     fn compare(&mut self, core: &mut Core, until: Instant) -> bool {
         let Some(failover) = &self.failover else { return false };
         let waiting = failover.sealed.values().any(|s| matches!(s, Seal::Ordered | Seal::Obeyed));
-        if waiting && until > core.now {
+        // Who has been named need not wait for the others.
+        let named = failover.plan.as_ref().and_then(|p| p.candidate);
+        let is_ready = named.is_some_and(|addr| failover.sealed.get(&addr) == Some(&Seal::Done));
+        if waiting && !is_ready && until > core.now {
             return false;
         }
         let (chosen, verdicts) = self.choose_sealed(core, failover);
@@ -350,6 +389,10 @@ impl Group {
             Some(chosen) => self.promote(core, chosen),
             None => {
                 self.attempt.nobody_fit = true;
+                if let Some(master) = self.servers.get_mut(&self.master) {
+                    // Nobody knows more who could be promoted: what it came back with is what there is.
+                    master.lost_data = None;
+                }
                 self.abort(core, "-failover-abort-no-good-slave", "no replica is fit to be promoted");
             }
         }
@@ -402,15 +445,22 @@ impl Group {
         let Some(failover) = &mut self.failover else { return };
         failover.record.step(core.now, Moment::Selected, alloc::format!("{to}"));
         failover.record.to = Some(to);
+        let hold_until = failover.plan.as_ref().and_then(|p| p.hold_until);
         // From then on the voters may elect another leader, and this promotion could be a second one (M4).
-        if core.now >= failover.promote_until {
+        if core.now >= failover.lease_until || hold_until.is_some_and(|at| at <= core.now) {
             self.abort(core, "-failover-abort-slave-timeout", "the leader's time is over");
             return;
         }
+        if self.is_needless() {
+            self.abort(core, "-failover-abort-slave-timeout", "the master is back");
+            return;
+        }
+        let Some(failover) = &mut self.failover else { return };
         core.announce(Level::Warning, Some(&name), "+selected-slave", id.clone());
         core.announce(Level::Notice, Some(&name), "+failover-state-send-slaveof-noone", id);
         failover.record.step(core.now, Moment::Promoted, "");
         failover.stage = Stage::Promoting { to, until: core.now + VERIFY_WAIT };
+        self.hold_on(core, VERIFY_WAIT);
         if let Some(server) = self.servers.get_mut(&to) {
             server.command.send(core, Ask::Promote);
             server.command.send(core, Ask::Role);
@@ -434,13 +484,17 @@ impl Group {
                 }
             }
             (Stage::Promoting { to, .. }, Ask::Role | Ask::Info | Ask::Promote) if *to == from => {
-                let role = match answer {
-                    Answer::Role { role } => Some(*role),
-                    Answer::Info(info) => Some(info.role),
-                    _ => None,
+                let life = self.servers.get(&from).and_then(|s| s.info.as_ref()).and_then(|i| i.run_id.as_ref());
+                let is_master = match answer {
+                    Answer::Role { role } => *role == Role::Master,
+                    // It may have died with our order unread, and come back as an empty master: not the one that we chose.
+                    Answer::Info(info) => info.role == Role::Master && info.run_id.as_ref() == life,
+                    _ => false,
                 };
-                if role == Some(Role::Master) {
+                if is_master {
                     self.on_promotion_verified(core, from);
+                } else if matches!((ask, answer), (Ask::Promote, Answer::Denied { .. } | Answer::Error { .. })) {
+                    self.abort(core, "-failover-abort-slave-timeout", "the chosen replica refused to become master");
                 } else if matches!((ask, answer), (Ask::Role, Answer::Denied { .. } | Answer::Error { .. }))
                     && let Some(server) = self.servers.get_mut(&from)
                 {
@@ -472,6 +526,10 @@ impl Group {
                     "the connection to the master broke while writes were held",
                 );
             }
+            Stage::CatchingUp { .. } if failover.plan.as_ref().is_some_and(|p| p.candidate == Some(from)) => {
+                let why = "the connection to the replica broke while writes were held";
+                self.abort(core, "-failover-abort-slave-timeout", why);
+            }
             _ => {}
         }
     }
@@ -482,14 +540,15 @@ impl Group {
         failover.record.step(core.now, Moment::Verified, "");
         core.announce(Level::Warning, Some(&self.name), "+promoted-slave", id);
         let need = core.touch();
-        failover.stage = Stage::Committing { to, need };
+        failover.stage = Stage::Committing { to, need, until: core.now + COMMIT_WAIT };
+        self.hold_on(core, COMMIT_WAIT);
     }
 
     // === publish, and make the others follow ===
 
     /// The decision is on disk (or the disk is broken, and waiting would only prolong the outage): tell everybody.
-    fn commit(&mut self, core: &mut Core, to: SocketAddr, need: u64) -> bool {
-        if !core.is_tried(need) {
+    fn commit(&mut self, core: &mut Core, to: SocketAddr, need: u64, until: Instant) -> bool {
+        if !core.is_tried(need) && until > core.now {
             return false;
         }
         let Some(failover) = &self.failover else { return false };
@@ -511,23 +570,24 @@ impl Group {
         }
         let planned = failover.plan.is_some();
         // Late, another leader's decision may be on its way to us: then who follows whom is corrected by a majority's word.
-        if core.now < failover.lease_until {
-            self.repoint_all(core, from, planned);
-        }
+        let in_time = core.now < failover.lease_until;
+        self.repoint(core, from, planned, in_time);
         true
     }
 
-    fn repoint_all(&mut self, core: &mut Core, from: SocketAddr, planned: bool) {
+    fn repoint(&mut self, core: &mut Core, from: SocketAddr, planned: bool, in_time: bool) {
         let master = self.master;
         for server in self.servers.values_mut() {
             if server.addr == master {
                 server.command.send(core, Ask::Rewrite);
                 continue;
             }
-            if !server.command.send(core, Ask::Replicate { master }) {
+            // The master that we told to hold writes is ours to release, late or not; and not as a second master.
+            let is_ours = planned && server.addr == from;
+            if !(in_time || is_ours) || !server.command.send(core, Ask::Replicate { master }) {
                 continue;
             }
-            if planned && server.addr == from {
+            if is_ours {
                 // Writes that were held there are now refused, hence surely not executed, and proxies send them on.
                 server.command.send(core, Ask::Unpause);
                 server.kick_at = Some(core.now + KICK_AFTER);
@@ -560,22 +620,31 @@ impl Group {
         let Some(failover) = self.failover.take() else { return };
         core.announce(Level::Warning, Some(&self.name), event, self.id_of_master());
         let master = self.master;
-        // Late, another leader may have sealed or promoted them in the meantime (a node that was frozen would undo that);
-        // who is still sealed then is released by a majority's word.
+        self.release(core, &failover, master);
+        // An order to promote may still be on its way: then our vote must not make another leader yet.
+        if failover.ordered().is_none() {
+            self.free_own_promise(core);
+        }
+        self.close_record(core, failover, why.into());
+        self.on_attempt_failed(core);
+    }
+
+    /// Orders those that we sealed to follow `master`, as long as nobody else can have sealed or promoted them in the
+    /// meantime: a node that was frozen would undo that. Who is still sealed then is released by a majority's word.
+    fn release(&mut self, core: &mut Core, failover: &Failover, master: SocketAddr) {
         let in_time = core.now < failover.lease_until;
         for addr in failover.sealed.keys().filter(|addr| in_time && **addr != master) {
             if let Some(server) = self.servers.get_mut(addr) {
                 server.command.send(core, Ask::Replicate { master });
             }
         }
-        self.close_record(core, failover, why.into());
-        self.on_attempt_failed(core);
     }
 
-    /// A later decision of somebody else ends ours; whoever made it looks after the replicas.
-    pub(crate) fn yield_failover(&mut self, core: &mut Core, to: Epoch) {
+    /// A later decision of somebody else (a stock Sentinel, which knows no promise) ends ours.
+    pub(crate) fn yield_failover(&mut self, core: &mut Core, to: Epoch, master: SocketAddr) {
         if let Some(failover) = self.failover.take() {
             if failover.is_undecided() {
+                self.release(core, &failover, master);
                 self.close_record(core, failover, alloc::format!("another node decided in epoch {to}"));
             } else {
                 core.keep_record(failover.record);

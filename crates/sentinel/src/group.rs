@@ -12,7 +12,7 @@ use view::{Epoch, GroupName, RunId, View};
 
 use crate::answer::{Answer, InfoReport, Role};
 use crate::command::role_word;
-use crate::config::GroupConfig;
+use crate::config::{GroupConfig, PROMISE};
 use crate::core::Core;
 use crate::event::{Ask, Channel, Fault, Level, LinkId, Timer, words};
 use crate::evidence::Why;
@@ -20,12 +20,16 @@ use crate::failover::Failover;
 use crate::link::Line;
 use crate::peer::{Named, Peer, RETRY};
 use crate::record::{Cause, Moment, Record, Step};
+use crate::select::is_relative;
 use crate::server::Server;
 use crate::state::{GroupState, KnownPeer, Vote};
 use crate::vote::{Attempt, Promise};
 
 /// Servers known per group. At the bound a new replica is ignored and counted.
 const MAX_SERVERS: usize = 64;
+
+/// How long a master that came back with less than a replica has is kept from being one, if nobody is promoted instead.
+const LOST_DATA_WAIT: core::time::Duration = core::time::Duration::from_secs(3);
 
 /// One group as this node watches it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +57,8 @@ pub(crate) struct Group {
     pub(crate) check_at: Instant,
     pub(crate) attempt: Attempt,
     pub(crate) failover: Option<Failover>,
+    /// Since when the present master is the agreed one.
+    pub(crate) switched_at: Instant,
     /// What happened to the present master so far; becomes the beginning of a record.
     pub(crate) prelude: Vec<Step>,
     pub(crate) published: Option<View>,
@@ -72,7 +78,7 @@ impl Group {
         let known = state.servers.into_iter().chain([state.master]);
         let peers = state.peers.into_iter().filter(|p| p.id != core.id);
         // A vote given just before a restart still binds: how long ago it was given is not known, so all of it.
-        let promise = state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + rules.promise() });
+        let promise = state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + PROMISE });
         Self {
             master: state.master,
             config_epoch: state.config_epoch,
@@ -87,6 +93,7 @@ impl Group {
             check_at: now,
             attempt: Attempt::default(),
             failover: None,
+            switched_at: now,
             prelude: Vec::new(),
             published: None,
             name,
@@ -175,7 +182,8 @@ impl Group {
             match channel {
                 Channel::Command => {
                     let name = Ask::Name { name: name("cmd") };
-                    open(line, core, now, [Ask::Auth, name, Ask::Ping, Ask::Info]);
+                    // INFO first: after a restart it says what was lost before PING says that all is well.
+                    open(line, core, now, [Ask::Auth, name, Ask::Info, Ask::Ping]);
                 }
                 Channel::Hello => {
                     let name = Ask::Name { name: name("pubsub") };
@@ -204,11 +212,10 @@ impl Group {
         let now = core.now;
         if let Some((line, channel)) = self.servers.get_mut(&id.to).and_then(|s| s.line(id)) {
             let Some(link) = line.link.as_mut() else { return };
-            link.protested |= matches!(answer, Answer::Error { .. } | Answer::Denied { .. });
-            if let Some((ask, _)) = link.answered(now)
-                && channel == Channel::Command
-            {
-                self.on_server_answered(core, id.to, &ask, answer);
+            let Some((ask, at)) = link.answered(now) else { return };
+            link.protested = is_protest(&ask, &answer) || (link.protested && !answer.is_good());
+            if channel == Channel::Command {
+                self.on_server_answered(core, id.to, &ask, at, answer);
             }
         } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
             let ask = peer.line.link.as_mut().and_then(|link| link.answered(now));
@@ -228,7 +235,7 @@ impl Group {
         }
     }
 
-    fn on_server_answered(&mut self, core: &mut Core, addr: SocketAddr, ask: &Ask, answer: Answer) {
+    fn on_server_answered(&mut self, core: &mut Core, addr: SocketAddr, ask: &Ask, at: Instant, answer: Answer) {
         let Some(server) = self.servers.get_mut(&addr) else { return };
         if answer.is_good() {
             server.evidence.on_good(core.now);
@@ -244,7 +251,7 @@ impl Group {
         }
         self.on_step_answered(core, addr, ask, &answer);
         if let Answer::Info(info) = answer {
-            self.on_info(core, addr, *info);
+            self.on_info(core, addr, at, *info);
         }
     }
 
@@ -265,7 +272,11 @@ impl Group {
 
     // === what servers say ===
 
-    fn on_info(&mut self, core: &mut Core, addr: SocketAddr, info: InfoReport) {
+    fn on_info(&mut self, core: &mut Core, addr: SocketAddr, asked: Instant, info: InfoReport) {
+        if info.loading {
+            // What it will be is not known before it has read its data.
+            return;
+        }
         let (now, master) = (core.now, self.master);
         let Some(server) = self.servers.get_mut(&addr) else { return };
         let before = server.info.replace(info.clone());
@@ -276,14 +287,31 @@ impl Group {
             server.linked = server.linked.max(Some(then));
         }
         let is_right = if addr == master { info.role == Role::Master } else { server.follows(master) };
-        server.wrong_since = if is_right { None } else { server.wrong_since.or(Some(now)) };
+        if is_right {
+            server.wrong = None;
+        } else if asked >= self.switched_at {
+            // What was asked before the master changed says nothing about who follows the new one.
+            server.on_wrong(now, before.as_ref(), &info);
+        }
         self.tell_changes(core, addr, before.as_ref(), &info);
         if addr == master && info.role == Role::Master {
-            self.on_master_info(core, &info);
+            self.on_master_info(core, before.as_ref(), &info);
         }
     }
 
-    fn on_master_info(&mut self, core: &mut Core, info: &InfoReport) {
+    fn on_master_info(&mut self, core: &mut Core, before: Option<&InfoReport>, info: &InfoReport) {
+        let has_restarted = before.is_some_and(|b| b.run_id != info.run_id);
+        let knows_less = self.has_lost_data(info);
+        let (now, master) = (core.now, self.master);
+        if let Some(server) = self.servers.get_mut(&master) {
+            // The replicas are about to copy the void: not its word but theirs counts, for as long as one of them has more
+            // and the others may yet agree that it should be promoted.
+            let since = server.lost_data.or_else(|| has_restarted.then_some(now));
+            server.lost_data = since.filter(|&at| knows_less && now < at + LOST_DATA_WAIT);
+            if server.lost_data.is_some() {
+                return;
+            }
+        }
         self.confirmed = true;
         if info.history.is_some() && self.history != info.history {
             self.history.clone_from(&info.history);
@@ -294,17 +322,38 @@ impl Group {
         }
     }
 
+    /// Whether a master that has restarted knows less than a replica that answers: it came back empty, or with an older copy.
+    fn has_lost_data(&self, info: &InfoReport) -> bool {
+        let replicas = self.servers.values().filter(|s| s.addr != self.master && !s.is_down());
+        let knows_more = |r: &InfoReport| {
+            r.priority > 0
+                && is_relative(r, self.history.as_ref())
+                && (!is_relative(info, self.history.as_ref()) || r.offset > info.offset)
+        };
+        self.history.is_some() && replicas.filter_map(|s| s.info.as_ref()).any(knows_more)
+    }
+
     fn meet_server(&mut self, core: &mut Core, addr: SocketAddr) {
         if self.servers.contains_key(&addr) {
             return;
         }
-        if self.servers.len() >= MAX_SERVERS {
+        if self.servers.len() >= MAX_SERVERS && !self.forget_longest_down(core) {
             core.stats.at_bound += 1;
             return;
         }
         self.servers.insert(addr, Server::new(addr, core.now));
         core.touch();
         core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(addr));
+    }
+
+    /// Makes room for a server that the master knows: whoever has been down longest is forgotten. Where addresses are used
+    /// once and never again, the dead would otherwise shut out the living.
+    fn forget_longest_down(&mut self, core: &mut Core) -> bool {
+        let down = self.servers.values().filter(|s| s.addr != self.master);
+        let oldest = down.filter_map(|s| Some((s.down?.since, s.addr))).min();
+        let Some(server) = oldest.and_then(|(_, addr)| self.servers.remove(&addr)) else { return false };
+        server.close(core);
+        true
     }
 
     fn tell_changes(&self, core: &mut Core, addr: SocketAddr, before: Option<&InfoReport>, info: &InfoReport) {
@@ -335,7 +384,7 @@ impl Group {
         }
         for server in self.servers.values_mut() {
             // What they last said was about the old master; ask again at once.
-            server.wrong_since = None;
+            server.wrong = None;
             server.info_at = core.now;
             if server.addr == master {
                 // Its clients are in the right place again.
@@ -346,6 +395,11 @@ impl Group {
             // A word about the old master says nothing about the new one.
             peer.word = None;
         }
+        if let Some(server) = self.servers.get_mut(&master) {
+            server.lost_data = None;
+        }
+        self.switched_at = core.now;
+        self.ask_at = core.now;
         self.odown = None;
         self.attempt = Attempt::default();
         self.confirmed = true;
@@ -417,4 +471,10 @@ fn open<const N: usize>(line: &mut Line, core: &mut Core, now: Instant, asks: [A
             link.send(core, ask);
         }
     }
+}
+
+/// Whether a server lets us in, but not to be served: what follows on that link is its choice, and no sign of a crash.
+const fn is_protest(ask: &Ask, answer: &Answer) -> bool {
+    matches!(ask, Ask::Auth | Ask::Ping | Ask::Info | Ask::Hello { .. })
+        && matches!(answer, Answer::Error { .. } | Answer::Denied { .. })
 }

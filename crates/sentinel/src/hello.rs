@@ -11,6 +11,7 @@ use view::{Epoch, GroupName, RunId};
 
 use crate::core::Core;
 use crate::event::{Action, Level, words};
+use crate::failover::Failover;
 use crate::group::Group;
 use crate::peer::{Peer, Said};
 use crate::record::{Cause, Moment, Outcome};
@@ -120,14 +121,21 @@ impl Group {
         if let Some(peer) = self.peers.get_mut(&hello.id) {
             peer.said = Some(Said { at: core.now, master: hello.master, config_epoch: hello.config_epoch });
         }
-        if hello.config_epoch > self.config_epoch {
+        // Our own decision may be on its way to disk, and be the later one.
+        let ours = self.failover.as_ref().and_then(Failover::ordered).unwrap_or_default();
+        if hello.config_epoch > self.config_epoch && hello.config_epoch >= ours {
             self.adopt(core, hello);
         }
     }
 
     /// Learns who the sender is and where. `false`: it is not kept.
     fn meet(&mut self, core: &mut Core, hello: &Hello) -> bool {
-        if let Some(peer) = self.peers.get_mut(&hello.id) {
+        if hello.from == core.announce || hello.from.ip().is_unspecified() {
+            // Whoever says that he is where we are would make us our own peer, and give us a second vote.
+            core.stats.malformed += 1;
+            return false;
+        }
+        if let Some(peer) = self.peers.get(&hello.id) {
             if peer.addr != hello.from {
                 let text = words(&[
                     &self.id_of_master(),
@@ -140,17 +148,12 @@ impl Group {
                 ]);
                 core.announce(Level::Notice, Some(&self.name), "+sentinel-address-switch", text);
                 self.forget_peer(core, &hello.id);
+                self.vacate(core, hello);
                 self.add_peer(core, hello);
             }
             return true;
         }
-        // A node that comes back without its id must not raise the count: the old entry of its address goes.
-        let stale = self.peers.values().find(|p| p.addr == hello.from).map(|p| p.id.clone());
-        if let Some(stale) = stale {
-            let text = self.id_of_peer(&stale, hello.from);
-            core.announce(Level::Notice, Some(&self.name), "+sentinel-invalid-addr", text);
-            self.forget_peer(core, &stale);
-        }
+        self.vacate(core, hello);
         if self.peers.len() >= MAX_PEERS {
             core.stats.at_bound += 1;
             return false;
@@ -159,6 +162,16 @@ impl Group {
         core.announce(Level::Notice, Some(&self.name), "+sentinel", text);
         self.add_peer(core, hello);
         true
+    }
+
+    /// One address, one node: whoever was there before has gone or lost its id, and would count, and vote, twice.
+    fn vacate(&mut self, core: &mut Core, hello: &Hello) {
+        let stale = self.peers.values().find(|p| p.addr == hello.from && p.id != hello.id).map(|p| p.id.clone());
+        if let Some(stale) = stale {
+            let text = self.id_of_peer(&stale, hello.from);
+            core.announce(Level::Notice, Some(&self.name), "+sentinel-invalid-addr", text);
+            self.forget_peer(core, &stale);
+        }
     }
 
     fn add_peer(&mut self, core: &mut Core, hello: &Hello) {
@@ -176,10 +189,13 @@ impl Group {
     /// A newer decision than ours: follow it. Nobody but the leader of an epoch can have made it (V1).
     fn adopt(&mut self, core: &mut Core, hello: &Hello) {
         let (from, epoch) = (self.master, hello.config_epoch);
-        self.yield_failover(core, epoch);
+        self.yield_failover(core, epoch, hello.master);
         self.config_epoch = epoch;
+        core.adopt_epoch(epoch);
         core.touch();
         if hello.master == from {
+            // It had been demoted by mistake and stands again: what was held against it is about before.
+            self.switch_to(core, from);
             return;
         }
         let text = self.id_of_peer(&hello.id, hello.from);

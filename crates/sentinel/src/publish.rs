@@ -44,8 +44,10 @@ impl Group {
         if switching {
             return Phase::Switching;
         }
+        let in_doubt = self.master_server().is_some_and(|m| m.evidence.is_doubtful() || m.lost_data.is_some());
         if self.odown.is_none() {
-            return if self.confirmed { Phase::Steady } else { Phase::Switching };
+            // A broken connection may mean that it restarts, perhaps empty: nothing is sent to it before it has said more.
+            return if self.confirmed && !in_doubt { Phase::Steady } else { Phase::Switching };
         }
         let hopeless = self.attempt.nobody_fit || self.attempt.failures >= HOPELESS || !self.may_be_elected();
         if hopeless { Phase::Lost } else { Phase::Switching }

@@ -120,7 +120,7 @@ impl Group {
         self.server_fields(&mut fields, now, server, &server.addr.to_string(), flags);
         let info = server.info.as_ref();
         let link = if server.link_state(self.master) == LinkState::Up { "ok" } else { "err" };
-        let down_for = info.and_then(|i| i.link_down_seconds).unwrap_or_default() * 1_000;
+        let down_for = info.and_then(|i| i.link_down_seconds).unwrap_or_default().saturating_mul(1_000);
         let master = info.and_then(|i| i.master);
         fields.add("master-link-down-time", down_for);
         fields.add("master-link-status", link);
@@ -148,7 +148,7 @@ impl Group {
         fields.add("info-refresh", if info.is_some() { now.since(server.evidence.good).as_millis() } else { 0 });
         let role = server.role().unwrap_or(if server.addr == self.master { Role::Master } else { Role::Replica });
         fields.add("role-reported", role_word(role));
-        fields.add("role-reported-time", server.wrong_since.map_or(0, |at| now.since(at).as_millis()));
+        fields.add("role-reported-time", server.wrong.map_or(0, |w| now.since(w.since).as_millis()));
     }
 
     fn peer_fields(&self, now: Instant, peer: &Peer) -> Value {

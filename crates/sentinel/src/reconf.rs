@@ -13,14 +13,18 @@ use core::time::Duration;
 use machine::{Instant, soonest};
 
 use crate::answer::Role;
+use crate::config::PROMISE;
 use crate::core::Core;
 use crate::event::{Ask, Level, Timer};
 use crate::failover::Failover;
 use crate::group::Group;
-use crate::server::Server;
+use crate::server::{Server, Wrong};
 
 /// An order that shows no effect is repeated after this long.
 const FIX_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long the leader that made the present master is left to make the others follow.
+const LEADER_GRACE: Duration = Duration::from_secs(1);
 
 /// How often the others are asked whom they take for master while somebody follows the wrong one.
 const CHECK_PERIOD: Duration = Duration::from_millis(200);
@@ -28,8 +32,8 @@ const CHECK_PERIOD: Duration = Duration::from_millis(200);
 /// For how long their answer counts.
 const CHECK_AGE: Duration = Duration::from_secs(1);
 
-/// A replica without the right master may be part of a failover that we do not know of: it is left alone this much longer
-/// than a leader's time can last.
+/// A sealed replica, or one that was promoted a moment ago, may be part of a failover that we do not know of: it is left
+/// alone this much longer than a leader's time can last.
 const SEAL_GRACE: Duration = Duration::from_secs(1);
 
 impl Group {
@@ -81,19 +85,17 @@ impl Group {
         if server.addr == self.master || server.is_down() || !server.command.is_up() {
             return None;
         }
-        let since = server.wrong_since?;
-        let patience = match server.role() {
-            Some(Role::Master) => Duration::ZERO,
-            _ => self.rules.promise() + SEAL_GRACE,
-        };
-        Some((since + patience).max(server.fix_at))
+        let wrong = server.wrong?;
+        let patience = if wrong.by_a_leader { PROMISE + SEAL_GRACE } else { Duration::ZERO };
+        // Just after a change of master its leader is at work, and gentler than we would be.
+        Some((wrong.since + patience).max(self.switched_at + LEADER_GRACE).max(server.fix_at))
     }
 
     /// Whether a majority, this node included, names the present master in answer to a question of ours that is both
     /// younger than the fault and not old; and whether the server itself answered lately. An order to one that does not
     /// answer may be executed much later, when something else has been decided.
     fn majority_agrees(&self, core: &Core, server: &Server) -> bool {
-        let Some(since) = server.wrong_since else { return false };
+        let Some(Wrong { since, .. }) = server.wrong else { return false };
         if core.now.since(server.evidence.good) > 2 * self.rules.ping_period() {
             return false;
         }

@@ -119,6 +119,7 @@ mod tests {
         InfoReport {
             run_id: Some(id(run)),
             version: "7.0.15".into(),
+            loading: false,
             role: Role::Replica,
             history: Some(id(history)),
             before: None,

@@ -33,7 +33,9 @@ impl Sentinel {
     #[must_use]
     pub fn new(config: Config, mut state: State, seed: u64, now: Instant) -> Self {
         let Config { id, announce, groups } = config;
-        let mut core = Core::new(id, announce, state.epoch, seed, now);
+        let known = state.groups.values().flat_map(|g| [Some(g.config_epoch), g.vote.as_ref().map(|v| v.epoch)]);
+        let epoch = known.flatten().fold(state.epoch, view::Epoch::max);
+        let mut core = Core::new(id, announce, epoch, seed, now);
         let groups: BTreeMap<_, _> = groups
             .into_iter()
             .map(|(name, rules)| {
@@ -75,7 +77,7 @@ impl Sentinel {
         match request {
             Request::IsMasterDown { master, epoch, candidate } => {
                 // The question is about an address. Who has another master has no opinion, and no vote to give.
-                match groups.values_mut().find(|g| g.master == master) {
+                match groups.values_mut().find(|g| g.master == master && !core.is_absurd(epoch)) {
                     Some(group) => group.on_vote_asked(core, call, epoch, candidate),
                     None => core.reply(call, Reply::Vote { down: false, leader: None, epoch: view::Epoch(0) }),
                 }
@@ -104,6 +106,10 @@ impl Sentinel {
         let Some(group) = groups.get_mut(&hello.group).filter(|_| hello.id != core.id) else {
             return;
         };
+        if core.is_absurd(hello.epoch.max(hello.config_epoch)) {
+            core.stats.malformed += 1;
+            return;
+        }
         core.adopt_epoch(hello.epoch);
         group.on_hello(core, &hello);
     }

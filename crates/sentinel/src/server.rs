@@ -42,8 +42,10 @@ pub(crate) struct Server {
     pub(crate) info: Option<InfoReport>,
     pub(crate) evidence: Evidence,
     pub(crate) down: Option<Down>,
-    /// Since when it has followed the wrong master, or none.
-    pub(crate) wrong_since: Option<Instant>,
+    /// How it follows the wrong master, or none.
+    pub(crate) wrong: Option<Wrong>,
+    /// The agreed master's: since when it has been back, knowing less than a replica.
+    pub(crate) lost_data: Option<Instant>,
     /// Not before then is it ordered (again) to follow the right one.
     pub(crate) fix_at: Instant,
     /// The last time it heard a master of this group.
@@ -52,6 +54,16 @@ pub(crate) struct Server {
     pub(crate) kick_at: Option<Instant>,
     /// Its refusal to let us in has been announced.
     pub(crate) denied: bool,
+}
+
+/// A server that is not what the agreement wants it to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wrong {
+    pub(crate) since: Instant,
+    role: Role,
+    follows: Option<SocketAddr>,
+    /// It may be the work of a leader whose decision we have not heard: sealed, or promoted a moment ago.
+    pub(crate) by_a_leader: bool,
 }
 
 /// Down for us.
@@ -73,7 +85,8 @@ impl Server {
             info: None,
             evidence: Evidence::new(now),
             down: None,
-            wrong_since: None,
+            wrong: None,
+            lost_data: None,
             fix_at: now,
             linked: None,
             kick_at: None,
@@ -92,6 +105,25 @@ impl Server {
             Some((&mut self.hello, Channel::Hello))
         } else {
             None
+        }
+    }
+
+    /// It says that it is not what it should be. `before`: what it said last.
+    pub(crate) fn on_wrong(&mut self, now: Instant, before: Option<&InfoReport>, info: &InfoReport) {
+        let (role, follows) = (info.role, info.master);
+        if self.wrong.is_some_and(|w| w.role == role && w.follows == follows) {
+            return;
+        }
+        // A master that was one before, or has restarted as one, was promoted by nobody.
+        let by_itself = before.is_some_and(|b| b.role == Role::Master || b.run_id != info.run_id);
+        let by_a_leader = role == Role::Replica || !by_itself;
+        self.wrong = Some(Wrong { since: now, role, follows, by_a_leader });
+    }
+
+    /// Closes its links: it is forgotten.
+    pub(crate) fn close(self, core: &mut Core) {
+        for link in [self.command.link, self.hello.link].into_iter().flatten() {
+            core.act(Action::Close { link: link.id });
         }
     }
 

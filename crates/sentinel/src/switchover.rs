@@ -35,13 +35,26 @@ impl Group {
         }
         // Where the master is down there is nothing to be careful with. Whether it is down is not ours alone to say, but who
         // leads is put to the vote.
-        let plan = Plan { to, call: wait.then_some(call), held_since: None, candidate: None, target: Offset(0) };
+        let plan = Plan {
+            to,
+            call: wait.then_some(call),
+            held_since: None,
+            hold_until: None,
+            candidate: None,
+            target: Offset(0),
+        };
         self.begin(core, Some(plan));
     }
 
     fn may_switch(&self, core: &Core, to: Option<SocketAddr>) -> Result<(), (&'static str, &'static str)> {
         if self.failover.is_some() {
             return Err(("INPROG", "Failover already in progress"));
+        }
+        if self.bound_to_another(core).is_some() {
+            return Err(("INPROG", "another node was given our vote a moment ago; try again in a few seconds"));
+        }
+        if self.master_is_down() && self.odown.is_none() {
+            return Err(("ERR", "this node does not hear the master, and the others have not agreed that it is down"));
         }
         if core.is_tilted() {
             return Err(("ERR", "this node was frozen a moment ago and does not trust its clock yet; try again"));
@@ -88,16 +101,23 @@ impl Group {
         let Some(plan) = &mut failover.plan else { return };
         plan.candidate = Some(candidate);
         plan.held_since = Some(core.now);
-        let until = (core.now + limit).min(failover.promote_until);
-        let epoch = failover.epoch;
-        failover.promote_until = until;
+        let until = (core.now + limit).min(failover.lease_until);
+        plan.hold_until = Some(until);
         failover.stage = Stage::Pausing { confirmed: false, until };
-        let sent = self.servers.get_mut(&self.master).is_some_and(|server| {
-            let limit = limit + PAUSE_MARGIN;
-            server.command.send(core, Ask::Pause { epoch, limit }) && server.command.send(core, Ask::Info)
-        });
+        self.hold_on(core, limit);
+        let sent = self.servers.get_mut(&self.master).is_some_and(|s| s.command.send(core, Ask::Info));
         if !sent {
             self.abort(core, "-failover-abort-master-timeout", "the master could not be asked to hold writes");
+        }
+    }
+
+    /// Tells a master that we made hold its writes to go on doing so for the next step, which takes at most `step`. Step by
+    /// step, so that it comes free soon if we die.
+    pub(crate) fn hold_on(&mut self, core: &mut Core, step: Duration) {
+        let Some(failover) = self.failover.as_ref().filter(|f| f.mutes_master()) else { return };
+        let ask = Ask::Pause { epoch: failover.epoch, limit: step + PAUSE_MARGIN };
+        if let Some(server) = self.servers.get_mut(&self.master) {
+            server.command.send(core, ask);
         }
     }
 

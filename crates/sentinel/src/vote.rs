@@ -16,6 +16,7 @@ use machine::Instant;
 use serde::{Deserialize, Serialize};
 use view::{Epoch, RunId};
 
+use crate::config::PROMISE;
 use crate::core::Core;
 use crate::event::{CallId, Level, Reply, Timer, words};
 use crate::failover::Failover;
@@ -71,7 +72,7 @@ impl Group {
     }
 
     /// To whom this node is bound at present, other than itself.
-    fn bound_to_another(&self, core: &Core) -> Option<&Promise> {
+    pub(crate) fn bound_to_another(&self, core: &Core) -> Option<&Promise> {
         self.promise.as_ref().filter(|p| p.to != core.id && core.now < p.until)
     }
 
@@ -109,7 +110,7 @@ impl Group {
         }
         self.give_vote(core, epoch, candidate);
         // Let the other one try first: an attempt of ours would only get in its way.
-        let wait = self.rules.promise() + self.rank_delay(core);
+        let wait = PROMISE + self.rank_delay(core);
         if let Some(at) = &mut self.attempt.at {
             *at = (*at).max(core.now + wait);
         }
@@ -120,7 +121,7 @@ impl Group {
         core.stats.votes += 1;
         let text = words(&[&leader, &epoch]);
         core.announce(Level::Warning, Some(&self.name), "+vote-for-leader", text);
-        self.promise = Some(Promise { to: leader.clone(), until: core.now + self.rules.promise() });
+        self.promise = Some(Promise { to: leader.clone(), until: core.now + PROMISE });
         self.vote = Some(Vote { epoch, leader });
         core.touch();
     }
@@ -156,18 +157,27 @@ impl Group {
         self.attempt.at = Some(at);
     }
 
-    /// An attempt came to nothing: free ourselves, and wait before the next.
+    /// An attempt came to nothing: wait before the next.
     pub(crate) fn on_attempt_failed(&mut self, core: &mut Core) {
-        if self.promise.as_ref().is_some_and(|p| p.to == core.id) {
-            // Nobody but us could have used it, and we shall not.
-            self.promise = None;
+        if self.odown.is_none() {
+            return;
         }
         let doublings = self.attempt.failures.min(MAX_DOUBLINGS);
         self.attempt.failures = self.attempt.failures.saturating_add(1);
-        if self.odown.is_some() {
-            let wait = BACKOFF * 2_u32.pow(doublings);
-            let at = core.now + wait + core.rng.jitter(2 * wait);
-            self.attempt.at = Some(at);
+        let wait = BACKOFF * 2_u32.pow(doublings);
+        let at = core.now + wait + core.rng.jitter(2 * wait);
+        self.attempt.at = Some(at);
+    }
+
+    /// Too few nodes answer for an election: look again soon, it costs nobody anything.
+    pub(crate) fn wait_for_voters(&mut self, core: &Core) {
+        self.attempt.at = Some(core.now + BACKOFF);
+    }
+
+    /// An attempt of ours was given up before a promotion was ordered: nobody but us could have used our vote.
+    pub(crate) fn free_own_promise(&mut self, core: &Core) {
+        if self.promise.as_ref().is_some_and(|p| p.to == core.id) {
+            self.promise = None;
         }
     }
 

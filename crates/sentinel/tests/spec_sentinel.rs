@@ -42,7 +42,7 @@ fn watching() -> Sentinel {
     wake(&mut s, at(0), |a| orders.push(a));
     let link = LinkId { to: addr(MASTER), nr: 1 };
     step(&mut s, at(1), Event::Connected { link }, |a| orders.push(a));
-    for answer in [Answer::Ok, Answer::Ok, Answer::Pong, Answer::Info(Box::new(master_info()))] {
+    for answer in [Answer::Ok, Answer::Ok, Answer::Info(Box::new(master_info())), Answer::Pong] {
         step(&mut s, at(2), Event::Answered { link, answer }, |a| orders.push(a));
     }
     assert!(orders.iter().any(|a| matches!(a, Action::Publish { .. })));

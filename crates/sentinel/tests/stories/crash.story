@@ -11,35 +11,36 @@ at 0ms wake
 at 1ms connected link=10.0.0.1:6379#1
        > send link=10.0.0.1:6379#1 ask=auth
        > send link=10.0.0.1:6379#1 ask=name{name=sentinel-aaaaaaaa-cmd}
-       > send link=10.0.0.1:6379#1 ask=ping
        > send link=10.0.0.1:6379#1 ask=info
+       > send link=10.0.0.1:6379#1 ask=ping
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
 at 2ms answered link=10.0.0.1:6379#1 answer=ok
 at 2ms answered link=10.0.0.1:6379#1 answer=ok
-at 2ms answered link=10.0.0.1:6379#1 answer=pong
-# The master names its replica, and is believed to be the master from here on.
-at 3ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
+at 2ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > connect link=10.0.0.2:6379#3 group=cache target=server channel=command
        > connect link=10.0.0.2:6379#4 group=cache target=server channel=hello
        > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
        > save seq=1 state={epoch=0 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+# The master names its replica, and is believed to be the master from here on.
+at 3ms answered link=10.0.0.1:6379#1 answer=pong
 at 4ms connected link=10.0.0.2:6379#3
        > send link=10.0.0.2:6379#3 ask=auth
        > send link=10.0.0.2:6379#3 ask=name{name=sentinel-aaaaaaaa-cmd}
-       > send link=10.0.0.2:6379#3 ask=ping
        > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.2:6379#3 ask=ping
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
 at 5ms answered link=10.0.0.2:6379#3 answer=ok
 at 5ms answered link=10.0.0.2:6379#3 answer=ok
-at 5ms answered link=10.0.0.2:6379#3 answer=pong
 at 5ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
        > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+at 5ms answered link=10.0.0.2:6379#3 answer=pong
 at 6ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
 
 # kill -9
 at 100ms failed link=10.0.0.1:6379#1 fault=closed
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 at 110ms wake
        > connect link=10.0.0.1:6379#5 group=cache target=server channel=command
 at 111ms failed link=10.0.0.1:6379#5 fault=refused
@@ -51,7 +52,6 @@ at 150ms wake
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > connect link=10.0.0.1:6379#6 group=cache target=server channel=command
-       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 # Our own vote is on disk: with one node that elects us.
 at 152ms saved seq=2

@@ -32,15 +32,15 @@ at 13ms requested call=5 request=is-master-down{master=10.0.0.2:6379 epoch=9 can
 at 900ms connected link=10.0.0.1:6379#1
        > send link=10.0.0.1:6379#1 ask=auth
        > send link=10.0.0.1:6379#1 ask=name{name=sentinel-aaaaaaaa-cmd}
-       > send link=10.0.0.1:6379#1 ask=ping
        > send link=10.0.0.1:6379#1 ask=info
+       > send link=10.0.0.1:6379#1 ask=ping
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,8,cache,10.0.0.1,6379,0"}
 at 901ms answered link=10.0.0.1:6379#1 answer=ok
 at 901ms answered link=10.0.0.1:6379#1 answer=ok
 at 901ms answered link=10.0.0.1:6379#1 answer=pong
 until 2502ms
   at 1900ms wake
-         > send link=10.0.0.1:6379#1 ask=ping
+         > send link=10.0.0.1:6379#1 ask=info
          > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,8,cache,10.0.0.1,6379,0"}
 at 2503ms requested call=6 request=is-master-down{master=10.0.0.1:6379 epoch=10 candidate=cccccccccccccccccccccccccccccccccccccccc}
        > announce event={level=warning name=+new-epoch payload="10"}
