@@ -24,6 +24,7 @@
 //! | [`hello`] | how do nodes find each other and spread a decision? |
 //! | `vote` | who may lead, and what is promised by a vote? |
 //! | `failover`, `switchover` | what are the steps, and what ends each? |
+//! | `seal` | how are the replicas made to stand still, to be compared? |
 //! | `select` | who is promoted, and why not the others? |
 //! | `reconf` | who follows the wrong master, and when may we correct it? |
 //! | `publish` | what is the view? |
@@ -52,6 +53,7 @@ pub mod query;
 mod reconf;
 pub mod record;
 pub mod report;
+mod seal;
 mod select;
 pub mod sentinel;
 mod server;
