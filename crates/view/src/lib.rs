@@ -15,7 +15,6 @@
 
 extern crate alloc;
 
-
 pub mod name;
 pub mod view;
 

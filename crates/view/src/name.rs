@@ -116,11 +116,7 @@ impl FromStr for RunId {
 
     fn from_str(s: &str) -> Result<Self, Malformed> {
         let digits: [u8; 40] = s.as_bytes().try_into().map_err(|_| Malformed)?;
-        if digits.iter().all(u8::is_ascii_hexdigit) {
-            Ok(Self(digits))
-        } else {
-            Err(Malformed)
-        }
+        if digits.iter().all(u8::is_ascii_hexdigit) { Ok(Self(digits)) } else { Err(Malformed) }
     }
 }
 

@@ -66,9 +66,7 @@ impl View {
 
     /// Replicas that may be read: their link is up and they are not further behind than `max_lag` bytes.
     pub fn readable(&self, max_lag: u64) -> impl Iterator<Item = &Replica> {
-        self.replicas
-            .iter()
-            .filter(move |r| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag))
+        self.replicas.iter().filter(move |r| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag))
     }
 }
 
@@ -78,12 +76,8 @@ mod tests {
     use alloc::vec;
 
     fn view(phase: Phase) -> View {
-        let replica = |n: u16, link, lag| Replica {
-            addr: SocketAddr::from(([10, 0, 0, 1], n)),
-            link,
-            offset: Offset(100),
-            lag,
-        };
+        let replica =
+            |n: u16, link, lag| Replica { addr: SocketAddr::from(([10, 0, 0, 1], n)), link, offset: Offset(100), lag };
         View {
             group: "cache".into(),
             epoch: Epoch(1),
