@@ -66,7 +66,8 @@ async fn live(reports: &Reports, channel: Channel, credentials: Credentials, ord
         Err(e) => return fault(&e),
     };
     reports.send(Event::Connected { link: reports.id }).await;
-    let talk = Talk { stream, channel, credentials, owed: VecDeque::new(), out: Vec::new(), input: Vec::new() };
+    let talk =
+        Talk { stream, channel, credentials, owed: VecDeque::new(), out: Vec::new(), input: Vec::new(), warned: false };
     talk.run(reports, orders).await
 }
 
@@ -89,6 +90,8 @@ struct Talk {
     owed: VecDeque<Owed>,
     out: Vec<u8>,
     input: Vec<u8>,
+    /// An operator was told about this server.
+    warned: bool,
 }
 
 enum Owed {
@@ -190,7 +193,28 @@ impl Talk {
             (Ask::Ping, Some([pong, ..])) if pong.as_str() == Some("pong") => Answer::Pong,
             _ => Answer::read(&ask, value),
         };
+        self.warn(link, &answer);
         Ok(Event::Answered { link, answer })
+    }
+
+    /// Tells an operator what the start would have refused: once a connection, not once an answer.
+    fn warn(&mut self, link: LinkId, answer: &Answer) {
+        let server = link.to;
+        match answer {
+            _ if self.warned => return,
+            Answer::Denied { text } => tracing::warn!(
+                %server,
+                "it does not let us in: {text}. It counts as down until it does; see `username` and `password` of its group"
+            ),
+            Answer::Info(info) if !info.is_supported() => {
+                tracing::warn!(%server, "it is Redis {}; Standfast needs 6.2 or newer, so expect orders to fail", info.version);
+            }
+            Answer::Strange { text } => {
+                tracing::warn!(%server, "an answer that does not fit the question: {text}. Is this port really a Redis?")
+            }
+            _ => return,
+        }
+        self.warned = true;
     }
 }
 
@@ -227,3 +251,84 @@ const MAX_OUT: usize = 64 << 10;
 /// The longest reply that is waited for; INFO of a large server has some 10 KiB.
 const MAX_REPLY: usize = 1 << 20;
 const CHUNK: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What the loop is told next.
+    async fn next(inbox: &mut mpsc::Receiver<Input>) -> Event {
+        let input = tokio::time::timeout(Duration::from_secs(30), inbox.recv()).await;
+        match input.expect("a link always says how it went") {
+            Some(Input::Happened(event)) => event,
+            _ => panic!("a link only tells events"),
+        }
+    }
+
+    async fn connected(channel: Channel) -> (Link, LinkId, mpsc::Receiver<Input>, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let id = LinkId { to: listener.local_addr().unwrap(), nr: 1 };
+        let (inbox, mut told) = mpsc::channel(64);
+        let link = Link::open(id, channel, Credentials::default(), inbox);
+        let (server, _) = listener.accept().await.unwrap();
+        assert_eq!(next(&mut told).await, Event::Connected { link: id });
+        (link, id, told, server)
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_the_order_of_the_questions_also_where_nothing_was_sent() {
+        let (link, id, mut told, mut server) = connected(Channel::Command).await;
+        for ask in [Ask::Ping, Ask::Auth, Ask::Role] {
+            link.send(ask).unwrap();
+        }
+        let mut asked = [0; 14 + 14];
+        server.read_exact(&mut asked).await.unwrap();
+        assert_eq!(&asked, b"*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nROLE\r\n", "without a password no AUTH is sent");
+        server.write_all(b"+PONG\r\n*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n").await.unwrap();
+        let answered = |answer| Event::Answered { link: id, answer };
+        assert_eq!(next(&mut told).await, answered(Answer::Pong));
+        assert_eq!(next(&mut told).await, answered(Answer::Ok));
+        assert_eq!(next(&mut told).await, answered(Answer::Role { role: sentinel::answer::Role::Master }));
+        drop(server);
+        assert_eq!(next(&mut told).await, Event::Failed { link: id, fault: Fault::Closed });
+    }
+
+    #[tokio::test]
+    async fn messages_and_answers_are_told_apart_on_the_hello_channel() {
+        let (link, id, mut told, mut server) = connected(Channel::Hello).await;
+        link.send(Ask::Subscribe).unwrap();
+        link.send(Ask::Ping).unwrap();
+        let wire = "*3\r\n$9\r\nsubscribe\r\n$18\r\n__sentinel__:hello\r\n:1\r\n\
+                    *3\r\n$7\r\nmessage\r\n$18\r\n__sentinel__:hello\r\n$3\r\na,b\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+        for byte in wire.as_bytes() {
+            server.write_all(&[*byte]).await.unwrap();
+        }
+        assert_eq!(next(&mut told).await, Event::Answered { link: id, answer: Answer::Ok });
+        assert_eq!(next(&mut told).await, Event::Heard { link: id, hello: "a,b".to_owned() });
+        assert_eq!(next(&mut told).await, Event::Answered { link: id, answer: Answer::Pong });
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_protocol_ends_the_link() {
+        for garbage in ["HTTP/1.1 400 Bad Request\r\n", "+PONG\r\n"] {
+            let (_link, id, mut told, mut server) = connected(Channel::Command).await;
+            server.write_all(garbage.as_bytes()).await.unwrap();
+            assert_eq!(next(&mut told).await, Event::Failed { link: id, fault: Fault::Malformed }, "{garbage}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_is_told_as_the_kernels_word() {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+        let id = LinkId { to: free, nr: 1 };
+        let (inbox, mut told) = mpsc::channel(64);
+        let _link = Link::open(id, Channel::Command, Credentials::default(), inbox);
+        assert_eq!(next(&mut told).await, Event::Failed { link: id, fault: Fault::Refused });
+    }
+}

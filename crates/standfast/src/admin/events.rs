@@ -6,24 +6,33 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt as _};
 
 use crate::status::Source;
 
-/// The latest status as JSON. Who reads slowly misses some and gets the latest.
-pub(super) type Feed = watch::Receiver<Arc<str>>;
+/// Where readers come in.
+#[derive(Clone)]
+pub(super) struct Feed {
+    /// The latest status as JSON. Who reads slowly misses some and gets the latest.
+    documents: watch::Receiver<Arc<str>>,
+    wanted: Arc<Notify>,
+}
 
 /// `/api/events`.
 pub(super) async fn stream(State(feed): State<Feed>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let documents = WatchStream::new(feed).filter(|json| !json.is_empty());
+    // Not the one that is there: nobody may have looked for hours.
+    let documents = WatchStream::from_changes(feed.documents);
+    feed.wanted.notify_one();
     Sse::new(documents.map(|json| Ok(Event::default().event("status").data(&*json))))
 }
 
 /// Makes the documents.
 pub(super) fn start(source: Source) -> Feed {
-    let (documents, feed) = watch::channel(Arc::from(""));
+    let (documents, latest) = watch::channel(Arc::from(""));
+    let wanted = Arc::new(Notify::new());
+    let feed = Feed { documents: latest, wanted: wanted.clone() };
     tokio::spawn(async move {
         let mut changed = source.node.changed();
         loop {
@@ -36,7 +45,11 @@ pub(super) fn start(source: Source) -> Feed {
             }
             // A failover changes twenty things within milliseconds: that is one or two pictures, not twenty.
             tokio::time::sleep(CALM).await;
-            let _ = tokio::time::timeout(PERIOD, changed.changed()).await;
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = wanted.notified() => {}
+                () = tokio::time::sleep(PERIOD) => {}
+            }
         }
     });
     feed

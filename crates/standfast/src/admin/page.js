@@ -4,15 +4,26 @@
 const $ = (id) => document.getElementById(id);
 const ms = (text) => parseFloat(text); // the node writes times as "12.5ms"
 
-let last = null; // the status before this one, for rates
+let base = null; // a status at least a second old, for rates: over shorter times they would only flicker
+let rates = {};
 
 function draw(status) {
   const report = status.report;
   $("node").textContent = `node ${status.name} (${report.id.slice(0, 8)}) at ${report.announce}, up ${span(ms(report.at) / 1000)}`;
   $("version").textContent = `standfast ${status.version}`;
   document.title = title(report.groups);
+  measure(status);
   report.groups.forEach((group, nr) => drawGroup(status, group, nr === 0));
-  last = status;
+}
+
+// Requests a second, by listener.
+function measure(status) {
+  const seconds = base ? (ms(status.report.at) - ms(base.report.at)) / 1000 : 0;
+  if (base && seconds > 0 && seconds < 0.9) return;
+  const before = new Map(seconds > 0 ? base.listeners.map((l) => [l.listen, l.requests]) : []);
+  rates = {};
+  for (const l of status.listeners) if (before.has(l.listen)) rates[l.listen] = Math.round((l.requests - before.get(l.listen)) / seconds);
+  base = status;
 }
 
 // What one sees in a browser's tab: the worst phase first.
@@ -34,7 +45,7 @@ function drawGroup(status, group, first) {
   find("master").textContent = view.master;
   find("master-note").textContent = view.phase === "Steady" ? "takes the writes" : "the last agreed one; requests wait";
   rows(find("replicas"), group.servers.map(server));
-  rows(find("clients"), status.listeners.filter((l) => l.group === group.name).map((l) => listener(status, l)), "no listener leads here");
+  rows(find("clients"), status.listeners.filter((l) => l.group === group.name).map(listener), "no listener leads here");
   rows(find("nodes"), group.peers.map(peer), "no other node was heard of yet");
   const records = status.report.records.filter((r) => r.group === group.name);
   timeline(find("timeline"), records[records.length - 1]);
@@ -62,11 +73,8 @@ function server(s) {
   return { cells, name: s.is_master ? "is-master" : "" };
 }
 
-function listener(status, l) {
-  const before = last && last.listeners.find((b) => b.listen === l.listen);
-  const seconds = last ? (ms(status.report.at) - ms(last.report.at)) / 1000 : 0;
-  const rate = before && seconds > 0 ? Math.round((l.requests - before.requests) / seconds) : "–";
-  return { cells: [l.listen, l.role, n(l.clients), n(rate), n(l.held)] };
+function listener(l) {
+  return { cells: [l.listen, l.role, n(l.clients), n(rates[l.listen] ?? "–"), n(l.held)] };
 }
 
 function peer(p) {

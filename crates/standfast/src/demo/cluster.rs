@@ -240,6 +240,15 @@ impl NodeProcess {
     }
 }
 
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // All at once: each takes a moment to let its clients have what they are owed.
+        for node in &self.nodes {
+            let _ = node.process.handle().signal(Signal::Terminate);
+        }
+    }
+}
+
 impl Drop for NodeProcess {
     fn drop(&mut self) {
         // Cleanly first: that is part of what is shown.
