@@ -756,8 +756,11 @@ impl Session {
         } else {
             self.hold.go(now);
         }
-        if self.leaving.is_some() && self.kept.owed() == 0 {
-            self.close(now, Why::ClientLeft);
+        if self.kept.owed() == 0 {
+            self.refusal = None;
+            if self.leaving.is_some() {
+                self.close(now, Why::ClientLeft);
+            }
         }
     }
 
@@ -793,11 +796,8 @@ impl Session {
             self.kept.admit();
             admitted += 1;
         }
-        if admitted > 0 {
-            self.refusal = None;
-            if self.hold.is_holding() {
-                self.stats.held += admitted;
-            }
+        if self.hold.is_holding() {
+            self.stats.held += admitted;
         }
     }
 
@@ -825,7 +825,8 @@ impl Session {
                 self.answer_with_error(now, text.as_bytes());
             }
             State::RefusalExpired => {
-                let text = self.refusal.clone().unwrap_or_default();
+                // Each waits with the words of the first.
+                let text = self.refusal.clone().expect("it is kept as long as anything is owed");
                 self.stats.refusals_passed += 1;
                 self.answer_with_error(now, &text);
             }
