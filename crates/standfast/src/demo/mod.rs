@@ -60,7 +60,6 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 fn play(stage: &mut Stage, args: &DemoArgs, program: &std::path::Path) -> Result<(), Failure> {
-    stage.wait_for_agreement(None)?;
     stage.prepare()?;
     introduce(stage, program);
     if args.script.is_empty() { listen(stage, args.json) } else { follow(stage, args) }

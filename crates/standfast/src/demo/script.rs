@@ -266,6 +266,7 @@ impl Stage {
         agreed(&statuses) == Some(broken.master)
             && statuses.iter().all(knows_everybody)
             && self.masters() == [broken.master]
+            && self.streams(broken.master)
             && self.follows(broken.was_master, broken.master)
     }
 
@@ -276,6 +277,15 @@ impl Stage {
             role.and_then(|role| role.as_array()?.first()?.as_str().map(|role| role == "master")).unwrap_or(false)
         });
         masters.map(cluster::Server::addr).collect()
+    }
+
+    /// Whether every other server has acknowledged something of the master's stream. A link that is up is not enough: after a first copy
+    /// Redis begins to stream with the replica's next acknowledgement, up to a second later, and until then nothing can catch up.
+    fn streams(&self, master: SocketAddr) -> bool {
+        let Some(server) = self.cluster.servers.iter().find(|s| s.addr() == master) else { return false };
+        let Ok(value) = server.ask(&["INFO", "replication"]) else { return false };
+        let Some(info) = value.as_str().map(resp::info::Info::new) else { return false };
+        info.replicas().filter(|replica| replica.state == "online" && replica.offset > 0).count() == COUNT - 1
     }
 
     /// Whether a server has a working replication link to `master`.
@@ -291,8 +301,10 @@ impl Stage {
         agreed(&self.cluster.statuses())
     }
 
-    /// Writes what the readers read.
-    pub(super) fn prepare(&self) -> Result<(), Failure> {
+    /// Writes what the readers read, and waits until the replicas follow.
+    pub(super) fn prepare(&mut self) -> Result<(), Failure> {
+        let master = self.wait_for_agreement(None)?;
+        self.wait(AGREE, "the replicas did not begin to follow", |stage| stage.streams(master).then_some(()))?;
         let written = cluster::ask(self.cluster.nodes[0].master, &["SET", "demo:hello", "world"]);
         written.map(|_| ()).map_err(|e| Failure::peer(format!("the first write through a node failed: {e}")))
     }
