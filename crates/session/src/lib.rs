@@ -18,6 +18,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`session`] | what happened, and who deals with it? (the table of contents) |
+//! | [`event`] | what can happen to it, what does it order, and why does it end? |
 //! | [`rules`] | what did the operator say about this listener? |
 //! | [`buffers`] | where do bytes stay, and who lends the memory? |
 //! | `owed` | which requests are unanswered, and how far are they sent? |
@@ -37,6 +38,7 @@ extern crate alloc;
 
 pub mod buffers;
 mod command;
+pub mod event;
 mod hold;
 mod owed;
 mod refusal;
@@ -50,6 +52,7 @@ pub mod stats;
 mod transaction;
 
 pub use buffers::Spare;
+pub use event::{Action, Conn, Event, Timer, Why};
 pub use rules::{Role, Rules};
-pub use session::{Action, Conn, Event, Session, Timer, Why};
+pub use session::Session;
 pub use stats::Stats;

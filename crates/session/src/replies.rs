@@ -10,11 +10,12 @@ use machine::Instant;
 use resp::{Kind as ReplyKind, Reply};
 
 use crate::command::{Command, Kind};
+use crate::event::{Conn, Why};
 use crate::owed::Owed;
 use crate::refusal::{Regroup, is_refusal};
 use crate::restore::Restored;
 use crate::rules::Role;
-use crate::session::{Conn, Session, Why};
+use crate::session::Session;
 use crate::transaction::Then;
 
 /// What is being done with the reply under way.

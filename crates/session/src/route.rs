@@ -17,9 +17,9 @@ use core::time::Duration;
 use machine::Instant;
 use view::View;
 
+use crate::event::Conn;
 use crate::restore::Restoring;
 use crate::rules::{Role, Rules};
-use crate::session::Conn;
 
 /// The way to a server.
 #[derive(Debug)]

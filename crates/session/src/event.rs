@@ -1,0 +1,149 @@
+//! What can happen to a session, what does it order, and why does it end?
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::net::SocketAddr;
+
+use view::View;
+
+/// The name of one connection to a server; never used twice within a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conn(pub u32);
+
+/// What can happen to a session.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The client sent these bytes. They are copied.
+    ClientBytes(&'a [u8]),
+    /// The client will send no more. What it is owed it still gets, unless that may take for ever.
+    ClientClosed,
+    /// The connection was made.
+    ServerConnected {
+        /// Which.
+        conn: Conn,
+    },
+    /// The connection could not be made.
+    ServerFailed {
+        /// Which.
+        conn: Conn,
+    },
+    /// A server sent these bytes. They are copied where they have to wait.
+    ServerBytes {
+        /// On which connection.
+        conn: Conn,
+        /// What it sent.
+        bytes: &'a [u8],
+    },
+    /// The connection ended, in whatever way.
+    ServerClosed {
+        /// Which.
+        conn: Conn,
+    },
+    /// The truth changed.
+    View(Arc<View>),
+}
+
+/// What a session orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make a connection and report [`Event::ServerConnected`] or [`Event::ServerFailed`].
+    Connect {
+        /// Its name.
+        conn: Conn,
+        /// Where to.
+        addr: SocketAddr,
+    },
+    /// Close the connection, or stop making it. Nothing more is expected of it.
+    CloseServer {
+        /// Which.
+        conn: Conn,
+    },
+    /// Close the client's connection. The session is over; everything that could be delivered was.
+    CloseClient {
+        /// The reason, for log and counters.
+        why: Why,
+    },
+}
+
+/// When a session wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// When to give up making a connection.
+    Connect,
+    /// When to try a server again that refused or failed.
+    Retry,
+    /// When to answer requests with an error because no server took them.
+    Hold,
+    /// When to stop waiting for the last replies of a server that the view no longer names.
+    Farewell,
+    /// When to close although the client has not taken all it was sent.
+    Flush,
+    /// When to close although a client that sends no more is still owed replies.
+    Leave,
+}
+
+/// Why a client's connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The client went.
+    ClientLeft,
+    /// The client said QUIT.
+    Quit,
+    /// The client sent what is no request.
+    Malformed,
+    /// A write was sent and never answered: perhaps executed, never sent twice.
+    UnknownFate,
+    /// The server's connection ended within a reply of which the client already has a part.
+    CutReply,
+    /// A connection that cannot be carried over (subscribed, monitoring, tracking) lost its server.
+    PinnedCut,
+    /// The new server does not accept what the client is (user, database, protocol).
+    RestoreRefused,
+    /// What the client is cannot be told to a new server: a transaction changed it unseen.
+    Unrestorable,
+    /// A request larger than what may wait was waiting for too long.
+    HoldExpired,
+}
+
+impl Why {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::ClientLeft,
+        Self::Quit,
+        Self::Malformed,
+        Self::UnknownFate,
+        Self::CutReply,
+        Self::PinnedCut,
+        Self::RestoreRefused,
+        Self::Unrestorable,
+        Self::HoldExpired,
+    ];
+
+    /// One word for logs and counters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientLeft => "client-left",
+            Self::Quit => "quit",
+            Self::Malformed => "malformed",
+            Self::UnknownFate => "unknown-fate",
+            Self::CutReply => "cut-reply",
+            Self::PinnedCut => "pinned-cut",
+            Self::RestoreRefused => "restore-refused",
+            Self::Unrestorable => "unrestorable",
+            Self::HoldExpired => "hold-expired",
+        }
+    }
+
+    /// Whether the session took something from the client that it had a right to expect.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
