@@ -26,7 +26,11 @@ pub(crate) fn start(log: &config::Log) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(std::io::stdout);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .with_writer(std::io::stdout);
     // A second call (a test that starts two nodes in one process) keeps the first subscriber.
     let _ = match log.format {
         LogFormat::Text => builder.event_format(FieldsFirst).try_init(),

@@ -329,3 +329,23 @@ const PACE: Duration = Duration::from_millis(5);
 const REQUEST_PATIENCE: Duration = Duration::from_secs(20);
 /// Different error texts that are kept.
 const MAX_ERRORS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_books_find_what_is_missing_and_what_was_done_twice() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a small runtime");
+        let load = Load::start(&[], &[], runtime.handle());
+        let at = machine::time::at;
+        load.books().acknowledged = vec![vec![(1, at(10)), (2, at(20)), (3, at(30))], vec![(1, at(15))]];
+        let items = |numbers: &[i64]| Value::Array(numbers.iter().map(|n| Value::bulk(n.to_string())).collect());
+        // The second writer's 2 was never acknowledged: it may be there or not.
+        let lists = |key: &str| Ok(if key == "demo:7:0" { items(&[1, 3, 3]) } else { items(&[1, 2]) });
+        let audit = load.audit(7, lists).expect("both lists are there");
+        assert_eq!((audit.missing, audit.twice), (vec![at(20)], 1));
+        assert_eq!(load.acknowledged_since(at(15)), 2);
+        assert_eq!(load.first_acknowledged_after(at(10)), Some(at(15)));
+    }
+}

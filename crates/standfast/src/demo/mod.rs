@@ -68,10 +68,20 @@ fn play(stage: &mut Stage, args: &DemoArgs, program: &std::path::Path) -> Result
 /// Causes the faults of the script, one after the other.
 fn follow(stage: &mut Stage, args: &DemoArgs) -> Result<(), Failure> {
     let mut rounds = Vec::new();
+    let mut failed = Vec::new();
     for fault in &args.script {
-        rounds.push(stage.round(*fault)?);
+        match stage.round(*fault) {
+            Ok(round) => {
+                failed.extend(round.faults());
+                rounds.push(round);
+            }
+            // What comes next would only tell of the same failure.
+            Err(failure) => {
+                failed.push(format!("{fault:?}: {failure}").to_lowercase());
+                break;
+            }
+        }
     }
-    let failed: Vec<String> = rounds.iter().flat_map(|round| round.faults()).collect();
     if args.json {
         let redis = stage.version();
         let document =
