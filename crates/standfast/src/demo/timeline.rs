@@ -37,7 +37,8 @@ pub(super) fn told(cluster: &Cluster, statuses: &[Status], to: std::net::SocketA
 fn led(status: &Status, to: std::net::SocketAddr) -> Option<&Record> {
     let me = &status.report.id;
     let last = status.report.records.iter().rev().find(|record| record.to == Some(to))?;
-    (last.leader.as_ref() == Some(me)).then_some(last)
+    // After a split vote another node may have voted for itself and still only have followed.
+    (last.leader.as_ref() == Some(me) && last.when(Moment::Elected).is_some()).then_some(last)
 }
 
 impl Told {
