@@ -90,7 +90,7 @@ pub(crate) enum Stage {
     /// The replicas were told to follow nobody, and say how far they have come.
     Sealing { until: Instant },
     /// One was told to be master, and has not yet said that it is.
-    Promoting { to: SocketAddr, until: Instant },
+    Promoting { to: SocketAddr, life: Option<RunId>, until: Instant },
     /// It is. Our decision goes to disk before anybody hears it.
     Committing { to: SocketAddr, need: u64, until: Instant },
     /// Everybody else is told to follow it.
@@ -358,7 +358,8 @@ impl Group {
         core.announce(Level::Warning, Some(&name), "+selected-slave", id.clone());
         core.announce(Level::Notice, Some(&name), "+failover-state-send-slaveof-noone", id);
         failover.record.step(core.now, Moment::Promoted, "");
-        failover.stage = Stage::Promoting { to, until: core.now + VERIFY_WAIT };
+        let life = self.servers.get(&to).and_then(|s| s.info.as_ref()).and_then(|i| i.run_id.clone());
+        failover.stage = Stage::Promoting { to, life, until: core.now + VERIFY_WAIT };
         self.hold_on(core, VERIFY_WAIT);
         if let Some(server) = self.servers.get_mut(&to) {
             server.command.send(core, Ask::Promote);
@@ -382,12 +383,11 @@ impl Group {
                     failover.sealed.insert(from, seal);
                 }
             }
-            (Stage::Promoting { to, .. }, Ask::Role | Ask::Info | Ask::Promote) if *to == from => {
-                let life = self.servers.get(&from).and_then(|s| s.info.as_ref()).and_then(|i| i.run_id.as_ref());
+            (Stage::Promoting { to, life, .. }, Ask::Role | Ask::Info | Ask::Promote) if *to == from => {
                 let is_master = match answer {
                     Answer::Role { role } => *role == Role::Master,
                     // It may have died with our order unread, and come back as an empty master: not the one that we chose.
-                    Answer::Info(info) => info.role == Role::Master && info.run_id.as_ref() == life,
+                    Answer::Info(info) => info.role == Role::Master && info.run_id == *life,
                     _ => false,
                 };
                 if is_master {

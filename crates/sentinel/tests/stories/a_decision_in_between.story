@@ -1,0 +1,106 @@
+# While our decision of epoch 6 goes to disk, an older one of epoch 5 comes in. Ours stands.                         V3
+config id=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa announce=10.0.0.9:26379 groups={cache={master=10.0.0.1:6379 quorum=1 nodes=1 down-after=1000ms confirm=50ms failover-timeout=10000ms switchover-timeout=1000ms}}
+state epoch=5 groups={cache={master=10.0.0.1:6379 config-epoch=0 servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}
+seed 1
+at 0ms wake
+       > announce event={level=warning group=cache name=+monitor payload="master cache 10.0.0.1 6379 quorum 1"}
+       > connect link=10.0.0.1:6379#1 group=cache target=server channel=command
+       > connect link=10.0.0.1:6379#2 group=cache target=server channel=hello
+       > connect link=10.0.0.2:6379#3 group=cache target=server channel=command
+       > connect link=10.0.0.2:6379#4 group=cache target=server channel=hello
+       > connect link=10.0.0.3:6379#5 group=cache target=server channel=command
+       > connect link=10.0.0.3:6379#6 group=cache target=server channel=hello
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0} {addr=10.0.0.3:6379 link=down offset=0}]}
+at 1ms connected link=10.0.0.1:6379#1
+       > send link=10.0.0.1:6379#1 ask=auth
+       > send link=10.0.0.1:6379#1 ask=name{name=sentinel-aaaaaaaa-cmd}
+       > send link=10.0.0.1:6379#1 ask=info
+       > send link=10.0.0.1:6379#1 ask=ping
+       > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,5,cache,10.0.0.1,6379,0"}
+at 1ms connected link=10.0.0.2:6379#3
+       > send link=10.0.0.2:6379#3 ask=auth
+       > send link=10.0.0.2:6379#3 ask=name{name=sentinel-aaaaaaaa-cmd}
+       > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.2:6379#3 ask=ping
+       > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,5,cache,10.0.0.1,6379,0"}
+at 1ms connected link=10.0.0.3:6379#5
+       > send link=10.0.0.3:6379#5 ask=auth
+       > send link=10.0.0.3:6379#5 ask=name{name=sentinel-aaaaaaaa-cmd}
+       > send link=10.0.0.3:6379#5 ask=info
+       > send link=10.0.0.3:6379#5 ask=ping
+       > send link=10.0.0.3:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,5,cache,10.0.0.1,6379,0"}
+at 2ms answered link=10.0.0.1:6379#1 answer=ok
+at 2ms answered link=10.0.0.1:6379#1 answer=ok
+at 2ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
+       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0} {addr=10.0.0.3:6379 link=down offset=0}]}
+       > save seq=1 state={epoch=5 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
+at 2ms answered link=10.0.0.1:6379#1 answer=pong
+at 2ms answered link=10.0.0.1:6379#1 answer=ok
+at 3ms answered link=10.0.0.2:6379#3 answer=ok
+at 3ms answered link=10.0.0.2:6379#3 answer=ok
+at 3ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
+       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0} {addr=10.0.0.3:6379 link=down offset=0}]}
+at 3ms answered link=10.0.0.2:6379#3 answer=pong
+at 3ms answered link=10.0.0.2:6379#3 answer=ok
+at 3ms answered link=10.0.0.3:6379#5 answer=ok
+at 3ms answered link=10.0.0.3:6379#5 answer=ok
+at 3ms answered link=10.0.0.3:6379#5 answer=info{run-id="3333333333333333333333333333333333333333" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
+       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0} {addr=10.0.0.3:6379 link=up offset=100 lag=0}]}
+at 3ms answered link=10.0.0.3:6379#5 answer=pong
+at 3ms answered link=10.0.0.3:6379#5 answer=ok
+at 6ms saved seq=1
+at 100ms failed link=10.0.0.1:6379#1 fault=closed
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0} {addr=10.0.0.3:6379 link=up offset=100 lag=0}]}
+until 110ms
+  at 110ms wake
+         > connect link=10.0.0.1:6379#7 group=cache target=server channel=command
+at 111ms failed link=10.0.0.1:6379#7 fault=refused
+until 150ms
+  at 121ms wake
+         > connect link=10.0.0.1:6379#8 group=cache target=server channel=command
+  at 150ms wake
+         > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
+         > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
+         > announce event={level=warning name=+new-epoch payload="6"}
+         > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
+         > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 6"}
+         > save seq=2 state={epoch=6 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
+at 152ms saved seq=2
+       > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
+       > announce event={level=warning group=cache name=+failover-state-select-slave payload="master cache 10.0.0.1 6379"}
+       > send link=10.0.0.2:6379#3 ask=seal{epoch=6}
+       > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.3:6379#5 ask=seal{epoch=6}
+       > send link=10.0.0.3:6379#5 ask=info
+at 153ms answered link=10.0.0.2:6379#3 answer=ok
+at 153ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=130 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=130 lag=0} {addr=10.0.0.3:6379 link=up offset=100 lag=0}]}
+at 153ms answered link=10.0.0.3:6379#5 answer=ok
+at 153ms answered link=10.0.0.3:6379#5 answer=info{run-id="3333333333333333333333333333333333333333" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=120 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}
+       > announce event={level=warning group=cache name=+selected-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > announce event={level=notice group=cache name=+failover-state-send-slaveof-noone payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > send link=10.0.0.2:6379#3 ask=promote
+       > send link=10.0.0.2:6379#3 ask=role
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=130 lag=0} {addr=10.0.0.3:6379 link=stale offset=120 lag=0}]}
+at 154ms answered link=10.0.0.2:6379#3 answer=ok
+at 154ms answered link=10.0.0.2:6379#3 answer=role{role=master}
+       > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
+       > save seq=3 state={epoch=6 groups={cache={master=10.0.0.2:6379 config-epoch=6 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
+# a late word of the leader of epoch 5
+at 155ms requested call=1 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb,5,cache,10.0.0.3,6379,5"}
+       > announce event={level=notice group=cache name=+sentinel payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.1 6379"}
+       > reply call=1 reply=ok
+       > connect link=10.0.0.8:26379#9 group=cache target=peer channel=command
+at 156ms saved seq=3
+       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+       > send link=10.0.0.2:6379#3 ask=rewrite
+       > send link=10.0.0.3:6379#5 ask=replicate{master=10.0.0.2:6379}
+       > send link=10.0.0.3:6379#5 ask=rewrite
+       > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,6"}
+       > send link=10.0.0.3:6379#5 ask=info
+       > send link=10.0.0.3:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,6"}
+       > publish view={group=cache epoch=6 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=stale offset=120 lag=10}]}
+       > save seq=4 state={epoch=6 groups={cache={master=10.0.0.2:6379 config-epoch=6 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
