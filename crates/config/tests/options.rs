@@ -72,7 +72,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!((group.nodes, group.quorum), (3, 2));
     assert_eq!((group.down_after, group.confirm), (Duration::from_secs(1), Duration::from_millis(50)));
     assert_eq!(group.failover_timeout, Duration::from_secs(10));
-    assert_eq!(group.switchover_timeout, Duration::from_secs(3));
+    assert_eq!(group.switchover_timeout, Duration::from_secs(1));
     assert_eq!((group.replica_max_lag, &group.username, &group.password), (64 << 20, &None, &None));
     let listener = &config.listeners[0];
     assert_eq!((listener.role, listener.mode, listener.fallback), (Role::Master, Mode::Redis, Fallback::Master));

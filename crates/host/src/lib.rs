@@ -10,11 +10,13 @@
 //! | [`store`] | is it on the disk, whole, even if the power fails during the write? |
 //! | [`process`] | is that process alive, and how is exactly that one ended? |
 //! | [`random`] | what can nobody guess? |
+//! | [`limits`] | how many descriptors may this process have? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod clock;
 pub mod hostname;
+pub mod limits;
 pub mod process;
 pub mod random;
 pub mod refused;

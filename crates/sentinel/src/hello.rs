@@ -201,7 +201,7 @@ impl Group {
         let text = self.id_of_peer(&hello.id, hello.from);
         core.announce(Level::Warning, Some(&self.name), "+config-update-from", text);
         let mut record = self.new_record(epoch, Cause::Told);
-        record.leader = self.leader_of(epoch);
+        record.leader = self.leader_of(epoch).filter(|leader| *leader != core.id);
         record.to = Some(hello.master);
         record.step(core.now, Moment::Published, alloc::format!("told by {}", hello.from));
         record.outcome = Some(Outcome::Switched);
@@ -209,7 +209,7 @@ impl Group {
         core.keep_record(record);
     }
 
-    /// Whom this node voted for in `epoch`, if it did.
+    /// Whom this node voted for in `epoch`, if it did. Who voted for itself and is told of a decision lost that election.
     fn leader_of(&self, epoch: Epoch) -> Option<RunId> {
         let vote = self.vote.as_ref().filter(|v| v.epoch == epoch);
         vote.map(|v| v.leader.clone())

@@ -135,7 +135,7 @@ pub(crate) enum Script {
     Hang,
     /// The master's network is cut, and mended later
     Cut,
-    /// kill -9 of the master; it is started again 300 ms later, without its data
+    /// kill -9 of the master; it is started again at once, without its data
     Restart,
     /// A planned change of master
     Switchover,

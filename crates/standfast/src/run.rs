@@ -32,6 +32,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let _ = clock::now();
     let config = check::read(&args.file.config)?;
     log::start(&config.log);
+    raise_limits(&config);
     let sockets = Sockets::bind(&config)?;
     let (traffic, feeds) = Traffic::start(&config)?;
     let store = Store::open(&config.node.state_dir).map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
@@ -45,6 +46,26 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     // So that the next start finds no trace of this one; if it cannot be removed, the next start takes its place.
     let _ = std::fs::remove_file(&config.node.control);
     ended
+}
+
+/// Two descriptors a client, and some for everything else. With fewer, clients are turned away earlier than the file says.
+fn raise_limits(config: &Config) {
+    const OWN: u64 = 256;
+    let wanted = 2 * u64::from(config.proxy.max_clients) + OWN;
+    match host::limits::raise_descriptors(wanted) {
+        Ok(limit) if limit >= wanted => {}
+        Ok(limit) => tracing::warn!(
+            limit,
+            wanted,
+            "this process may have {limit} descriptors: about {} clients instead of the {} of `proxy.max-clients`; raise \
+             LimitNOFILE= (systemd) or `ulimit -n`",
+            limit.saturating_sub(OWN) / 2,
+            config.proxy.max_clients
+        ),
+        Err(e) => {
+            tracing::warn!("cannot read or raise the limit of descriptors: {e}; clients may be turned away early")
+        }
+    }
 }
 
 /// The machine with what this node promised before, once it is known that its masters can be worked with.

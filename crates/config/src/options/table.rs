@@ -228,18 +228,20 @@ static GROUP: &[Definition] = &[
         key: "failover-timeout",
         kind: Kind::Duration { min: Duration::from_secs(1), max: Duration::from_mins(10) },
         absent: Absent::Value("\"10s\""),
-        why: "A promotion takes milliseconds; what has not happened after ten seconds will not, and another node should try.",
-        what: "How long an elected node may take for one failover before it gives up.",
+        why: "A partial resynchronisation takes milliseconds; the new master serves clients meanwhile.",
+        what: "How long after a promotion the other replicas are waited for to follow the new master, before the failover counts \
+               as ended.",
         example: "\"10s\"",
         also: &["failover-timeout-ms"],
     },
     Definition {
         key: "switchover-timeout",
-        kind: Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(1) },
-        absent: Absent::Value("\"3s\""),
-        why: "A healthy switchover takes milliseconds; three seconds are below most clients' own timeout.",
-        what: "How long a planned switchover may hold writes. After that it is undone.",
-        example: "\"3s\"",
+        kind: Kind::Duration { min: Duration::from_millis(100), max: Duration::from_millis(1_500) },
+        absent: Absent::Value("\"1s\""),
+        why: "A healthy switchover takes milliseconds, and the other nodes leave its leader two seconds for all of it.",
+        what: "How long a planned switchover may hold writes before it is undone; never longer than three quarters of \
+               `down-after`, so that the held master does not seem dead to the other nodes.",
+        example: "\"1s\"",
         also: &["pause-timeout"],
     },
     Definition {

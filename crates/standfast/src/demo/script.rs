@@ -210,7 +210,7 @@ impl Stage {
             Script::Crash => "kill -9 of the master",
             Script::Hang => "SIGSTOP of the master",
             Script::Cut => "the master's network is cut:",
-            Script::Restart => "kill -9, and a restart 300 ms later without its data, of the master",
+            Script::Restart => "kill -9, and a restart at once without its data, of the master",
             Script::Switchover => "planned switchover away from the master",
         };
         format!("{what} {master}")
@@ -230,7 +230,6 @@ impl Stage {
             Script::Cut => server.cut(),
             Script::Restart => {
                 server.crash();
-                std::thread::sleep(RESTART_PAUSE);
                 server.start()?;
             }
             Script::Switchover => {}
@@ -424,6 +423,4 @@ const WARM_UP: Duration = Duration::from_secs(30);
 const AGREE: Duration = Duration::from_secs(60);
 const RESUME: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(60);
-/// A process manager waits before it starts what has died (systemd: 100 ms), and a Redis that has data reads it first.
-const RESTART_PAUSE: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_millis(25);
