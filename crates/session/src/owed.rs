@@ -203,6 +203,11 @@ impl Kept {
         &self.bytes[start + self.sent..start + self.admitted_len]
     }
 
+    /// Whether nothing has gone out that is unanswered.
+    pub(crate) const fn is_unsent(&self) -> bool {
+        self.sent == 0
+    }
+
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent += n;
         assert!(self.sent <= self.admitted_len, "no more is sent than was offered");

@@ -52,6 +52,9 @@ impl Session {
             self.out.extend(bytes);
             return;
         }
+        if self.route.is(conn) {
+            self.route.silent_from(now);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             if !self.route.is(conn) {
@@ -74,7 +77,7 @@ impl Session {
     }
 
     /// The request that the next reply belongs to.
-    fn asked(&self) -> Option<Owed> {
+    pub(crate) fn asked(&self) -> Option<Owed> {
         let (next, before) = self.regroup.as_ref().map_or((0, 0), |r| (r.answered(), r.asked()));
         self.kept.in_flight_at(next, before).copied()
     }

@@ -33,6 +33,8 @@ pub(crate) struct Route {
     pub(crate) retry_at: Option<Instant>,
     /// Until when a connection that the view no longer names may say its last words.
     pub(crate) farewell: Option<Instant>,
+    /// Since when the server says nothing. Of use only while it owes an answer.
+    silent_since: Instant,
 }
 
 #[derive(Debug)]
@@ -47,10 +49,24 @@ enum Link {
 const MAX_BACKOFF: Duration = Duration::from_millis(200);
 /// A demoted server says READONLY for a moment before the new view is here: about a round trip of the agreement.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+/// How long a server that the view no longer names may have been silent before its refusals are not waited for. A demoted one
+/// refuses within milliseconds; one that hangs, or is cut off, has been silent since before the view could change.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The least that it may take: a master that was told to hold writes was silent, too, and lets go of them when the view
+/// changes. A round trip, and the time it takes to look at what came.
+const LEAST_WORDS: Duration = Duration::from_millis(25);
 
 impl Route {
     pub(crate) const fn new(ticket: u64) -> Self {
-        Self { link: Link::Absent, made: 0, ticket, tries: 0, retry_at: None, farewell: None }
+        Self {
+            link: Link::Absent,
+            made: 0,
+            ticket,
+            tries: 0,
+            retry_at: None,
+            farewell: None,
+            silent_since: Instant::START,
+        }
     }
 
     /// Where requests go by this view; `None` while they have to wait. A session stays where it is as long as it may.
@@ -149,6 +165,18 @@ impl Route {
         self.link = Link::Absent;
         self.farewell = None;
         conn
+    }
+
+    /// The server said something, or is asked and owed nothing: its silence begins anew.
+    pub(crate) const fn silent_from(&mut self, now: Instant) {
+        self.silent_since = now;
+    }
+
+    /// The view names another server. `may_wait`: what this one was asked takes as long as it takes, so that its silence says
+    /// nothing. A further view does not begin the farewell anew.
+    pub(crate) fn begin_farewell(&mut self, now: Instant, may_wait: bool) {
+        let silent_since = if may_wait { now } else { self.silent_since };
+        self.farewell.get_or_insert((now + LEAST_WORDS).max(silent_since + LAST_WORDS));
     }
 
     /// A server answered something that was no refusal: it is worth its connection.

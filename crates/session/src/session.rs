@@ -41,6 +41,8 @@ use crate::transaction::Transaction;
 /// What one client is owed. See the module for the driver's side of the contract.
 #[derive(Debug)]
 pub struct Session {
+    /// The time of the last event: what the driver reports without one happened then.
+    now: Instant,
     pub(crate) rules: Arc<Rules>,
     pub(crate) view: Arc<View>,
     pub(crate) kept: Kept,
@@ -92,9 +94,6 @@ struct Closing {
 const MAX_OUT: usize = 256 * 1024;
 /// Bytes read ahead of a pinned client while its server is slow.
 const MAX_RAW: usize = 64 * 1024;
-/// How long a server that the view no longer names may take to refuse what it was sent. A demoted one does so within
-/// milliseconds; one that hangs is why there is a limit.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a client may take to read the last replies before its connection is closed.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -103,6 +102,7 @@ impl Session {
     #[must_use]
     pub fn new(rules: Arc<Rules>, view: Arc<View>, ticket: u64) -> Self {
         Self {
+            now: Instant::START,
             rules,
             view,
             kept: Kept::default(),
@@ -129,6 +129,7 @@ impl Session {
 
     /// What happened.
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
+        self.now = now;
         if self.closing.is_some() {
             return;
         }
@@ -146,6 +147,7 @@ impl Session {
 
     /// Time passed; harmless if nothing is due.
     pub fn wake(&mut self, now: Instant) {
+        self.now = now;
         while let Some((at, timer)) = self.deadline()
             && at <= now
         {
@@ -215,6 +217,9 @@ impl Session {
         } else if self.mode == Mode::Pinned {
             self.kept.raw_sent(n);
         } else {
+            if self.kept.is_unsent() {
+                self.route.silent_from(self.now);
+            }
             self.kept.sent(n);
         }
     }
@@ -547,7 +552,8 @@ impl Session {
         }
         if self.incoming.is_delivered() || self.any_unknown() {
             self.kept.admit_no_more();
-            self.route.farewell = Some(now + LAST_WORDS);
+            let may_wait = self.asked().is_some_and(|o| o.command.blocks);
+            self.route.begin_farewell(now, may_wait);
         } else {
             self.lose_link(now, true);
             self.route.on_view();

@@ -285,6 +285,43 @@ fn the_old_master_may_say_its_last_words_but_no_acknowledgement_of_it_counts() {
     talk.c("SET a 1").connected().server_hears("SET a 1").view(2, Phase::Steady, 2).pass(500).closes(Why::UnknownFate);
 }
 
+/// Measured in the demo: after a SIGSTOP every writer waited half a second for a server that had been silent for a second.
+#[test]
+fn a_server_that_was_silent_for_long_is_not_waited_for() {
+    let mut talk = master();
+    talk.c("SET a 1").connected().server_hears("SET a 1").pass(1_000).view(2, Phase::Steady, 2);
+    assert_eq!(talk.session.deadline(), Some((at(1_025), Timer::Farewell)), "its answer may be on its way");
+    talk.view(3, Phase::Steady, 2).pass(25).closes(Why::UnknownFate);
+
+    // Demoted on purpose while it was told to hold writes: its refusal comes with the view.
+    let mut talk = master();
+    talk.c("SET a 1").connected().server_hears("SET a 1").pass(1_000).view(2, Phase::Steady, 2).pass(5);
+    talk.s(READONLY).connected().server_hears("SET a 1").s("+OK").client_hears("+OK");
+}
+
+#[test]
+fn silence_begins_when_a_server_that_owed_nothing_is_asked_and_anew_with_every_byte_of_it() {
+    let mut talk = master();
+    talk.c("GET a").connected().server_hears("GET a").s("$-1").client_hears("$-1").pass(1_000);
+    talk.c("SET a 1").server_hears("SET a 1").pass(100).c("SET b 2").server_hears("SET b 2").pass(100);
+    talk.view(2, Phase::Steady, 2);
+    assert_eq!(talk.session.deadline(), Some((at(1_500), Timer::Farewell)), "the first question of the two counts");
+
+    let mut talk = master();
+    talk.c("SET a 1; SET b 2").connected().server_hears("SET a 1; SET b 2").pass(1_000).s("+OK").pass(100);
+    talk.view(2, Phase::Steady, 2);
+    assert_eq!(talk.session.deadline(), Some((at(1_500), Timer::Farewell)), "it speaks");
+}
+
+#[test]
+fn a_server_that_was_told_to_wait_is_not_silent() {
+    let mut talk = master();
+    talk.c("BLPOP a 0").connected().server_hears("BLPOP a 0").pass(60_000).view(2, Phase::Steady, 2);
+    assert_eq!(talk.session.deadline(), Some((at(60_500), Timer::Farewell)));
+    talk.pass(100).s("-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)");
+    talk.connected().server_hears("BLPOP a 0");
+}
+
 #[test]
 fn what_the_client_said_about_itself_is_said_again_first() {
     let mut talk = master();
