@@ -176,7 +176,8 @@ impl Route {
     /// nothing. A further view does not begin the farewell anew.
     pub(crate) fn begin_farewell(&mut self, now: Instant, may_wait: bool) {
         let silent_since = if may_wait { now } else { self.silent_since };
-        self.farewell.get_or_insert((now + LEAST_WORDS).max(silent_since + LAST_WORDS));
+        let until = (now + LEAST_WORDS).max(silent_since + LAST_WORDS);
+        self.farewell.get_or_insert(until);
     }
 
     /// A server answered something that was no refusal: it is worth its connection.
