@@ -24,6 +24,7 @@
 //! | `owed` | which requests are unanswered, and how far are they sent? |
 //! | `command` | what does a request mean for the session? |
 //! | `route` | on which server connection does a request travel? |
+//! | `connection` | how is a server connection made, lost and given up? |
 //! | `hold` | how long may a request wait, and what is said when it may not? |
 //! | `refusal` | which replies say that nothing was executed, and what follows from that? |
 //! | `replies` | what did the server say, and is it for the client? |
@@ -38,6 +39,7 @@ extern crate alloc;
 
 pub mod buffers;
 mod command;
+mod connection;
 pub mod event;
 mod hold;
 mod owed;

@@ -8,9 +8,12 @@
 
 use alloc::vec::Vec;
 
+use machine::Instant;
+
 use crate::command::{Command, Kind};
-use crate::owed::Owed;
+use crate::owed::{Owed, State};
 use crate::rules::Role;
+use crate::session::Session;
 
 /// Whether an error line is a server's word that it executed nothing because of what it is at the moment.
 ///
@@ -106,5 +109,40 @@ impl Regroup {
     /// What the first refused one was told.
     pub(crate) fn first(&self) -> &[u8] {
         &self.bytes[..self.parked.first().map_or(0, |p| p.len)]
+    }
+}
+
+impl Session {
+    /// Marks what a server refused: should nobody take it in time, the refusal is passed on.
+    pub(crate) fn mark_refused(&mut self) {
+        let Some(regroup) = &self.regroup else { return };
+        for (i, parked) in regroup.parked().iter().enumerate() {
+            if parked.refused {
+                self.kept.mark(i, State::Refused);
+            }
+        }
+        self.refusal = Some(regroup.first().into());
+    }
+
+    /// All that was in flight is answered, and none of it was executed: it waits to be sent again.
+    pub(crate) fn on_regrouped(&mut self, now: Instant) {
+        let Some(regroup) = &self.regroup else { return };
+        let changed = regroup.changed_state() || self.transaction.is_open();
+        self.stats.replayed += regroup.answered() as u64;
+        self.mark_refused();
+        self.regroup = None;
+        // A connection on which a SELECT was answered that must be said again later is not where it was; another replica
+        // may not refuse at all.
+        let target = self.route.target(&self.rules, &self.view);
+        let elsewhere = target.is_some() && target != self.route.addr();
+        if changed || elsewhere || self.rules.role == Role::Replica {
+            self.drop_link();
+            self.forget_connection(now);
+        } else {
+            self.kept.rewind();
+        }
+        if !elsewhere {
+            self.route.back_off(now, false);
+        }
     }
 }

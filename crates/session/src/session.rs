@@ -30,9 +30,8 @@ use crate::event::{Action, Conn, Event, Timer, Why};
 use crate::hold::{self, Hold};
 use crate::owed::{Kept, MAX_OWED, State};
 use crate::refusal::Regroup;
-use crate::replay;
 use crate::replies::Incoming;
-use crate::restore::{Remembered, Restoring};
+use crate::restore::Remembered;
 use crate::route::Route;
 use crate::rules::{Role, Rules};
 use crate::stats::Stats;
@@ -56,7 +55,7 @@ pub struct Session {
     pub(crate) hold: Hold,
     pub(crate) regroup: Option<Box<Regroup>>,
     /// What the first refused of the waiting requests was told: passed on if nothing better comes within `hold`.
-    refusal: Option<Box<[u8]>>,
+    pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) transaction: Transaction,
     pub(crate) remembered: Remembered,
     mode: Mode,
@@ -65,8 +64,8 @@ pub struct Session {
     /// The client will send no more; until when it may still be answered.
     leaving: Option<Instant>,
     closing: Option<Closing>,
-    to_close: Option<Conn>,
-    to_connect: Option<(Conn, SocketAddr)>,
+    pub(crate) to_close: Option<Conn>,
+    pub(crate) to_connect: Option<(Conn, SocketAddr)>,
     pub(crate) stats: Stats,
 }
 
@@ -395,142 +394,6 @@ impl Session {
         }
     }
 
-    // What servers do. Their bytes: `replies`.
-
-    fn on_server_connected(&mut self, conn: Conn) {
-        if !self.route.is(conn) || !self.route.is_connecting() {
-            self.stats.late += 1;
-            return;
-        }
-        let words = Restoring::new(&self.remembered, self.kept.retained_bytes(), self.transaction.requests());
-        self.route.on_connected(words);
-    }
-
-    fn on_server_failed(&mut self, now: Instant, conn: Conn) {
-        if !self.route.is(conn) {
-            self.stats.late += 1;
-            return;
-        }
-        self.stats.connects_failed += 1;
-        self.route.drop_link();
-        self.route.back_off(now, false);
-    }
-
-    fn on_connect_timeout(&mut self, now: Instant) {
-        self.stats.connects_failed += 1;
-        self.drop_link();
-        self.route.back_off(now, false);
-    }
-
-    fn on_server_closed(&mut self, now: Instant, conn: Conn) {
-        if !self.route.is(conn) {
-            self.stats.late += 1;
-            return;
-        }
-        self.lose_link(now, false);
-    }
-
-    /// A server sent what is no reply, or a reply to nothing.
-    pub(crate) fn on_misbehaved(&mut self, now: Instant) {
-        self.stats.misbehaved += 1;
-        self.lose_link(now, true);
-    }
-
-    /// The connection is gone, or is given up: what was asked on it meets its fate.
-    pub(crate) fn lose_link(&mut self, now: Instant, ours_to_close: bool) {
-        if self.mode == Mode::Pinned {
-            return self.close(now, Why::PinnedCut);
-        }
-        if self.kept.any_admitted() {
-            self.stats.cut += 1;
-        }
-        if self.incoming.is_delivered() {
-            return self.close(now, Why::CutReply);
-        }
-        if self.any_unknown() {
-            return self.close(now, Why::UnknownFate);
-        }
-        self.stats.replayed += self.kept.in_flight() as u64;
-        self.mark_refused();
-        self.regroup = None;
-        if ours_to_close {
-            self.drop_link();
-        } else {
-            self.route.drop_link();
-        }
-        self.forget_connection(now);
-        self.route.back_off(now, true);
-    }
-
-    /// Whether a request is in flight that may have been executed, and must not be twice.
-    fn any_unknown(&self) -> bool {
-        let parked = self.regroup.as_ref().map_or(0, |r| r.answered());
-        replay::any_unknown(self.kept.iter().take(self.kept.in_flight()), parked, &self.transaction)
-    }
-
-    /// The new server is not yet what it has to be.
-    pub(crate) fn on_restore_postponed(&mut self, now: Instant) {
-        self.drop_link();
-        self.forget_connection(now);
-        self.route.back_off(now, false);
-    }
-
-    /// What was true of the old connection is not true of the next.
-    fn forget_connection(&mut self, now: Instant) {
-        self.kept.rewind();
-        self.replies = ReplyScanner::default();
-        self.incoming = Incoming::Fresh;
-        self.line.clear();
-        if self.transaction.on_cut() {
-            self.kept.release_retained();
-        }
-        if self.remembered.unknown {
-            self.close(now, Why::Unrestorable);
-        }
-    }
-
-    fn drop_link(&mut self) {
-        if let Some(conn) = self.route.drop_link() {
-            // Ordered and not yet told: then there is nothing to close.
-            if self.to_connect.take_if(|(c, _)| *c == conn).is_none() {
-                assert!(self.to_close.is_none(), "B: the driver drains after every event");
-                self.to_close = Some(conn);
-            }
-        }
-    }
-
-    fn mark_refused(&mut self) {
-        let Some(regroup) = &self.regroup else { return };
-        for (i, parked) in regroup.parked().iter().enumerate() {
-            if parked.refused {
-                self.kept.mark(i, State::Refused);
-            }
-        }
-        self.refusal = Some(regroup.first().into());
-    }
-
-    /// All that was in flight is answered, and none of it was executed: it waits to be sent again.
-    pub(crate) fn on_regrouped(&mut self, now: Instant) {
-        let Some(regroup) = &self.regroup else { return };
-        let changed = regroup.changed_state() || self.transaction.is_open();
-        self.stats.replayed += regroup.answered() as u64;
-        self.mark_refused();
-        self.regroup = None;
-        // A connection on which a SELECT was answered that must be said again later is not where it was; another replica
-        // may not refuse at all.
-        let target = self.route.target(&self.rules, &self.view);
-        let elsewhere = target.is_some() && target != self.route.addr();
-        if changed || elsewhere || self.rules.role == Role::Replica {
-            self.drop_link();
-            self.forget_connection(now);
-        } else {
-            self.kept.rewind();
-        }
-        if !elsewhere {
-            self.route.back_off(now, false);
-        }
-    }
-
     // What the view and time do.
 
     fn on_view(&mut self, now: Instant, view: Arc<View>) {
@@ -542,21 +405,10 @@ impl Session {
         self.route.on_view();
         let target = self.route.target(&self.rules, &self.view);
         // No target: stay, an answer may still come.
-        let leaves = target.is_some() && !self.route.is_absent() && target != self.route.addr();
-        if !leaves {
-            self.route.farewell = None;
-            return;
-        }
-        if self.mode == Mode::Pinned {
-            return self.close(now, Why::PinnedCut);
-        }
-        if self.incoming.is_delivered() || self.any_unknown() {
-            self.kept.admit_no_more();
-            let may_wait = self.asked().is_some_and(|o| o.command.blocks);
-            self.route.begin_farewell(now, may_wait);
+        if target.is_some() && !self.route.is_absent() && target != self.route.addr() {
+            self.leave(now);
         } else {
-            self.lose_link(now, true);
-            self.route.on_view();
+            self.route.farewell = None;
         }
     }
 
@@ -605,14 +457,8 @@ impl Session {
             self.admit();
         }
         let needs = self.needs_server();
-        if needs
-            && self.route.is_absent()
-            && self.route.retry_at.is_none()
-            && let Some(addr) = self.route.target(&self.rules, &self.view)
-        {
-            let conn = self.route.connect(now, addr, &self.rules);
-            self.to_connect = Some((conn, addr));
-            self.stats.connects += 1;
+        if needs {
+            self.connect(now);
         }
         if needs && !usable {
             let target = self.route.target(&self.rules, &self.view);
@@ -625,14 +471,6 @@ impl Session {
             if self.leaving.is_some() {
                 self.close(now, Why::ClientLeft);
             }
-        }
-    }
-
-    /// A server that the view no longer names has said all it had to say.
-    fn end_farewell(&mut self, now: Instant) {
-        if self.route.farewell.is_some() && !self.kept.any_admitted() && self.incoming == Incoming::Fresh {
-            self.drop_link();
-            self.forget_connection(now);
         }
     }
 

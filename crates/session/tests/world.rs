@@ -186,44 +186,16 @@ impl World {
     fn act(&mut self, op: Op) {
         match op {
             Op::Ask(ask) => self.ask(ask),
-            Op::ClientBytes(n) => {
-                if self.session.wants_client_bytes() && !self.says.is_empty() {
-                    let n = n.min(self.says.len());
-                    let bytes: Vec<u8> = self.says.drain(..n).collect();
-                    self.step(Event::ClientBytes(&bytes));
-                }
-            }
-            Op::ToServer(n) => {
-                if let Some((_, link)) = &mut self.link {
-                    let bytes = self.session.to_server();
-                    let n = n.min(bytes.len());
-                    link.inbox.extend_from_slice(&bytes[..n]);
-                    self.session.sent(n);
-                }
-            }
+            Op::ClientBytes(n) => self.read_client(n),
+            Op::ToServer(n) => self.write_server(n),
             Op::Process(n) => {
                 if let Some((conn, mut link)) = self.link.take() {
                     self.process(&mut link, n);
                     self.link = Some((conn, link));
                 }
             }
-            Op::FromServer(n) => {
-                if self.session.wants_server_bytes()
-                    && let Some((conn, link)) = &mut self.link
-                    && !link.outbox.is_empty()
-                {
-                    let n = n.min(link.outbox.len());
-                    let bytes: Vec<u8> = link.outbox.drain(..n).collect();
-                    let conn = *conn;
-                    self.step(Event::ServerBytes { conn, bytes: &bytes });
-                }
-            }
-            Op::ToClient(n) => {
-                let n = n.min(self.session.to_client().len());
-                self.heard.extend_from_slice(&self.session.to_client()[..n]);
-                self.session.delivered(n);
-                self.drain();
-            }
+            Op::FromServer(n) => self.read_server(n),
+            Op::ToClient(n) => self.write_client(n),
             Op::Connected(well) => {
                 if let Some((conn, server)) = self.connecting.take() {
                     if well {
@@ -259,6 +231,42 @@ impl World {
                 self.wake();
             }
         }
+    }
+
+    fn read_client(&mut self, n: usize) {
+        if self.session.wants_client_bytes() && !self.says.is_empty() {
+            let n = n.min(self.says.len());
+            let bytes: Vec<u8> = self.says.drain(..n).collect();
+            self.step(Event::ClientBytes(&bytes));
+        }
+    }
+
+    fn write_server(&mut self, n: usize) {
+        if let Some((_, link)) = &mut self.link {
+            let bytes = self.session.to_server();
+            let n = n.min(bytes.len());
+            link.inbox.extend_from_slice(&bytes[..n]);
+            self.session.sent(n);
+        }
+    }
+
+    fn read_server(&mut self, n: usize) {
+        if self.session.wants_server_bytes()
+            && let Some((conn, link)) = &mut self.link
+            && !link.outbox.is_empty()
+        {
+            let n = n.min(link.outbox.len());
+            let bytes: Vec<u8> = link.outbox.drain(..n).collect();
+            let conn = *conn;
+            self.step(Event::ServerBytes { conn, bytes: &bytes });
+        }
+    }
+
+    fn write_client(&mut self, n: usize) {
+        let n = n.min(self.session.to_client().len());
+        self.heard.extend_from_slice(&self.session.to_client()[..n]);
+        self.session.delivered(n);
+        self.drain();
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -435,83 +443,100 @@ impl World {
         assert_eq!(twice.len(), self.executed.len(), "R2: {:?}", self.executed);
         assert!(self.executed.is_sorted(), "writes are executed in the client's order: {:?}", self.executed);
 
-        let (mut db, mut acknowledged, mut watch) = (0, 0, false);
-        let mut multi: Option<Vec<usize>> = None;
+        let mut reader = Reader { world: self, db: 0, acknowledged: 0, watch: false, multi: None };
         for (id, reply) in replies.iter().enumerate() {
-            let ask = self.asked[id];
-            let text = text(reply);
-            let context = format!("request {id} {ask:?}: {text}");
-            let failed = text.starts_with('-');
-            if multi.is_some() && !matches!(ask, Ask::Exec | Ask::Discard | Ask::Multi | Ask::Watch) {
-                assert!(failed || text == "+QUEUED", "R1: {context}");
-                if !failed && let Some(queued) = &mut multi {
-                    queued.push(id);
-                }
-                continue;
-            }
-            match ask {
-                _ if failed => {
-                    assert!(!self.executed.contains(&id), "an error means not executed: {context}");
-                    // Whatever fails after MULTI may have been answered by the session: the client must assume the end
-                    // of its transaction only at EXEC or DISCARD, and outside of one these change nothing.
-                    if matches!(ask, Ask::Exec | Ask::Discard)
-                        && let Some(queued) = multi.take()
-                    {
-                        for id in queued {
-                            assert!(!self.executed.contains(&id), "a failed {ask:?} executes nothing: {context}");
-                        }
-                        watch = false;
-                    }
-                }
-                Ask::Write | Ask::Pop => {
-                    assert_eq!(text, format!("+w{id}.{db}"), "R1: {context}");
-                    acknowledged = id;
-                }
-                Ask::Read | Ask::LongRead => {
-                    let mut parts = text.split('.');
-                    assert_eq!(parts.next(), Some(format!("r{id}").as_str()), "R1: {context}");
-                    assert_eq!(parts.next(), Some(format!("{db}").as_str()), "the database is restored: {context}");
-                    let last: usize = parts.next().unwrap().parse().unwrap();
-                    assert!(last <= id, "a read sees no later write: {context}");
-                    assert!(last >= acknowledged, "a read sees the writes before it: {context}");
-                }
-                Ask::Select(n) => db = n,
-                Ask::Multi => multi = Some(Vec::new()),
-                Ask::Discard => {
-                    for id in multi.take().unwrap_or_default() {
-                        assert!(!self.executed.contains(&id), "DISCARD executes nothing: {context}");
-                    }
-                    watch = false;
-                }
-                Ask::Watch => watch = true,
-                Ask::Unwatch => watch = false,
-                Ask::Exec => {
-                    let queued = multi.take().unwrap();
-                    if reply.is_null() {
-                        assert!(watch, "only a watch makes EXEC fail like this: {context}");
-                        for id in queued {
-                            assert!(!self.executed.contains(&id), "a null EXEC executes nothing: {context}");
-                        }
-                    } else {
-                        for id in &queued {
-                            match self.asked[*id] {
-                                Ask::Write | Ask::Pop => {
-                                    assert!(self.executed.contains(id), "EXEC executes all: {context}");
-                                    acknowledged = *id;
-                                }
-                                Ask::Select(n) => db = n,
-                                Ask::Read if watch => {
-                                    assert!(self.watching[id], "a watch that was cut cannot succeed: {context}");
-                                }
-                                _ => {}
-                            }
-                        }
-                    }
-                    watch = false;
-                }
-            }
+            reader.hears(id, reply);
         }
         // What was acknowledged by nobody was executed at most once: checked above. What waited and expired, never.
+    }
+}
+
+/// What the client believes after each reply.
+struct Reader<'a> {
+    world: &'a World,
+    db: u8,
+    /// The last write that was acknowledged.
+    acknowledged: usize,
+    watch: bool,
+    multi: Option<Vec<usize>>,
+}
+
+impl Reader<'_> {
+    fn hears(&mut self, id: usize, reply: &Value) {
+        let ask = self.world.asked[id];
+        let text = text(reply);
+        let context = format!("request {id} {ask:?}: {text}");
+        let failed = text.starts_with('-');
+        if self.multi.is_some() && !matches!(ask, Ask::Exec | Ask::Discard | Ask::Multi | Ask::Watch) {
+            assert!(failed || text == "+QUEUED", "R1: {context}");
+            if !failed && let Some(queued) = &mut self.multi {
+                queued.push(id);
+            }
+            return;
+        }
+        match ask {
+            _ if failed => {
+                self.not_executed(&[id], "an error", &context);
+                // Whatever fails after MULTI may have been answered by the session: the client must assume the end of its
+                // transaction only at EXEC or DISCARD, and outside of one these change nothing.
+                if matches!(ask, Ask::Exec | Ask::Discard)
+                    && let Some(queued) = self.multi.take()
+                {
+                    self.not_executed(&queued, "a failed end of the transaction", &context);
+                    self.watch = false;
+                }
+            }
+            Ask::Write | Ask::Pop => {
+                assert_eq!(text, format!("+w{id}.{}", self.db), "R1: {context}");
+                self.acknowledged = id;
+            }
+            Ask::Read | Ask::LongRead => self.hears_data(id, &text, &context),
+            Ask::Select(n) => self.db = n,
+            Ask::Multi => self.multi = Some(Vec::new()),
+            Ask::Discard => {
+                let queued = self.multi.take().unwrap_or_default();
+                self.not_executed(&queued, "DISCARD", &context);
+                self.watch = false;
+            }
+            Ask::Watch => self.watch = true,
+            Ask::Unwatch => self.watch = false,
+            Ask::Exec => self.hears_exec(reply, &context),
+        }
+    }
+
+    fn not_executed(&self, ids: &[usize], why: &str, context: &str) {
+        assert!(!ids.iter().any(|id| self.world.executed.contains(id)), "{why} executes nothing: {context}");
+    }
+
+    fn hears_data(&self, id: usize, text: &str, context: &str) {
+        let mut parts = text.split('.');
+        assert_eq!(parts.next(), Some(format!("r{id}").as_str()), "R1: {context}");
+        assert_eq!(parts.next(), Some(format!("{}", self.db).as_str()), "the database is restored: {context}");
+        let last: usize = parts.next().unwrap().parse().unwrap();
+        assert!(last <= id, "a read sees no later write: {context}");
+        assert!(last >= self.acknowledged, "a read sees the writes before it: {context}");
+    }
+
+    fn hears_exec(&mut self, reply: &Value, context: &str) {
+        let queued = self.multi.take().unwrap();
+        let watch = std::mem::take(&mut self.watch);
+        if reply.is_null() {
+            assert!(watch, "only a watch makes EXEC fail like this: {context}");
+            return self.not_executed(&queued, "a null EXEC", context);
+        }
+        for id in &queued {
+            match self.world.asked[*id] {
+                Ask::Write | Ask::Pop => {
+                    assert!(self.world.executed.contains(id), "EXEC executes all: {context}");
+                    self.acknowledged = *id;
+                }
+                Ask::Select(n) => self.db = n,
+                Ask::Read if watch => {
+                    assert!(self.world.watching[id], "a watch that was cut cannot succeed: {context}");
+                }
+                _ => {}
+            }
+        }
     }
 }
 

@@ -1,0 +1,152 @@
+//! How is a server connection made, lost and given up?
+//!
+//! Where it leads is the `route`'s to say; what comes in on it, `replies`. Here is what follows for the requests that were on
+//! it, and for what the next connection has to be told.
+
+use machine::Instant;
+use resp::ReplyScanner;
+
+use crate::event::{Conn, Why};
+use crate::replay;
+use crate::replies::Incoming;
+use crate::restore::Restoring;
+use crate::session::Session;
+
+impl Session {
+    /// Orders a connection to whoever takes requests, if there is none and it is not too early for another try.
+    pub(crate) fn connect(&mut self, now: Instant) {
+        if self.route.is_absent()
+            && self.route.retry_at.is_none()
+            && let Some(addr) = self.route.target(&self.rules, &self.view)
+        {
+            let conn = self.route.connect(now, addr, &self.rules);
+            self.to_connect = Some((conn, addr));
+            self.stats.connects += 1;
+        }
+    }
+
+    pub(crate) fn on_server_connected(&mut self, conn: Conn) {
+        if !self.route.is(conn) || !self.route.is_connecting() {
+            self.stats.late += 1;
+            return;
+        }
+        let words = Restoring::new(&self.remembered, self.kept.retained_bytes(), self.transaction.requests());
+        self.route.on_connected(words);
+    }
+
+    pub(crate) fn on_server_failed(&mut self, now: Instant, conn: Conn) {
+        if !self.route.is(conn) {
+            self.stats.late += 1;
+            return;
+        }
+        self.stats.connects_failed += 1;
+        self.route.drop_link();
+        self.route.back_off(now, false);
+    }
+
+    pub(crate) fn on_connect_timeout(&mut self, now: Instant) {
+        self.stats.connects_failed += 1;
+        self.drop_link();
+        self.route.back_off(now, false);
+    }
+
+    pub(crate) fn on_server_closed(&mut self, now: Instant, conn: Conn) {
+        if !self.route.is(conn) {
+            self.stats.late += 1;
+            return;
+        }
+        self.lose_link(now, false);
+    }
+
+    /// A server sent what is no reply, or a reply to nothing.
+    pub(crate) fn on_misbehaved(&mut self, now: Instant) {
+        self.stats.misbehaved += 1;
+        self.lose_link(now, true);
+    }
+
+    /// The connection is gone, or is given up: what was asked on it meets its fate.
+    pub(crate) fn lose_link(&mut self, now: Instant, ours_to_close: bool) {
+        if self.is_pinned() {
+            return self.close(now, Why::PinnedCut);
+        }
+        if self.kept.any_admitted() {
+            self.stats.cut += 1;
+        }
+        if self.incoming.is_delivered() {
+            return self.close(now, Why::CutReply);
+        }
+        if self.any_unknown() {
+            return self.close(now, Why::UnknownFate);
+        }
+        self.stats.replayed += self.kept.in_flight() as u64;
+        self.mark_refused();
+        self.regroup = None;
+        if ours_to_close {
+            self.drop_link();
+        } else {
+            self.route.drop_link();
+        }
+        self.forget_connection(now);
+        self.route.back_off(now, true);
+    }
+
+    /// Whether a request is in flight that may have been executed, and must not be twice.
+    fn any_unknown(&self) -> bool {
+        let parked = self.regroup.as_ref().map_or(0, |r| r.answered());
+        replay::any_unknown(self.kept.iter().take(self.kept.in_flight()), parked, &self.transaction)
+    }
+
+    /// The new server is not yet what it has to be.
+    pub(crate) fn on_restore_postponed(&mut self, now: Instant) {
+        self.drop_link();
+        self.forget_connection(now);
+        self.route.back_off(now, false);
+    }
+
+    /// What was true of the old connection is not true of the next.
+    pub(crate) fn forget_connection(&mut self, now: Instant) {
+        self.kept.rewind();
+        self.replies = ReplyScanner::default();
+        self.incoming = Incoming::Fresh;
+        self.line.clear();
+        if self.transaction.on_cut() {
+            self.kept.release_retained();
+        }
+        if self.remembered.unknown {
+            self.close(now, Why::Unrestorable);
+        }
+    }
+
+    pub(crate) fn drop_link(&mut self) {
+        if let Some(conn) = self.route.drop_link() {
+            // Ordered and not yet told: then there is nothing to close.
+            if self.to_connect.take_if(|(c, _)| *c == conn).is_none() {
+                assert!(self.to_close.is_none(), "B: the driver drains after every event");
+                self.to_close = Some(conn);
+            }
+        }
+    }
+
+    /// The view names another server than the one that the connection leads to.
+    pub(crate) fn leave(&mut self, now: Instant) {
+        if self.is_pinned() {
+            return self.close(now, Why::PinnedCut);
+        }
+        if self.incoming.is_delivered() || self.any_unknown() {
+            self.kept.admit_no_more();
+            let may_wait = self.asked().is_some_and(|o| o.command.blocks);
+            self.route.begin_farewell(now, may_wait);
+        } else {
+            self.lose_link(now, true);
+            self.route.on_view();
+        }
+    }
+
+    /// Ends the connection to a server that the view no longer names, once it has said all it had to say.
+    pub(crate) fn end_farewell(&mut self, now: Instant) {
+        if self.route.farewell.is_some() && !self.kept.any_admitted() && self.incoming == Incoming::Fresh {
+            self.drop_link();
+            self.forget_connection(now);
+        }
+    }
+}
