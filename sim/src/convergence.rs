@@ -71,6 +71,11 @@ impl World {
                 continue;
             }
             places.insert(pick(rng, &useful));
+            // A promotion that nobody has published yet may still become the decision: its server has to be there.
+            let agreed = self.agreed_by(group, &nodes);
+            let promoted = |s: &&Redis| s.group == group && s.master.is_none() && Some(s.place) != agreed;
+            places.extend(self.servers.iter().filter(promoted).map(|s| s.place));
+            let rng = &mut self.ground.rng;
             for server in self.servers.iter().filter(|s| s.group == group) {
                 if rng.chance(650) {
                     places.insert(server.place);
@@ -83,13 +88,18 @@ impl World {
     /// Servers of which one is enough to go on with: the agreed master, or one that has its data and may be promoted. A
     /// replica that has not heard its master for long is rightly refused: nobody knows what it missed.
     fn useful_servers(&self, group: usize, nodes: &[usize]) -> Vec<Place> {
-        let agreed = nodes.iter().filter_map(|i| self.nodes[*i].knows(group)).max().map(|(_, master)| master);
+        let agreed = self.agreed_by(group, nodes);
         let is_fresh = |s: &Redis| s.following.is_up && s.master.and_then(Place::at) == agreed;
         let useful = |s: &&Redis| {
             let is_fit = s.is_up() && s.settings.priority > 0 && s.has_data() && is_fresh(s);
             s.group == group && (Some(s.place) == agreed && s.has_data() || is_fit)
         };
         self.servers.iter().filter(useful).map(|s| s.place).collect()
+    }
+
+    /// The master of the newest decision that some nodes know.
+    fn agreed_by(&self, group: usize, nodes: &[usize]) -> Option<Place> {
+        nodes.iter().filter_map(|i| self.nodes[*i].knows(group)).max().map(|(_, master)| master)
     }
 
     /// The newest decision that any node knows.

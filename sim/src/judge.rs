@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use machine::Instant;
 use sentinel::record::Cause;
@@ -10,6 +11,7 @@ use view::{Epoch, GroupName, RunId, View};
 
 use crate::ground::Ground;
 use crate::invariants::Invariant;
+use crate::options::Options;
 use crate::place::name_of;
 use crate::redis::WriteId;
 use crate::wiring::Attempt;
@@ -47,6 +49,10 @@ pub struct Judge {
     published: BTreeMap<(usize, GroupName), Epoch>,
     masters: BTreeMap<(GroupName, Epoch), SocketAddr>,
     seals: BTreeMap<(usize, SocketAddr), Seal>,
+    /// When each server last heard its master.
+    heard: BTreeMap<SocketAddr, Instant>,
+    /// A replica that has not heard its master for this long may be passed over as stale.
+    may_be_stale: Duration,
     /// What each server last said to each node.
     roles: BTreeMap<(usize, SocketAddr), Role>,
     /// Writes that were acknowledged to a client, with their group.
@@ -68,8 +74,13 @@ struct Seal {
 }
 
 impl Judge {
-    pub(crate) fn new(is_strict: bool) -> Self {
-        Self { is_strict, ..Self::default() }
+    pub(crate) fn new(options: &Options) -> Self {
+        // The machine's own limit is ten times `down-after`, and the time for which the master is down.
+        Self { is_strict: options.is_strict(), may_be_stale: 5 * options.down_after, ..Self::default() }
+    }
+
+    pub(crate) fn heard_master(&mut self, now: Instant, server: SocketAddr) {
+        self.heard.insert(server, now);
     }
 
     /// A number that no request had before.
@@ -204,7 +215,7 @@ impl Judge {
     }
 
     /// M2 to M5, at the moment in which a leader orders a promotion.
-    pub(crate) fn promoting(&mut self, node: usize, server: SocketAddr, attempt: &Attempt) -> Checked {
+    pub(crate) fn promoting(&mut self, now: Instant, node: usize, server: SocketAddr, attempt: &Attempt) -> Checked {
         self.elected(node, &attempt.group, attempt.epoch)?;
         let who = format!("node{} promotes {} in epoch {}", node + 1, name_of(server), attempt.epoch);
         let for_us = |n: &usize| {
@@ -232,7 +243,9 @@ impl Judge {
             return Ok(());
         };
         for ((n, other), seal) in &self.seals {
-            let Some(info) = seal.info.as_ref().filter(|_| *n == node && sealed(&seal) && !seal.was_master) else {
+            let is_fresh = self.heard.get(other).is_some_and(|at| now.since(*at) < self.may_be_stale);
+            let counts = *n == node && sealed(&seal) && !seal.was_master && is_fresh;
+            let Some(info) = seal.info.as_ref().filter(|_| counts) else {
                 continue;
             };
             if info.priority == chosen.priority && info.history == chosen.history && info.offset > chosen.offset {

@@ -137,6 +137,9 @@ impl Redis {
             return;
         }
         self.following.heard_at = g.now;
+        if self.following.is_up {
+            g.judge.heard_master(g.now, self.place.addr());
+        }
         match packet {
             Packet::SynAck => {
                 let history = self.following.place_known.then(|| self.history.clone());

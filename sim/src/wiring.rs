@@ -283,12 +283,18 @@ impl Node {
             sentinel::record::Cause::Planned => "promotion: planned",
             _ => "promotion: after a failure",
         });
-        let checked = g.judge.promoting(self.index, server, &attempt);
+        let checked = g.judge.promoting(g.now, self.index, server, &attempt);
         g.check(checked);
     }
 
     fn announced(&self, g: &mut Ground, event: &Announcement) {
         g.coverage.mark(&event.name);
+        if matches!(event.name.as_str(), "+selected-slave" | "-failover-abort-no-good-slave") && g.history.is_on() {
+            for verdict in self.report().iter().filter_map(|r| r.records.last()).flat_map(|r| &r.candidates) {
+                let text = format!("  ? {} at {}: {}", name_of(verdict.addr), verdict.offset, verdict.why);
+                g.note(self.place(), || text);
+            }
+        }
         match event.name.as_str() {
             "+try-failover" => g.tripwire.pass(self.index, Moment::Tries),
             "+elected-leader" => g.tripwire.pass(self.index, Moment::Elected),

@@ -50,7 +50,7 @@ impl World {
             slow: 0,
             unreachable: net_rng.chance(300),
         });
-        let mut judge = Judge::new(options.is_strict());
+        let mut judge = Judge::new(&options);
         let nodes: Vec<Node> = (0..options.nodes).map(|i| make_node(&options, i, &mut node_rng)).collect();
         let servers: Vec<Redis> = (0..options.servers()).map(|i| make_server(&options, i, &mut redis_rng)).collect();
         for node in &nodes {

@@ -4,7 +4,7 @@ use sim::coverage::Coverage;
 use sim::{Keep, run_seed, run_seed_keeping};
 
 /// Seeds of each of the tests below. They run beside each other; more are run by `cargo xtask sim --seeds N`.
-const EACH: u64 = 12;
+const EACH: u64 = 40;
 
 /// The part whose seeds must reach everything that is listed below.
 const COVERING: u64 = 100;
