@@ -133,7 +133,7 @@ impl Errand {
 impl Worker {
     fn on_handed(self: Rc<Self>, client: Handed) {
         let Handed { socket, peer, listener, ticket } = client;
-        let socket = TcpStream::from_std(socket).and_then(|s| socket::tune(&s).map(|()| s));
+        let socket = TcpStream::from_std(socket).and_then(|s| socket::tune_client(&s).map(|()| s));
         match socket {
             Ok(socket) => {
                 spawn_local(Client::new(self, listener, socket, peer, ticket));
