@@ -16,7 +16,7 @@ use session::{Action, Conn, Event, Session, Why};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::feed::Feed;
 use crate::socket;
@@ -294,11 +294,7 @@ impl Drop for Client {
         counters.held(self.held, 0);
         if let Some(why) = self.closed {
             counters.closed(why);
-            if why.is_loss() {
-                info!(group = %self.feed.view().group, peer = %self.peer, %why, "client closed");
-            } else {
-                debug!(group = %self.feed.view().group, peer = %self.peer, %why, "client closed");
-            }
+            self.desk().closings.closed(self.peer, why);
         }
         self.worker.client_went();
     }

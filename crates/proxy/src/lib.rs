@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Workers share nothing on a request's way: sessions, buffers and views are each thread's own; counters are written by one
-//! thread and read by whoever asks.
+//! thread and read by whoever asks; the log of closed clients has a lock, for which no request waits.
 //!
 //! | module | answers |
 //! |---|---|
@@ -17,12 +17,14 @@
 //! | `listener` | how do clients come in, and how many? |
 //! | `worker` | what does one thread own, and how does it end? |
 //! | `client` | how do the bytes of one session move? |
+//! | `closing` | what is said of clients that were closed? |
 //! | `feed` | how does a new view reach every session of a thread? |
 //! | `socket` | which options do sockets need? |
 //! | [`counters`] | what has been done, in numbers? |
 #![forbid(unsafe_code)]
 
 mod client;
+mod closing;
 pub mod counters;
 mod feed;
 mod listener;

@@ -14,6 +14,7 @@ use session::Rules;
 use tokio::sync::{mpsc, watch};
 use view::View;
 
+use crate::closing::ClosingLog;
 use crate::counters::{Counters, ListenerStats, ProxyStats};
 use crate::listener::{Acceptor, Door, MAX_HANDED};
 use crate::socket;
@@ -98,7 +99,8 @@ impl Proxy {
             let addr = socket.local_addr().map_err(|e| failed("listen", e))?;
             let counters: Vec<_> = (0..workers).map(|_| Arc::new(Counters::default())).collect();
             sockets.push(socket);
-            shared.push((Arc::new(rules), view));
+            let closings = Arc::new(ClosingLog::new(view.borrow().group.clone(), config.clock));
+            shared.push((Arc::new(rules), view, closings));
             listening.push(Listening { name, addr, counters });
         }
 
@@ -132,10 +134,11 @@ impl Proxy {
             threads: Vec::new(),
         };
         for (n, handed) in desks.into_iter().enumerate() {
-            let lines = shared.iter().zip(&proxy.listeners).map(|((rules, view), l)| Line {
+            let lines = shared.iter().zip(&proxy.listeners).map(|((rules, view, closings), l)| Line {
                 rules: rules.clone(),
                 view: view.clone(),
                 counters: l.counters[n].clone(),
+                closings: closings.clone(),
             });
             let errand = Errand {
                 clock: config.clock,

@@ -18,6 +18,7 @@ use tracing::debug;
 use view::View;
 
 use crate::client::Client;
+use crate::closing::ClosingLog;
 use crate::counters::Counters;
 use crate::feed::Feed;
 use crate::listener::Acceptor;
@@ -42,6 +43,7 @@ pub(crate) struct Worker {
 pub(crate) struct Desk {
     pub(crate) feed: Rc<Feed>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) closings: Arc<ClosingLog>,
 }
 
 /// A client that was accepted, on its way to its worker.
@@ -58,6 +60,7 @@ pub(crate) struct Line {
     pub(crate) rules: Arc<Rules>,
     pub(crate) view: watch::Receiver<Arc<View>>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) closings: Arc<ClosingLog>,
 }
 
 /// What the thread is given at its start.
@@ -94,11 +97,13 @@ impl Errand {
     async fn work(self) {
         let Self { clock, lines, mut handed, load, mut stop, acceptors } = self;
         let mut desks = Vec::with_capacity(lines.len());
-        for Line { rules, view, counters } in lines {
+        for Line { rules, view, counters, closings } in lines {
             let feed = Rc::new(Feed::new(rules, view.borrow().clone()));
             let follower = feed.clone();
             spawn_local(async move { follower.follow(view).await });
-            desks.push(Desk { feed, counters });
+            let log = closings.clone();
+            spawn_local(async move { log.tell().await });
+            desks.push(Desk { feed, counters, closings });
         }
         let worker = Rc::new(Worker {
             clock,

@@ -1,0 +1,168 @@
+//! What is said of clients that were closed?
+//!
+//! Each that lost something by it is an operator's fact, with a line of its own. Ten thousand at once are one fact: a failover
+//! must not fill the log (or wait for the terminal) just when something else is worth reading. So a listener says so much a
+//! second, and then how many more there were.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use machine::Instant;
+use session::Why;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tracing::{debug, info};
+use view::GroupName;
+
+/// Lines of one listener in a [`WINDOW`]: enough to see which hosts and reasons they are of, and they fit on a screen with what
+/// came before.
+const MAX_LINES: usize = 10;
+/// After this the rest is told, and lines of single clients may be said again.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// What one listener says of its closed clients, on whichever thread they were. Its end tells what is left to tell.
+#[derive(Debug)]
+pub(crate) struct ClosingLog {
+    group: GroupName,
+    clock: fn() -> Instant,
+    lines: Mutex<Lines>,
+    /// There is something to tell in sum.
+    more: Notify,
+}
+
+/// The lines of the present window, and who had none.
+#[derive(Debug, Default)]
+struct Lines {
+    began: Option<Instant>,
+    said: usize,
+    more: [u64; Why::ALL.len()],
+}
+
+impl ClosingLog {
+    pub(crate) fn new(group: GroupName, clock: fn() -> Instant) -> Self {
+        Self { group, clock, lines: Mutex::default(), more: Notify::new() }
+    }
+
+    /// A client was closed.
+    pub(crate) fn closed(&self, peer: SocketAddr, why: Why) {
+        if why.is_loss() {
+            let (has_line, is_first_without) = self.with(|lines| lines.closed((self.clock)(), why));
+            if has_line {
+                info!(group = %self.group, %peer, %why, "client closed");
+                return;
+            }
+            if is_first_without {
+                self.more.notify_one();
+            }
+        }
+        debug!(group = %self.group, %peer, %why, "client closed");
+    }
+
+    /// Tells the rest of each window at its end. Any worker may do it; each waits for it.
+    pub(crate) async fn tell(&self) {
+        loop {
+            self.more.notified().await;
+            sleep(WINDOW).await;
+            self.tell_rest();
+        }
+    }
+
+    fn tell_rest(&self) {
+        if let Some(rest) = self.with(Lines::rest) {
+            info!(group = %self.group, "{rest}");
+        }
+    }
+
+    fn with<T>(&self, does: impl FnOnce(&mut Lines) -> T) -> T {
+        // Numbers for a log are worth no second panic.
+        does(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for ClosingLog {
+    fn drop(&mut self) {
+        self.tell_rest();
+    }
+}
+
+impl Lines {
+    /// Whether this client has a line, and whether it is the first that has none.
+    fn closed(&mut self, now: Instant, why: Why) -> (bool, bool) {
+        if self.began.is_none_or(|began| now - began >= WINDOW) {
+            self.began = Some(now);
+            self.said = 0;
+        }
+        if self.said < MAX_LINES {
+            self.said += 1;
+            return (true, false);
+        }
+        let is_first = self.more.iter().all(|n| *n == 0);
+        if let Some(i) = Why::ALL.iter().position(|w| *w == why) {
+            self.more[i] += 1;
+        }
+        (false, is_first)
+    }
+
+    /// One line on all that had none.
+    fn rest(&mut self) -> Option<String> {
+        let more = std::mem::take(&mut self.more);
+        let reasons: Vec<(u64, Why)> = more.into_iter().zip(Why::ALL).filter(|(n, _)| *n > 0).collect();
+        let mut text = format!("... and {} more closed: ", grouped(more.iter().sum()));
+        match reasons.as_slice() {
+            [] => return None,
+            [(_, why)] => text += why.as_str(),
+            several => {
+                for (i, (n, why)) in several.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    // Writing to a string does not fail.
+                    let _ = write!(text, "{comma}{} {why}", grouped(*n));
+                }
+            }
+        }
+        Some(text)
+    }
+}
+
+/// 9,973.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::time::at;
+
+    #[test]
+    fn ten_thousand_clients_closed_at_once_are_a_few_lines() {
+        let mut lines = Lines::default();
+        let closed: Vec<_> = (0..9_983).map(|_| lines.closed(at(5_000), Why::UnknownFate)).collect();
+        assert_eq!(closed.iter().filter(|(has_line, _)| *has_line).count(), MAX_LINES);
+        assert_eq!(closed.iter().filter(|(_, is_first)| *is_first).count(), 1, "one teller is called");
+        assert_eq!(lines.rest().unwrap(), "... and 9,973 more closed: unknown-fate");
+        assert_eq!(lines.rest(), None);
+        assert_eq!(lines.closed(at(5_999), Why::UnknownFate), (false, true));
+        assert_eq!(lines.closed(at(6_000), Why::UnknownFate), (true, false), "a second later there are lines again");
+    }
+
+    #[test]
+    fn several_reasons_are_counted_apart() {
+        let mut lines = Lines::default();
+        for why in [Why::UnknownFate, Why::PinnedCut] {
+            for _ in 0..1_010 {
+                lines.closed(at(0), why);
+            }
+        }
+        assert_eq!(lines.rest().unwrap(), "... and 2,010 more closed: 1,000 unknown-fate, 1,010 pinned-cut");
+    }
+}
