@@ -22,12 +22,11 @@ const ASK_PERIOD: Duration = Duration::from_millis(100);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl Group {
-    /// Brings sdown and odown up to date, and asks the others where that is due.
+    /// Brings sdown and odown up to date.
     pub(crate) fn judge(&mut self, core: &mut Core) {
         self.judge_servers(core);
         self.judge_peers(core);
         self.judge_master(core);
-        self.ask_peers(core);
     }
 
     fn judge_servers(&mut self, core: &mut Core) {
@@ -133,7 +132,8 @@ impl Group {
         self.master_is_down() && !self.peers.is_empty()
     }
 
-    fn ask_peers(&mut self, core: &mut Core) {
+    /// Asks the others about a master that is down for us, where that is due.
+    pub(crate) fn ask_peers(&mut self, core: &mut Core) {
         if !self.is_asking() || self.ask_at > core.now {
             return;
         }

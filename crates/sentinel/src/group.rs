@@ -116,12 +116,13 @@ impl Group {
         }
     }
 
-    /// All that a group does, in order: judge, lead, mend, watch, tell. Watching comes late, because a decision makes
-    /// hellos and questions due at once.
+    /// All that a group does, in order: judge, lead, mend, ask, watch, tell. Asking and watching come late, because a decision
+    /// makes hellos and questions due at once.
     pub(crate) fn advance(&mut self, core: &mut Core) {
         self.judge(core);
         self.lead(core);
         self.mend(core);
+        self.ask_peers(core);
         self.keep(core);
         self.publish(core);
     }
@@ -397,6 +398,11 @@ impl Group {
         }
         if let Some(server) = self.servers.get_mut(&master) {
             server.lost_data = None;
+        }
+        if let Some(server) = self.servers.get_mut(&from) {
+            // It had everything for as long as it was the master: should the new one die at once, it is as fit as any.
+            let until = server.down.map_or(core.now, |d| d.since);
+            server.linked = server.linked.max(Some(until));
         }
         self.switched_at = core.now;
         self.ask_at = core.now;

@@ -100,8 +100,14 @@ impl Group {
             max_stale: self.max_stale(failover.plan.as_ref().and_then(|p| p.to)),
             only: failover.plan.as_ref().and_then(|p| p.candidate.or(p.to)),
             at_least: failover.plan.as_ref().map_or(Offset(0), |p| p.target),
+            master: self.master_offset(),
         };
         select::choose(&candidates, &demands)
+    }
+
+    /// How far the master had come, as last heard.
+    pub(crate) fn master_offset(&self) -> Offset {
+        self.master_server().and_then(|m| m.info.as_ref()).map(|i| i.offset).unwrap_or_default()
     }
 
     /// How old a replica's data may be. Stock's rule; but an operator who names one knows, and there may be no other.

@@ -39,6 +39,8 @@ pub(crate) struct Demands<'a> {
     pub(crate) only: Option<SocketAddr>,
     /// It must have come this far.
     pub(crate) at_least: Offset,
+    /// How far the master had come, as last heard.
+    pub(crate) master: Offset,
 }
 
 /// The one to promote. Can only come from [`choose`].
@@ -76,6 +78,10 @@ fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
     }
     if let Some(stale) = c.stale.filter(|&s| s > demands.max_stale) {
         return Some(alloc::format!("had not heard its master for {} ms", stale.as_millis()));
+    }
+    // Redis says 0 or 1 where a copy was begun and not finished; it is a place only where the master has not come further.
+    if info.offset <= Offset(1) && demands.master > Offset(1) {
+        return Some("has not finished its first copy".into());
     }
     if info.offset < demands.at_least {
         return Some(alloc::format!("has not come as far as {}", demands.at_least));
@@ -142,7 +148,13 @@ mod tests {
     }
 
     fn demands(history: &RunId) -> Demands<'_> {
-        Demands { history: Some(history), max_stale: Duration::from_secs(10), only: None, at_least: Offset(0) }
+        Demands {
+            history: Some(history),
+            max_stale: Duration::from_secs(10),
+            only: None,
+            at_least: Offset(0),
+            master: Offset(0),
+        }
     }
 
     fn chosen(candidates: &[Candidate<'_>], demands: &Demands<'_>) -> Option<u16> {
@@ -206,6 +218,12 @@ mod tests {
         assert_eq!(best.map(Chosen::addr), Some(addr(2)));
         assert_eq!(verdicts[1].why, "had not heard its master for 11000 ms");
         assert_eq!(verdicts[2].why, "did not answer");
+        let mut copying = info(5, 1, 1, 1);
+        copying.run_id = None;
+        demands.master = Offset(10);
+        let (best, verdicts) = choose(&[candidate(2, &good), candidate(5, &copying)], &demands);
+        assert_eq!(best.map(Chosen::addr), Some(addr(2)));
+        assert_eq!(verdicts[1].why, "has not finished its first copy");
         demands.at_least = Offset(11);
         assert_eq!(choose(&all, &demands).0, None);
         demands.at_least = Offset(0);

@@ -84,8 +84,13 @@ impl Group {
                 Some(Candidate { addr: s.addr, sealed: Ok(s.info.as_ref()?), stale: self.staleness(core, s) })
             })
             .collect();
-        let demands =
-            Demands { history: self.history.as_ref(), max_stale: self.max_stale(to), only: to, at_least: Offset(0) };
+        let demands = Demands {
+            history: self.history.as_ref(),
+            max_stale: self.max_stale(to),
+            only: to,
+            at_least: Offset(0),
+            master: self.master_offset(),
+        };
         select::choose(&candidates, &demands).0.map(select::Chosen::addr)
     }
 

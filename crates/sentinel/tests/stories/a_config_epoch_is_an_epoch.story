@@ -67,10 +67,10 @@ until 150ms
   at 150ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-         > send link=10.0.0.8:26379#5 ask=is-master-down{master=10.0.0.1:6379 epoch=9}
          > announce event={level=warning name=+new-epoch payload="10"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 10"}
+         > send link=10.0.0.8:26379#5 ask=is-master-down{master=10.0.0.1:6379 epoch=10}
          > save seq=3 state={epoch=10 groups={cache={master=10.0.0.1:6379 config-epoch=9 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=10 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
 at 151ms answered link=10.0.0.8:26379#5 answer=vote{down=true epoch=0}
 at 152ms saved seq=3

@@ -56,10 +56,10 @@ at 111ms failed link=10.0.0.1:6379#6 fault=refused
 at 150ms wake
        > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-       > send link=10.0.0.8:26379#5 ask=is-master-down{master=10.0.0.1:6379 epoch=0}
        > announce event={level=warning name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
+       > send link=10.0.0.8:26379#5 ask=is-master-down{master=10.0.0.1:6379 epoch=1}
        > connect link=10.0.0.1:6379#7 group=cache target=server channel=command
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
 # attempt under way; b tells of a later decision for the same master
