@@ -19,14 +19,14 @@ impl Session {
             && self.route.retry_at.is_none()
             && let Some(addr) = self.route.target(&self.rules, &self.view)
         {
-            let conn = self.route.connect(now, addr, &self.rules);
-            self.to_connect = Some((conn, addr));
+            self.route.connect(now, addr, &self.rules);
+            self.to_connect = true;
             self.stats.connects += 1;
         }
     }
 
     pub(crate) fn on_server_connected(&mut self, conn: Conn) {
-        if !self.route.is(conn) || !self.route.is_connecting() {
+        if !self.route.is(conn) || self.route.connecting().is_none() {
             self.stats.late += 1;
             return;
         }
@@ -120,7 +120,7 @@ impl Session {
     pub(crate) fn drop_link(&mut self) {
         if let Some(conn) = self.route.drop_link() {
             // Ordered and not yet told: then there is nothing to close.
-            if self.to_connect.take_if(|(c, _)| *c == conn).is_none() {
+            if !core::mem::take(&mut self.to_connect) {
                 assert!(self.to_close.is_none(), "B: the driver drains after every event");
                 self.to_close = Some(conn);
             }

@@ -106,8 +106,12 @@ impl Route {
         matches!(self.link, Link::Absent)
     }
 
-    pub(crate) const fn is_connecting(&self) -> bool {
-        matches!(self.link, Link::Connecting { .. })
+    /// The connection that is being made.
+    pub(crate) const fn connecting(&self) -> Option<(Conn, SocketAddr)> {
+        match self.link {
+            Link::Connecting { conn, addr, .. } => Some((conn, addr)),
+            _ => None,
+        }
     }
 
     pub(crate) const fn is_open(&self) -> bool {
@@ -123,11 +127,10 @@ impl Route {
             && target == self.addr()
     }
 
-    pub(crate) fn connect(&mut self, now: Instant, addr: SocketAddr, rules: &Rules) -> Conn {
+    pub(crate) fn connect(&mut self, now: Instant, addr: SocketAddr, rules: &Rules) {
         self.made += 1;
         let conn = Conn(self.made);
         self.link = Link::Connecting { conn, addr, until: now + rules.connect_timeout };
-        conn
     }
 
     /// The connection is made; `words` go first.

@@ -17,7 +17,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
-use core::net::SocketAddr;
 use core::time::Duration;
 
 use machine::{Instant, soonest};
@@ -65,7 +64,8 @@ pub struct Session {
     leaving: Option<Instant>,
     closing: Option<Closing>,
     pub(crate) to_close: Option<Conn>,
-    pub(crate) to_connect: Option<(Conn, SocketAddr)>,
+    /// The connection under way is ordered, and not yet told.
+    pub(crate) to_connect: bool,
     pub(crate) stats: Stats,
 }
 
@@ -121,7 +121,7 @@ impl Session {
             leaving: None,
             closing: None,
             to_close: None,
-            to_connect: None,
+            to_connect: false,
             stats: Stats::default(),
         }
     }
@@ -168,7 +168,9 @@ impl Session {
         if let Some(conn) = self.to_close.take() {
             return Some(Action::CloseServer { conn });
         }
-        if let Some((conn, addr)) = self.to_connect.take() {
+        if core::mem::take(&mut self.to_connect)
+            && let Some((conn, addr)) = self.route.connecting()
+        {
             return Some(Action::Connect { conn, addr });
         }
         let flushed = self.out.is_empty();
