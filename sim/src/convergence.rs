@@ -32,6 +32,16 @@ impl World {
     /// Faults stop for a core; whoever is outside of it stays broken.
     pub fn let_it_converge(&mut self) {
         let places = if self.options.is_strict() { self.places().into_iter().collect() } else { self.choose_core() };
+        self.demand_convergence(places);
+    }
+
+    /// Faults stop for everyone.
+    pub(crate) fn let_all_converge(&mut self) {
+        let all = self.places().into_iter().collect();
+        self.demand_convergence(all);
+    }
+
+    fn demand_convergence(&mut self, places: BTreeSet<Place>) {
         self.ground.note(Who::World, || format!("=== faults stop for {places:?}"));
         let until = self.ground.now + self.options.convergence_bound();
         self.heal_all();

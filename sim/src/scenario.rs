@@ -159,9 +159,7 @@ impl World {
     /// # Panics
     /// When it does not, or something was violated: with the history.
     pub fn finish(&mut self) -> Duration {
-        self.options.faults.clear();
-        self.options.sluggish = 0;
-        self.let_it_converge();
+        self.let_all_converge();
         while self.ground.judge.violation.is_none() && self.converged_after().is_none() {
             self.run_for(Duration::from_millis(250));
         }
