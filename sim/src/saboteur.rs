@@ -1,6 +1,6 @@
 //! Who breaks what, from outside of production code: for each invariant, a way to see that it is watched.
 //!
-//! Some spoil a part of the world (a disk, a clock, a Redis, a proxy's replies). The others are [`Broken`]: an adapter
+//! Some spoil a part of the world (a disk, a clock, a Redis, a proxy's replies). The others are `Broken`: an adapter
 //! around an unchanged machine that alters its events or its actions.
 
 use std::collections::VecDeque;
