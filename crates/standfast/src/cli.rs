@@ -104,7 +104,7 @@ pub(crate) struct SwitchoverArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// A file that a node wrote (flight-<n>.story), or a story
+    /// A file that a node wrote (flight-N.story), or a story
     pub(crate) file: PathBuf,
     /// Print the whole transcript, not only the verdict
     #[arg(long)]
