@@ -99,14 +99,14 @@ impl Browser {
         panic!("{what}");
     }
 
-    /// The page as a picture (PNG, in base64 as WebDriver gives it).
+    /// The page as a picture: the bytes of a PNG file.
     ///
     /// # Panics
     /// When the browser does not answer.
     #[must_use]
-    pub fn screenshot(&self) -> String {
+    pub fn screenshot(&self) -> Vec<u8> {
         let picture = self.in_session("GET", "/screenshot", &Value::Null).expect("the browser takes a picture");
-        picture.as_str().unwrap_or_default().to_owned()
+        from_base64(picture.as_str().unwrap_or_default()).expect("WebDriver sends pictures in base64")
     }
 
     fn in_session(&self, method: &str, path: &str, body: &Value) -> io::Result<Value> {
@@ -162,5 +162,47 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}
+
+/// The bytes of a text in base64 (RFC 4648, section 4), with or without padding. `None` if it is something else.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut waiting) = (0_u32, 0);
+    for &letter in text {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        waiting += 6;
+        if waiting >= 8 {
+            waiting -= 8;
+            bytes.push((bits >> waiting & 0xff) as u8);
+        }
+    }
+    // A single letter holds less than a byte.
+    (text.len() % 4 != 1).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_in_rfc_4648_section_10() {
+        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")] {
+            assert_eq!(from_base64(text).as_deref(), Some(bytes.as_bytes()), "{text}");
+        }
+        assert_eq!(from_base64("iVBORw0KGgo=").as_deref(), Some(b"\x89PNG\r\n\x1a\n".as_slice()));
+        assert_eq!(from_base64("+/+/").as_deref(), Some([0xfb, 0xff, 0xbf].as_slice()));
+        for text in ["Z", "Zg=a", "Zm9v\n", "Zm9vY"] {
+            assert_eq!(from_base64(text), None, "{text:?}");
+        }
     }
 }

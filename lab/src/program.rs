@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::UNIX_EPOCH;
 
 /// The binary: `STANDFAST_BIN`, or that of the target directory in which this test was built.
 ///
@@ -48,4 +49,15 @@ pub fn run(arguments: &[&str]) -> Output {
 #[must_use]
 pub fn said(output: &Output) -> String {
     [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat()
+}
+
+/// Milliseconds of the wall clock: the one that processes which share no code with the program under test have in common.
+#[must_use]
+pub fn wall_ms() -> f64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared between processes, never with a time of the program under test"
+    )]
+    let now = std::time::SystemTime::now();
+    now.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1e3)
 }

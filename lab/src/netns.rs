@@ -1,0 +1,238 @@
+//! How does one machine become several hosts? Network namespaces, joined by a bridge that is in a namespace of its own.
+//!
+//! ```text
+//!   a  10.0.0.1  eth0 ══ a  ┐
+//!   b  10.0.0.2  eth0 ══ b  ├ bridge, in the namespace "switch"
+//!   c  10.0.0.3  eth0 ══ c  ┘
+//! ```
+//!
+//! The machine's own network has no part in it: no interface, no address and no rule of it is touched, and no packet leaves the
+//! namespaces. Their names carry the number of the process that made them, so that what a killed run left is known for
+//! what it is: whoever lays the next network takes it away.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, process};
+
+use crate::program::{require, said};
+
+/// Hosts that reach each other. Dropping it removes every namespace, and the scratch directory, also when a test panics.
+#[derive(Debug)]
+pub struct Network {
+    /// What every name of this network begins with.
+    run: String,
+    hosts: Vec<String>,
+    scratch: PathBuf,
+}
+
+impl Network {
+    /// Lays a network for hosts of these names; they have the addresses 10.0.0.1, 10.0.0.2 and so on.
+    ///
+    /// # Panics
+    /// When a program is missing, or the kernel refuses (it wants root).
+    #[must_use]
+    pub fn lay(hosts: &[&str]) -> Self {
+        for program in ["ip", "nft", "setpriv"] {
+            require(program);
+        }
+        remove_leftovers();
+        static LAID: AtomicUsize = AtomicUsize::new(0);
+        let run = format!("{PREFIX}{}-{}", process::id(), LAID.fetch_add(1, Ordering::Relaxed));
+        let scratch = scratch_parent().join(&run);
+        fs::create_dir(&scratch).unwrap_or_else(|e| panic!("cannot make {}: {e}", scratch.display()));
+        // Complete before the first namespace is: what is half laid is removed too.
+        let network = Self { run, hosts: hosts.iter().map(|&host| host.to_owned()).collect(), scratch };
+        let switch = network.namespace(SWITCH);
+        ip(&["netns", "add", &switch]);
+        ip(&["-n", &switch, "link", "add", "name", "bridge", "type", "bridge"]);
+        ip(&["-n", &switch, "link", "set", "bridge", "up"]);
+        for host in &network.hosts {
+            let namespace = network.namespace(host);
+            ip(&["netns", "add", &namespace]);
+            ip(&[
+                "-n", &switch, "link", "add", "name", host, "type", "veth", "peer", "name", "eth0", "netns", &namespace,
+            ]);
+            ip(&["-n", &switch, "link", "set", "dev", host, "master", "bridge", "up"]);
+            ip(&["-n", &namespace, "address", "add", &format!("{}/24", network.address(host)), "dev", "eth0"]);
+            ip(&["-n", &namespace, "link", "set", "lo", "up"]);
+            ip(&["-n", &namespace, "link", "set", "eth0", "up"]);
+        }
+        network
+    }
+
+    /// Where a host is.
+    ///
+    /// # Panics
+    /// When there is no host of this name.
+    #[must_use]
+    pub fn address(&self, host: &str) -> Ipv4Addr {
+        let n = self.hosts.iter().position(|known| known == host).expect("a host of this network");
+        Ipv4Addr::new(10, 0, 0, u8::try_from(n + 1).expect("a handful of hosts"))
+    }
+
+    /// A directory for the files of this network's hosts.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// A program on this host. The kernel kills it when the thread that started it ends, in whatever way: nothing survives a
+    /// killed test.
+    #[must_use]
+    pub fn command(&self, host: &str, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        // Both become the program by exec: its process number is that of the child.
+        command.args(["netns", "exec", &self.namespace(host), "setpriv", "--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    }
+
+    /// Pulls the host's cable: silence in both directions, and nobody says that a connection has ended.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn unplug(&self, host: &str) {
+        ip(&["-n", &self.namespace(SWITCH), "link", "set", "dev", host, "down"]);
+    }
+
+    /// Plugs the cable in again.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn plug(&self, host: &str) {
+        ip(&["-n", &self.namespace(SWITCH), "link", "set", "dev", host, "up"]);
+    }
+
+    /// Drops everything that the host sends to others; it still hears them.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn mute(&self, host: &str) {
+        let rules = "add table inet mute; add chain inet mute output { type filter hook output priority 0; }; \
+                     add rule inet mute output oifname eth0 drop";
+        self.nft(host, rules);
+    }
+
+    /// Lets the host speak again.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn unmute(&self, host: &str) {
+        self.nft(host, "delete table inet mute");
+    }
+
+    fn nft(&self, host: &str, rules: &str) {
+        ip(&["netns", "exec", &self.namespace(host), "nft", rules]);
+    }
+
+    /// Not only the host's name: `ip netns` knows one list of names for the whole machine.
+    fn namespace(&self, host: &str) -> String {
+        format!("{}-{host}", self.run)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // With a namespace go its interfaces, and with one end of a cable the other.
+        for host in self.hosts.iter().map(String::as_str).chain([SWITCH]) {
+            delete_namespace(&self.namespace(host));
+        }
+        if let Some(dir) = keep() {
+            let copied = Command::new("cp").arg("-r").arg(&self.scratch).arg(&dir).output();
+            if !copied.is_ok_and(|output| output.status.success()) {
+                eprintln!("the hosts' files cannot be kept in {}", dir.display());
+            }
+        }
+        let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// Where the hosts' files (logs, states, flight records) are to be kept: in the directory that `STANDFAST_LAB_KEEP` names.
+#[must_use]
+pub fn keep() -> Option<PathBuf> {
+    env::var_os("STANDFAST_LAB_KEEP").map(PathBuf::from)
+}
+
+/// Removes the namespaces and directories of runs whose process is gone.
+///
+/// # Panics
+/// When `ip` cannot be started.
+pub fn remove_leftovers() {
+    for namespace in namespaces().iter().filter(|name| is_left_over(name)) {
+        delete_namespace(namespace);
+    }
+    for entry in fs::read_dir(scratch_parent()).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_left_over) {
+            // Another run may be at it too.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The names of all namespaces on this machine.
+///
+/// # Panics
+/// When `ip` cannot be started.
+#[must_use]
+pub fn namespaces() -> BTreeSet<String> {
+    let output = Command::new("ip").args(["netns", "list"]).output().expect("`ip` is on the PATH");
+    // A name, and behind it sometimes a number.
+    let names = String::from_utf8_lossy(&output.stdout);
+    names.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+fn is_left_over(name: &str) -> bool {
+    maker(name).is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+}
+
+/// The process that gave this name to a namespace or a directory; `None` for the names of others.
+fn maker(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
+}
+
+fn delete_namespace(name: &str) {
+    // It may not be there: what was half laid, or what another run has removed in the meantime.
+    let _ = Command::new("ip").args(["netns", "delete", name]).output();
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new("ip").args(arguments).output().expect("`ip` is on the PATH");
+    assert!(
+        output.status.success(),
+        "`ip {}`: {}\nTests with hosts need root and a kernel with network namespaces, veth and nftables: `cargo xtask test`, as root.",
+        arguments.join(" "),
+        said(&output).trim()
+    );
+}
+
+/// Where scratch directories are: in memory if there is a place. The disk of a shared machine can stall for many seconds; a Redis that
+/// rewrites its configuration then hangs, is rightly replaced, and the test has become one of the disk.
+#[must_use]
+pub fn scratch_parent() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
+}
+
+/// What is ours begins with this.
+const PREFIX: &str = "standfast-lab-";
+/// The namespace of the bridge.
+const SWITCH: &str = "switch";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_dead_run_of_ours_made_is_left_over() {
+        assert_eq!(maker("standfast-lab-4711-0-a"), Some(4711));
+        for other in ["standfast-lab-x-a", "standfast-lab-", "lab-4711-0-a", "eth0"] {
+            assert_eq!(maker(other), None, "{other}");
+        }
+        assert!(!is_left_over(&format!("{PREFIX}{}-0-a", process::id())), "we live");
+        // Process numbers end below this.
+        assert!(is_left_over(&format!("{PREFIX}4194305-0-a")));
+    }
+}
