@@ -478,7 +478,6 @@ impl Group {
         let master = self.master;
         for server in self.servers.values_mut() {
             if server.addr == master {
-                server.command.send(core, Ask::Rewrite);
                 continue;
             }
             // The master that we told to hold writes is ours to release, late or not; and not as a second master.
@@ -504,6 +503,10 @@ impl Group {
         }
         let name = if all { "+failover-end" } else { "+failover-end-for-timeout" };
         core.announce(Level::Warning, Some(&self.name), name, self.id_of_master());
+        if let Some(server) = self.servers.get_mut(&self.master) {
+            // Only now: a server answers nobody while it writes its file, which takes as long as its disk wants.
+            server.command.send(core, Ask::Rewrite);
+        }
         if let Some(Failover { mut record, .. }) = self.failover.take() {
             record.step(core.now, Moment::Ended, if all { "" } else { "not everyone follows yet" });
             record.outcome = Some(Outcome::Switched);

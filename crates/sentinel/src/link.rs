@@ -14,6 +14,10 @@ use crate::event::{Action, Ask, Channel, LinkId, Target, Timer};
 /// Unanswered commands on one link, as in stock Sentinel. At the bound nothing more is sent until an answer comes.
 const MAX_PENDING: usize = 100;
 
+/// How long a connection attempt may take before a new one is made. The kernel repeats a lost first packet only after 1, 3,
+/// 7 s: on a network that has just healed that is long, a new attempt is not.
+const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+
 /// One connection and the commands that it owes us an answer to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
@@ -146,7 +150,7 @@ impl Line {
         if link.up {
             link.oldest().map_or(Instant::from_nanos(u64::MAX), |at| at + patience)
         } else {
-            link.since + patience
+            link.since + patience.min(CONNECT_LIMIT)
         }
     }
 

@@ -18,6 +18,9 @@ use crate::state::Vote;
 /// How often another node is asked whether it is there.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
+/// An answer that takes longer than this is missing.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// A node that does not answer is tried again this often.
 pub(crate) const RETRY: Duration = Duration::from_millis(200);
 
@@ -85,6 +88,13 @@ impl Peer {
 
     pub(crate) const fn is_down(&self) -> bool {
         self.down.is_some()
+    }
+
+    /// Whether nothing speaks against it: a node on the master's host often falls silent with the master, a while before it
+    /// counts as down.
+    pub(crate) fn is_lively(&self, now: Instant) -> bool {
+        let doubtful = self.evidence.suspected_since().is_some_and(|at| now.since(at) > MOMENT);
+        !self.is_down() && !doubtful
     }
 
     /// Whether it said lately that the master is down for it.

@@ -19,7 +19,7 @@ use crate::server::Server;
 /// How things stand on this node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// When this was so.
+    /// When the machine last heard something: ages are counted from then.
     pub at: Instant,
     /// Which node.
     pub id: RunId,
@@ -96,8 +96,8 @@ pub struct PeerReport {
     pub master: Option<SocketAddr>,
     /// In which config epoch.
     pub config_epoch: Epoch,
-    /// Milliseconds since its last hello.
-    pub hello_ms_ago: u64,
+    /// Milliseconds since its last hello; `None`: it never said one.
+    pub hello_ms_ago: Option<u64>,
 }
 
 /// Plain counters.
@@ -174,13 +174,13 @@ impl Group {
 }
 
 fn peer_report(now: Instant, peer: &Peer) -> PeerReport {
-    let ago = peer.said.map_or(u128::MAX, |s| now.since(s.at).as_millis());
+    let ago = peer.said.map(|s| now.since(s.at).as_millis());
     PeerReport {
         id: peer.id.clone(),
         addr: peer.addr,
         down: peer.is_down(),
         master: peer.said.map(|s| s.master),
         config_epoch: peer.said.map(|s| s.config_epoch).unwrap_or_default(),
-        hello_ms_ago: ago.try_into().unwrap_or(u64::MAX),
+        hello_ms_ago: ago.map(|ms| ms.try_into().unwrap_or(u64::MAX)),
     }
 }

@@ -25,7 +25,7 @@ use crate::peer::Peer;
 use crate::record::Moment;
 use crate::state::Vote;
 
-/// Nodes that see the same failure at the same moment do not ask all at once: each waits this long for every living node
+/// Nodes that see the same failure at the same moment do not ask all at once: each waits this long for every lively node
 /// whose id is lower. Longer than a round of votes with a synced write on both sides.
 const RANK_STEP: Duration = Duration::from_millis(100);
 
@@ -140,7 +140,8 @@ impl Group {
     // === when to try ===
 
     fn rank_delay(&self, core: &mut Core) -> Duration {
-        let rank = self.peers.values().filter(|p| !p.is_down() && p.id < core.id).count();
+        let now = core.now;
+        let rank = self.peers.values().filter(|p| p.is_lively(now) && p.id < core.id).count();
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
         if rank == 0 {
             return Duration::ZERO;

@@ -152,7 +152,7 @@ fn peer(peer: &PeerReport) -> Vec<String> {
         peer.id.short().to_owned(),
         if peer.down { "silent" } else { "answers" }.to_owned(),
         peer.master.map_or_else(|| "-".to_owned(), |master| master.to_string()),
-        format!("{} ms ago", peer.hello_ms_ago),
+        peer.hello_ms_ago.map_or_else(|| "never".to_owned(), |ms| format!("{ms} ms ago")),
     ]
 }
 

@@ -95,7 +95,6 @@ at 156ms saved seq=3
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
        > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
-       > send link=10.0.0.2:6379#3 ask=rewrite
        > send link=10.0.0.3:6379#5 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.3:6379#5 ask=rewrite
        > send link=10.0.0.2:6379#3 ask=info

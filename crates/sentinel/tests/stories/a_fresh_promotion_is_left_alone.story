@@ -49,9 +49,13 @@ at 10ms answered link=10.0.0.8:26379#5 answer=ok
 at 10ms answered link=10.0.0.8:26379#5 answer=pong
 at 10ms answered link=10.0.0.8:26379#5 answer=ok
 at 1004ms wake
+       > close link=10.0.0.1:6379#2
+       > connect link=10.0.0.1:6379#6 group=cache target=server channel=hello
        > send link=10.0.0.1:6379#1 ask=ping
        > send link=10.0.0.1:6379#1 ask=info
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
+       > close link=10.0.0.2:6379#4
+       > connect link=10.0.0.2:6379#7 group=cache target=server channel=hello
        > send link=10.0.0.2:6379#3 ask=ping
        > send link=10.0.0.2:6379#3 ask=info
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}

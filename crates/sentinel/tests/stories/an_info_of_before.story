@@ -77,7 +77,6 @@ at 126ms saved seq=3
        > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.1:6379#1 ask=unpause
        > send link=10.0.0.1:6379#1 ask=rewrite
-       > send link=10.0.0.2:6379#3 ask=rewrite
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=stale offset=140 lag=0}]}

@@ -75,8 +75,8 @@ at 156ms saved seq=3
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
        > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
-       > send link=10.0.0.2:6379#3 ask=rewrite
        > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
+       > send link=10.0.0.2:6379#3 ask=rewrite
        > send link=10.0.0.2:6379#3 ask=info
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=20}]}

@@ -82,8 +82,8 @@ at 118ms saved seq=3
        > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
        > send link=10.0.0.1:6379#5 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.1:6379#5 ask=rewrite
-       > send link=10.0.0.2:6379#3 ask=rewrite
        > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
+       > send link=10.0.0.2:6379#3 ask=rewrite
        > send link=10.0.0.1:6379#5 ask=info
        > send link=10.0.0.1:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > send link=10.0.0.2:6379#3 ask=info

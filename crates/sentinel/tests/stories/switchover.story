@@ -88,7 +88,6 @@ at 29ms saved seq=3
        > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.1:6379#1 ask=unpause
        > send link=10.0.0.1:6379#1 ask=rewrite
-       > send link=10.0.0.2:6379#3 ask=rewrite
        > send link=10.0.0.1:6379#1 ask=info
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > send link=10.0.0.2:6379#3 ask=info

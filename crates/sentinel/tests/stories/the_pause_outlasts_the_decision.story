@@ -74,6 +74,18 @@ until 1900ms
          > send link=10.0.0.1:6379#1 ask=ping
   at 203ms wake
          > send link=10.0.0.2:6379#3 ask=ping
+  at 500ms wake
+         > close link=10.0.0.1:6379#2
+         > connect link=10.0.0.1:6379#5 group=cache target=server channel=hello
+  at 502ms wake
+         > close link=10.0.0.2:6379#4
+         > connect link=10.0.0.2:6379#6 group=cache target=server channel=hello
+  at 1000ms wake
+         > close link=10.0.0.1:6379#5
+         > connect link=10.0.0.1:6379#7 group=cache target=server channel=hello
+  at 1002ms wake
+         > close link=10.0.0.2:6379#6
+         > connect link=10.0.0.2:6379#8 group=cache target=server channel=hello
   at 1003ms wake
          > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.1,6379,0"}
   at 1025ms wake
@@ -84,13 +96,13 @@ until 1900ms
          > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
          > send link=10.0.0.1:6379#1 ask=unpause
          > send link=10.0.0.1:6379#1 ask=rewrite
-         > send link=10.0.0.2:6379#3 ask=rewrite
          > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
          > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
          > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=stale offset=140 lag=0}]}
   at 1201ms wake
          > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
+         > send link=10.0.0.2:6379#3 ask=rewrite
          > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=140 lag=0}]}
   at 1203ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.2 6379"}
@@ -99,3 +111,9 @@ until 1900ms
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 2"}
          > publish view={group=cache epoch=1 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=140 lag=0}]}
+  at 1500ms wake
+         > close link=10.0.0.1:6379#7
+         > connect link=10.0.0.1:6379#9 group=cache target=server channel=hello
+  at 1502ms wake
+         > close link=10.0.0.2:6379#8
+         > connect link=10.0.0.2:6379#10 group=cache target=server channel=hello

@@ -34,14 +34,24 @@ at 900ms connected link=10.0.0.1:6379#1
        > send link=10.0.0.1:6379#1 ask=name{name=sentinel-aaaaaaaa-cmd}
        > send link=10.0.0.1:6379#1 ask=info
        > send link=10.0.0.1:6379#1 ask=ping
+       > close link=10.0.0.1:6379#2
+       > connect link=10.0.0.1:6379#3 group=cache target=server channel=hello
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,8,cache,10.0.0.1,6379,0"}
 at 901ms answered link=10.0.0.1:6379#1 answer=ok
 at 901ms answered link=10.0.0.1:6379#1 answer=ok
 at 901ms answered link=10.0.0.1:6379#1 answer=pong
 until 2502ms
+  at 1400ms wake
+         > close link=10.0.0.1:6379#3
+         > connect link=10.0.0.1:6379#4 group=cache target=server channel=hello
   at 1900ms wake
+         > close link=10.0.0.1:6379#4
+         > connect link=10.0.0.1:6379#5 group=cache target=server channel=hello
          > send link=10.0.0.1:6379#1 ask=info
          > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,8,cache,10.0.0.1,6379,0"}
+  at 2400ms wake
+         > close link=10.0.0.1:6379#5
+         > connect link=10.0.0.1:6379#6 group=cache target=server channel=hello
 at 2503ms requested call=6 request=is-master-down{master=10.0.0.1:6379 epoch=10 candidate=cccccccccccccccccccccccccccccccccccccccc}
        > announce event={level=warning name=+new-epoch payload="10"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="cccccccccccccccccccccccccccccccccccccccc 10"}

@@ -99,14 +99,39 @@ until 400ms
          > send link=10.0.0.2:6379#3 ask=ping
          > send link=10.0.0.3:6379#5 ask=ping
 until 600ms
+  at 500ms wake
+         > close link=10.0.0.1:6379#2
+         > connect link=10.0.0.1:6379#10 group=cache target=server channel=hello
+         > close link=10.0.0.2:6379#4
+         > connect link=10.0.0.2:6379#11 group=cache target=server channel=hello
+         > close link=10.0.0.3:6379#6
+         > connect link=10.0.0.3:6379#12 group=cache target=server channel=hello
 until 800ms
+  at 621ms wake
+         > close link=10.0.0.1:6379#8
+         > connect link=10.0.0.1:6379#13 group=cache target=server channel=command
+  at 654ms wake
+         > close link=10.0.0.8:26379#9
+         > connect link=10.0.0.8:26379#14 group=cache target=peer channel=command
 until 1000ms
+  at 1000ms wake
+         > close link=10.0.0.1:6379#10
+         > connect link=10.0.0.1:6379#15 group=cache target=server channel=hello
+         > close link=10.0.0.2:6379#11
+         > connect link=10.0.0.2:6379#16 group=cache target=server channel=hello
+         > close link=10.0.0.3:6379#12
+         > connect link=10.0.0.3:6379#17 group=cache target=server channel=hello
 until 1200ms
+  at 1121ms wake
+         > close link=10.0.0.1:6379#13
+         > connect link=10.0.0.1:6379#18 group=cache target=server channel=command
   at 1154ms wake
          > send link=10.0.0.2:6379#3 ask=info
          > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,5"}
          > send link=10.0.0.3:6379#5 ask=info
          > send link=10.0.0.3:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,5"}
+         > close link=10.0.0.8:26379#14
+         > connect link=10.0.0.8:26379#19 group=cache target=peer channel=command
 until 1400ms
   at 1201ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.2 6379"}
@@ -118,32 +143,79 @@ until 1400ms
          > publish view={group=cache epoch=5 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=down offset=120 lag=10}]}
          > save seq=4 state={epoch=7 groups={cache={master=10.0.0.2:6379 config-epoch=5 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=7 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
 until 1600ms
+  at 1500ms wake
+         > close link=10.0.0.1:6379#15
+         > connect link=10.0.0.1:6379#20 group=cache target=server channel=hello
+         > close link=10.0.0.2:6379#16
+         > connect link=10.0.0.2:6379#21 group=cache target=server channel=hello
+         > close link=10.0.0.3:6379#17
+         > connect link=10.0.0.3:6379#22 group=cache target=server channel=hello
 until 1800ms
+  at 1621ms wake
+         > close link=10.0.0.1:6379#18
+         > connect link=10.0.0.1:6379#23 group=cache target=server channel=command
+  at 1654ms wake
+         > close link=10.0.0.8:26379#19
+         > connect link=10.0.0.8:26379#24 group=cache target=peer channel=command
 until 2000ms
   at 2000ms wake
-         > close link=10.0.0.1:6379#2
-         > connect link=10.0.0.1:6379#10 group=cache target=server channel=hello
-         > close link=10.0.0.2:6379#4
-         > connect link=10.0.0.2:6379#11 group=cache target=server channel=hello
-         > close link=10.0.0.3:6379#6
-         > connect link=10.0.0.3:6379#12 group=cache target=server channel=hello
+         > close link=10.0.0.1:6379#20
+         > connect link=10.0.0.1:6379#25 group=cache target=server channel=hello
+         > close link=10.0.0.2:6379#21
+         > connect link=10.0.0.2:6379#26 group=cache target=server channel=hello
+         > close link=10.0.0.3:6379#22
+         > connect link=10.0.0.3:6379#27 group=cache target=server channel=hello
 until 2200ms
   at 2121ms wake
-         > close link=10.0.0.1:6379#8
-         > connect link=10.0.0.1:6379#13 group=cache target=server channel=command
+         > close link=10.0.0.1:6379#23
+         > connect link=10.0.0.1:6379#28 group=cache target=server channel=command
   at 2154ms wake
          > announce event={level=warning group=cache name=+sdown payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.2 6379"}
          > close link=10.0.0.2:6379#3
-         > connect link=10.0.0.2:6379#14 group=cache target=server channel=command
+         > connect link=10.0.0.2:6379#29 group=cache target=server channel=command
          > close link=10.0.0.3:6379#5
-         > connect link=10.0.0.3:6379#15 group=cache target=server channel=command
-         > close link=10.0.0.8:26379#9
-         > connect link=10.0.0.8:26379#16 group=cache target=peer channel=command
+         > connect link=10.0.0.3:6379#30 group=cache target=server channel=command
+         > close link=10.0.0.8:26379#24
+         > connect link=10.0.0.8:26379#31 group=cache target=peer channel=command
 until 2400ms
 until 2600ms
+  at 2500ms wake
+         > close link=10.0.0.1:6379#25
+         > connect link=10.0.0.1:6379#32 group=cache target=server channel=hello
+         > close link=10.0.0.2:6379#26
+         > connect link=10.0.0.2:6379#33 group=cache target=server channel=hello
+         > close link=10.0.0.3:6379#27
+         > connect link=10.0.0.3:6379#34 group=cache target=server channel=hello
 until 2800ms
+  at 2621ms wake
+         > close link=10.0.0.1:6379#28
+         > connect link=10.0.0.1:6379#35 group=cache target=server channel=command
+  at 2654ms wake
+         > close link=10.0.0.2:6379#29
+         > connect link=10.0.0.2:6379#36 group=cache target=server channel=command
+         > close link=10.0.0.3:6379#30
+         > connect link=10.0.0.3:6379#37 group=cache target=server channel=command
+         > close link=10.0.0.8:26379#31
+         > connect link=10.0.0.8:26379#38 group=cache target=peer channel=command
 until 3000ms
+  at 3000ms wake
+         > close link=10.0.0.1:6379#32
+         > connect link=10.0.0.1:6379#39 group=cache target=server channel=hello
+         > close link=10.0.0.2:6379#33
+         > connect link=10.0.0.2:6379#40 group=cache target=server channel=hello
+         > close link=10.0.0.3:6379#34
+         > connect link=10.0.0.3:6379#41 group=cache target=server channel=hello
 until 3200ms
+  at 3121ms wake
+         > close link=10.0.0.1:6379#35
+         > connect link=10.0.0.1:6379#42 group=cache target=server channel=command
+  at 3154ms wake
+         > close link=10.0.0.2:6379#36
+         > connect link=10.0.0.2:6379#43 group=cache target=server channel=command
+         > close link=10.0.0.3:6379#37
+         > connect link=10.0.0.3:6379#44 group=cache target=server channel=command
+         > close link=10.0.0.8:26379#38
+         > connect link=10.0.0.8:26379#45 group=cache target=peer channel=command
 until 3400ms
   at 3201ms wake
          > announce event={level=warning group=cache name=-failover-abort-not-elected payload="master cache 10.0.0.2 6379"}

@@ -79,7 +79,7 @@ function listener(l) {
 
 function peer(p) {
   const state = p.down ? tag("silent", "down") : tag("answers", "ok");
-  return { cells: [p.addr, p.id.slice(0, 8), state, p.master || "–", n(p.hello_ms_ago + " ms ago")] };
+  return { cells: [p.addr, p.id.slice(0, 8), state, p.master || "–", n(p.hello_ms_ago == null ? "never" : p.hello_ms_ago + " ms ago")] };
 }
 
 function timeline(box, record) {
