@@ -1,14 +1,14 @@
 //! How does a test drive `standfast demo`? It types the keys and reads one JSON document a line.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::{require, standfast};
+use crate::program::{lines_of, require, standfast};
 
 /// A running demo. Dropping it ends it cleanly.
 #[derive(Debug)]
@@ -36,14 +36,7 @@ impl Demo {
             .expect("the binary was found a moment ago");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it was asked for");
-        let (to, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if to.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let lines = lines_of(stdout);
         let mut demo = Self { child, stdin, lines, ready: Value::Null };
         demo.ready = demo.next("ready");
         demo

@@ -1,15 +1,14 @@
 //! What did clients on a host see? Drives the program `load` of this crate and reads its books.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::sync::mpsc::Receiver;
 
 use serde_json::Value;
 
 use crate::host::PATIENCE;
 use crate::netns::Network;
+use crate::program::lines_of;
 
 /// Clients that run on a host. Dropping it ends them.
 #[derive(Debug)]
@@ -53,14 +52,7 @@ impl Load {
         let mut child = command.spawn().expect("`ip` is on the PATH");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it was asked for");
-        let (to, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if to.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let lines = lines_of(stdout);
         let load = Self { name: name.to_owned(), child, stdin, lines };
         let at_work =
             |tick: &Value| tick["answered"].as_u64() >= Some(if tick["kind"] == "idle" { 1 } else { AT_WORK });

@@ -1,8 +1,11 @@
 //! Where is the binary under test, and is everything there that it needs?
 
 use std::env;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{ChildStdout, Command, Output};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::UNIX_EPOCH;
 
 /// The binary: `STANDFAST_BIN`, or that of the target directory in which this test was built.
@@ -20,6 +23,20 @@ pub fn standfast() -> PathBuf {
     built.filter(|path| path.is_file()).unwrap_or_else(|| {
         panic!("no standfast binary beside this test: run `cargo xtask test`, or `cargo build -p standfast` first, or set STANDFAST_BIN")
     })
+}
+
+/// The lines of a child's output as they come; reading them ends with the child, or when nobody wants them any more.
+#[must_use]
+pub fn lines_of(output: ChildStdout) -> Receiver<String> {
+    let (to, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if to.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// Fails with a clear message unless the program is on the PATH.

@@ -14,6 +14,9 @@ use crate::event::{Action, Ask, Channel, LinkId, Target, Timer};
 /// Unanswered commands on one link, as in stock Sentinel. At the bound nothing more is sent until an answer comes.
 const MAX_PENDING: usize = 100;
 
+/// A server or node that is down, or whose trouble is ours, is tried again this often.
+pub(crate) const RETRY: Duration = Duration::from_millis(200);
+
 /// How long a connection attempt may take before a new one is made. The kernel repeats a lost first packet only after 1, 3,
 /// 7 s: on a network that has just healed that is long, a new attempt is not.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);

@@ -21,9 +21,6 @@ const PING_PERIOD: Duration = Duration::from_secs(1);
 /// An answer that takes longer than this is missing.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// A node that does not answer is tried again this often.
-pub(crate) const RETRY: Duration = Duration::from_millis(200);
-
 /// A word about the master counts this long. Stock: five times its asking period of 1 s.
 pub(crate) const WORD_AGE: Duration = Duration::from_secs(2);
 

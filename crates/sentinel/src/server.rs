@@ -12,7 +12,7 @@ use crate::config::GroupConfig;
 use crate::core::Core;
 use crate::event::{Action, Ask, Channel, Fault, LinkId, Target, Timer};
 use crate::evidence::{Evidence, Why};
-use crate::link::{Line, Terms};
+use crate::link::{Line, RETRY, Terms};
 
 /// How often a server tells its `INFO`. Stock asks every 10 s and a tenth of that in a failover; a second costs nothing
 /// and keeps replica lists, links and lag fresh enough to decide by.
@@ -26,9 +26,6 @@ pub(crate) const HELLO_PERIOD: Duration = Duration::from_secs(1);
 
 /// The second look after a kernel's refusal comes this soon.
 const DOUBT_RETRY: Duration = Duration::from_millis(10);
-
-/// A server that is down, or whose trouble is ours, is tried again this often.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// One Redis server as we watch it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

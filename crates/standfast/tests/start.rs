@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::Duration;
 
 /// A directory of its own for each test, removed when the test ends.
 struct Scratch(PathBuf);
@@ -62,7 +63,43 @@ fn text(state: &Path, listen: SocketAddr, master: SocketAddr, more: &str) -> Str
     )
 }
 
-/// A Redis that answers every request with the same bytes.
+/// A real Redis that wants the password `sesame`. It ends with the test.
+struct Guarded {
+    server: Child,
+    addr: SocketAddr,
+}
+
+impl Guarded {
+    fn start(dir: &Path) -> Self {
+        let addr = free();
+        let port = addr.port().to_string();
+        let dir = dir.to_str().expect("a scratch directory has a plain name");
+        let options = ["--bind", "127.0.0.1", "--port", &port, "--dir", dir, "--save", "", "--appendonly", "no"];
+        let server = Command::new("redis-server")
+            .args(options)
+            .args(["--requirepass", "sesame"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is on the PATH: `cargo xtask test` installs it");
+        let mut guarded = Self { server, addr };
+        // It listens, or it has ended and says so here.
+        while TcpStream::connect(addr).is_err() {
+            assert!(guarded.server.try_wait().expect("it is our child").is_none(), "redis-server did not start");
+            thread::sleep(Duration::from_millis(5));
+        }
+        guarded
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// A Redis that answers every request with the same bytes: for a version that no package offers any more.
 fn redis_that_says(answer: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let addr = listener.local_addr().expect("it is bound");
@@ -150,7 +187,8 @@ fn a_state_directory_that_cannot_be_is_told() {
 #[test]
 fn a_redis_that_wants_a_password_is_told() {
     let scratch = Scratch::new("noauth");
-    let redis = redis_that_says("-NOAUTH Authentication required.\r\n");
+    let guarded = Guarded::start(&scratch.0);
+    let redis = guarded.addr;
     let (code, said) = run(&scratch.config(&text(&scratch.state(), free(), redis, "")));
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("NOAUTH") && said.contains("`password`") && said.contains(&redis.to_string()), "{said}");
@@ -159,7 +197,8 @@ fn a_redis_that_wants_a_password_is_told() {
 #[test]
 fn a_wrong_password_is_told_and_not_shown() {
     let scratch = Scratch::new("wrongpass");
-    let redis = redis_that_says("-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    let guarded = Guarded::start(&scratch.0);
+    let redis = guarded.addr;
     let config =
         text(&scratch.state(), free(), redis, "").replace("\n[[listener]]", "password = \"hunter2\"\n\n[[listener]]");
     let (code, said) = run(&scratch.config(&config));
