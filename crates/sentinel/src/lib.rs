@@ -30,6 +30,7 @@
 //! | `publish` | what is the view? |
 //! | [`command`], [`answer`] | how is an order written for Redis, and what does its reply mean? |
 //! | [`query`] | what do `SENTINEL MASTERS` and its kin answer? |
+//! | [`script`] | which script runs when, and what if it fails? |
 //! | [`record`], [`report`] | what happened when, and how do things stand? |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -53,6 +54,7 @@ pub mod query;
 mod reconf;
 pub mod record;
 pub mod report;
+pub mod script;
 mod seal;
 mod select;
 pub mod sentinel;
