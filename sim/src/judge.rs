@@ -122,8 +122,10 @@ impl Judge {
                 return Err((Invariant::V3, why));
             }
             *before = state.config_epoch;
-            if let Some(vote) = &state.vote {
-                self.votes.insert((node, group.clone(), vote.epoch), vote.leader.clone());
+            if let Some(vote) = &state.vote
+                && let Some(leader) = &vote.leader
+            {
+                self.votes.insert((node, group.clone(), vote.epoch), leader.clone());
             }
         }
         Ok(())

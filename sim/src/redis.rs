@@ -310,6 +310,7 @@ impl Redis {
             Ask::Info => Answer::Info(Box::new(self.info(g))),
             Ask::Role => Answer::Role { role: self.role() },
             Ask::Auth | Ask::Name { .. } => Answer::Ok,
+            Ask::KillScript => Answer::Error { text: "NOTBUSY No scripts in execution right now.".into() },
             Ask::Subscribe => {
                 self.subscribers.insert(conn);
                 Answer::Ok

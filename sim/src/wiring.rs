@@ -68,6 +68,8 @@ impl Node {
                 self.published.push(view);
             }
             Action::Announce { event } => self.announced(g, &event),
+            // No script is configured in these worlds, and nobody simulates a failure of the process.
+            Action::RunScript { .. } | Action::KillScript { .. } | Action::Exit { .. } => {}
         }
     }
 
@@ -325,7 +327,7 @@ pub(crate) struct Attempt {
 fn answer_of(reply: Reply) -> Answer {
     match reply {
         Reply::Vote { down, leader, epoch } => Answer::Vote { down, leader, epoch },
-        Reply::Ok | Reply::Switched { .. } => Answer::Ok,
+        Reply::Ok | Reply::Switched { .. } | Reply::Count { .. } => Answer::Ok,
         Reply::Refused { code, why } => Answer::Error { text: format!("{code} {why}") },
     }
 }

@@ -384,13 +384,15 @@ pub fn group_name(group: usize) -> GroupName {
 fn make_node(options: &Options, i: usize, rng: &mut Rng) -> Node {
     let id = crate::ground::new_id(rng);
     let group = |g: usize| GroupConfig {
-        master: options.first_master(g),
-        quorum: options.quorum,
-        nodes: u32::try_from(options.nodes).expect("worlds are small"),
         down_after: options.down_after,
         confirm: options.confirm,
         failover_timeout: options.failover_timeout,
         switchover_timeout: options.switchover_timeout,
+        ..GroupConfig::of(
+            options.first_master(g),
+            options.quorum,
+            u32::try_from(options.nodes).expect("worlds are small"),
+        )
     };
     let config = Config {
         id,

@@ -18,6 +18,7 @@
 extern crate alloc;
 
 pub mod command;
+pub mod glob;
 pub mod info;
 pub mod inline;
 pub mod malformed;

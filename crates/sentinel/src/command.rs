@@ -1,5 +1,6 @@
 //! How an order is written for Redis: the only place, with `answer`, that knows the words on the wire.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,23 +29,35 @@ pub(crate) const FIELD_OFFSET: &str = "slave-repl-offset";
 /// The same, in an answer of ours to `SENTINEL REPLICAS`.
 pub(crate) const FIELD_PRIORITY: &str = "slave-priority";
 
-/// Credentials for one kind of target. Never enters the machine.
+/// Credentials for one kind of target, and how it calls its commands. Never enters the machine.
 #[derive(Clone, Default)]
 pub struct Credentials {
     /// ACL user; empty: the default user.
     pub username: String,
     /// Password; empty: no `AUTH` is sent at all.
     pub password: String,
+    /// What renamed commands are called, by their real names in capitals (`rename-command` of the server).
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// Writes `ask` as a RESP command. `false`: nothing needs to be sent, the answer is [`crate::Answer::Ok`] at once
-/// (an `AUTH` without a password).
+/// (an `AUTH` without a password). `local`: our end of the connection, for a hello of a node that was not told where others
+/// reach it.
 #[must_use]
-pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials) -> bool {
-    let mut put = |args: &[&str]| resp::write::command(out, args);
+pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials, local: IpAddr) -> bool {
+    let mut put = |args: &[&str]| {
+        let name = args.first().and_then(|name| credentials.renamed.get(*name));
+        match name {
+            Some(name) => {
+                let renamed: Vec<&str> = [name.as_str()].into_iter().chain(args[1..].iter().copied()).collect();
+                resp::write::command(out, &renamed);
+            }
+            None => resp::write::command(out, args),
+        }
+    };
     match ask {
         Ask::Auth => {
-            let Credentials { username, password } = credentials;
+            let Credentials { username, password, .. } = credentials;
             match (username.as_str(), password.as_str()) {
                 (_, "") => return false,
                 ("", password) => put(&["AUTH", password]),
@@ -56,7 +69,12 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials) -> bool {
         Ask::Info => put(&["INFO"]),
         Ask::Role => put(&["ROLE"]),
         Ask::Subscribe => put(&["SUBSCRIBE", HELLO_CHANNEL]),
-        Ask::Hello { text } => put(&["PUBLISH", HELLO_CHANNEL, text]),
+        Ask::Hello { text } => match text.split_once(',') {
+            Some((from, rest)) if from.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) => {
+                put(&["PUBLISH", HELLO_CHANNEL, &alloc::format!("{local},{rest}")]);
+            }
+            _ => put(&["PUBLISH", HELLO_CHANNEL, text]),
+        },
         Ask::IsMasterDown { master, epoch, candidate } => put(&[
             "SENTINEL",
             "IS-MASTER-DOWN-BY-ADDR",
@@ -73,6 +91,7 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials) -> bool {
         Ask::Rewrite => put(&["CONFIG", "REWRITE"]),
         Ask::Pause { limit, .. } => put(&["CLIENT", "PAUSE", &limit.as_millis().to_string(), "WRITE"]),
         Ask::Unpause => put(&["CLIENT", "UNPAUSE"]),
+        Ask::KillScript => put(&["SCRIPT", "KILL"]),
         Ask::KickClients => put(&["CLIENT", "KILL", "TYPE", "normal"]),
     }
     true

@@ -1,6 +1,7 @@
-//! What the machine was told: plain data that the program makes from the operator's file.
+//! What the machine was told: plain data that the program makes from the operator's file, and that commands change.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -13,7 +14,8 @@ use view::{GroupName, RunId};
 pub struct Config {
     /// This node's id for ever.
     pub id: RunId,
-    /// The address told to other nodes, where this node's Sentinel port can be reached.
+    /// The address told to other nodes, where this node's Sentinel port can be reached. An unspecified address (`0.0.0.0`)
+    /// stands for whichever each connection has at our end ([`crate::command::write`] fills it in).
     pub announce: SocketAddr,
     /// The groups to watch.
     pub groups: BTreeMap<GroupName, GroupConfig>,
@@ -40,6 +42,33 @@ pub struct GroupConfig {
     /// How long a planned switchover may hold writes before it is undone.
     #[serde(with = "span")]
     pub switchover_timeout: Duration,
+    /// How many replicas may copy from a new master at the same time; at least 1.
+    #[serde(default = "all_at_once", skip_serializing_if = "is_all_at_once")]
+    pub parallel_syncs: u32,
+    /// A master that restarted and has answered no PING for this long counts as down, although it says that it is loading.
+    /// Zero: loading is being there, for ever.
+    #[serde(default, with = "span", skip_serializing_if = "Duration::is_zero")]
+    pub reboot_down_after: Duration,
+    /// How long a server that keeps its data on disk may refuse connections before that means down: its supervisor may be
+    /// restarting it. Zero: no longer than any other.
+    #[serde(default, with = "span", skip_serializing_if = "Duration::is_zero")]
+    pub restart_grace: Duration,
+    /// Program to run for every loud event about this group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_script: Option<String>,
+    /// Program to run when the master has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_reconfig_script: Option<String>,
+}
+
+/// No bound on replicas that copy at a time: after sealing they share the new master's history, and copy next to nothing.
+const fn all_at_once() -> u32 {
+    u32::MAX
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_all_at_once(n: &u32) -> bool {
+    *n == u32::MAX
 }
 
 /// A leader may order a promotion this long after it began to ask for votes, and not later. One constant for all nodes: what
@@ -54,6 +83,25 @@ pub const PROMISE: Duration = Duration::from_millis(2_500);
 const MAX_HOLD: Duration = Duration::from_millis(1_500);
 
 impl GroupConfig {
+    /// A group with the defaults of everything but its master.
+    #[must_use]
+    pub const fn of(master: SocketAddr, quorum: u32, nodes: u32) -> Self {
+        Self {
+            master,
+            quorum,
+            nodes,
+            down_after: Duration::from_secs(1),
+            confirm: Duration::from_millis(50),
+            failover_timeout: Duration::from_secs(60),
+            switchover_timeout: Duration::from_secs(1),
+            parallel_syncs: all_at_once(),
+            reboot_down_after: Duration::ZERO,
+            restart_grace: Duration::ZERO,
+            notification_script: None,
+            client_reconfig_script: None,
+        }
+    }
+
     /// How long writes may be held. Not longer than the other nodes' patience: their hellos are writes to Redis and wait on
     /// a paused master, so that it seems silent to them.
     #[must_use]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use view::{Epoch, GroupName, RunId};
 
 use crate::event::{Action, Announcement, CallId, Level, LinkId, Reply};
+use crate::manage::Pace;
 use crate::record::{MAX_RECORDS, Record};
 use crate::report::Stats;
 
@@ -38,6 +39,9 @@ pub(crate) struct Core {
     pub(crate) records: VecDeque<Record>,
     pub(crate) stats: Stats,
     pub(crate) saves: Saves,
+    pub(crate) pace: Pace,
+    /// Somebody wants us to end right after these points.
+    pub(crate) simulate: Simulated,
     held: VecDeque<Held>,
     links: u32,
 }
@@ -56,6 +60,13 @@ pub(crate) struct Saves {
     pub(crate) retry_at: Option<Instant>,
 }
 
+/// Points at which the process shall end: for who wants to see what the others do then.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Simulated {
+    pub(crate) after_election: bool,
+    pub(crate) after_promotion: bool,
+}
+
 /// A vote that may leave once its save is on disk (V2).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Held {
@@ -65,7 +76,7 @@ struct Held {
 }
 
 impl Core {
-    pub(crate) const fn new(id: RunId, announce: SocketAddr, epoch: Epoch, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(id: RunId, announce: SocketAddr, epoch: Epoch, seed: u64, now: Instant) -> Self {
         Self {
             now,
             id,
@@ -75,8 +86,10 @@ impl Core {
             out: VecDeque::new(),
             tilt_until: None,
             records: VecDeque::new(),
-            stats: Stats { events: 0, stray: 0, votes: 0, attempts: 0, switched: 0, at_bound: 0, malformed: 0 },
-            saves: Saves { issued: 0, saved: 0, under_way: false, dirty: false, retry_at: None },
+            stats: Stats::default(),
+            saves: Saves::default(),
+            pace: Pace::default(),
+            simulate: Simulated::default(),
             held: VecDeque::new(),
             links: 0,
         }
@@ -154,7 +167,7 @@ impl Core {
         }
     }
 
-    /// What could not be saved is not said: the waiting votes are answered without a vote.
+    /// What could not be saved is not said: the waiting votes are answered without a vote, and changes are not confirmed.
     pub(crate) fn on_save_failed(&mut self, seq: u64) {
         if !self.saves.under_way || seq != self.saves.issued {
             self.stats.stray += 1;
@@ -164,7 +177,7 @@ impl Core {
         self.saves.dirty = true;
         self.saves.retry_at = Some(self.now + SAVE_RETRY);
         for Held { call, reply, .. } in core::mem::take(&mut self.held) {
-            self.reply(call, without_vote(reply));
+            self.reply(call, unsaved(reply));
         }
         self.announce(
             Level::Warning,
@@ -180,10 +193,17 @@ impl Core {
             self.reply(call, reply);
         } else if self.held.len() >= MAX_HELD {
             self.stats.at_bound += 1;
-            self.reply(call, without_vote(reply));
+            self.reply(call, unsaved(reply));
         } else {
             self.held.push_back(Held { need, call, reply });
         }
+    }
+
+    /// Confirms a change that was just made as soon as it is on disk.
+    pub(crate) fn confirm_when_saved(&mut self, call: CallId) {
+        self.touch();
+        let need = self.save_of_last_change();
+        self.reply_when_saved(need, call, Reply::Ok);
     }
 
     /// Whether an epoch is so far ahead that nobody can have got there honestly. Taken over, a few of them would use up
@@ -213,9 +233,13 @@ impl Core {
     }
 }
 
-fn without_vote(reply: Reply) -> Reply {
+/// What is said in place of a reply whose change did not get to the disk.
+fn unsaved(reply: Reply) -> Reply {
     match reply {
         Reply::Vote { down, .. } => Reply::Vote { down, leader: None, epoch: Epoch(0) },
+        Reply::Ok | Reply::Count { .. } => {
+            Reply::Refused { code: "ERR".into(), why: "Failed to save config file. Check server logs.".into() }
+        }
         other => other,
     }
 }

@@ -1,6 +1,7 @@
 //! What can happen to the machine, and what it orders. The lines of stories, traces and flight records are these.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 use core::str::FromStr;
@@ -11,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use view::{Epoch, GroupName, RunId, View};
 
 use crate::answer::Answer;
+use crate::config::GroupConfig;
+use crate::manage::{Knob, Setting};
 use crate::state::State;
 
 /// One connection of ours for its whole life: whom it goes to, and a number that is never used again.
@@ -111,6 +114,27 @@ pub enum Event {
         /// What is wanted.
         request: Request,
     },
+    /// A script runs.
+    ScriptStarted {
+        /// Which run.
+        nr: u64,
+        /// Its process.
+        pid: u32,
+    },
+    /// A script ended, or could not be started.
+    ScriptEnded {
+        /// Which run.
+        nr: u64,
+        /// How.
+        end: End,
+    },
+    /// A name means another address than it did: whoever we knew there is now here.
+    Moved {
+        /// Where it was.
+        from: SocketAddr,
+        /// Where it is.
+        to: SocketAddr,
+    },
 }
 
 /// What ended or prevented a connection. The first four are the kernel's word: stronger than silence.
@@ -130,6 +154,17 @@ pub enum Fault {
     Malformed,
     /// This host could not do its part: descriptors, memory, permissions. Says nothing about the other side.
     Local,
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// With this exit status.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+    /// It never ran: the host could not start another process.
+    NotStarted,
 }
 
 /// What somebody wants of us.
@@ -160,6 +195,49 @@ pub enum Request {
         group: GroupName,
         /// To whom; `None`: the fittest.
         to: Option<SocketAddr>,
+    },
+    /// `SENTINEL MONITOR`: watch another group. `Ok` once it is on disk.
+    Monitor {
+        /// Which.
+        group: GroupName,
+        /// Its rules, with where its master is.
+        rules: GroupConfig,
+    },
+    /// `SENTINEL REMOVE`: watch a group no more. `Ok` once that is on disk.
+    Remove {
+        /// Which.
+        group: GroupName,
+    },
+    /// `SENTINEL SET`: change rules of a group. `Ok` once they are on disk.
+    Set {
+        /// Which group.
+        group: GroupName,
+        /// What, in order.
+        settings: Vec<Setting>,
+    },
+    /// `SENTINEL RESET`: forget what was learned about the groups that fit. `Count`.
+    Reset {
+        /// A glob over names.
+        pattern: String,
+    },
+    /// `SENTINEL CONFIG SET`, as far as it concerns the machine; also `FLUSHCONFIG`, with nothing to change. `Ok` once it is on disk.
+    Configure {
+        /// The address told to others, if it changes.
+        announce: Option<SocketAddr>,
+        /// Credentials towards other nodes changed: connect to them anew.
+        reconnect: bool,
+    },
+    /// `SENTINEL DEBUG`: change the pace, for this process only.
+    Tune {
+        /// What, in order.
+        knobs: Vec<(Knob, Duration)>,
+    },
+    /// `SENTINEL SIMULATE-FAILURE`: end the process at these points.
+    SimulateFailure {
+        /// Right after having been elected.
+        after_election: bool,
+        /// Right after a promotion was seen.
+        after_promotion: bool,
     },
 }
 
@@ -212,6 +290,25 @@ pub enum Action {
     Announce {
         /// What.
         event: Announcement,
+    },
+    /// Run a program. Ends in `ScriptEnded`; `ScriptStarted` comes before, if it could be started.
+    RunScript {
+        /// Which run.
+        nr: u64,
+        /// The program.
+        path: String,
+        /// What it is told.
+        args: Vec<String>,
+    },
+    /// Kill a script that takes too long. `ScriptEnded` follows.
+    KillScript {
+        /// Which run.
+        nr: u64,
+    },
+    /// End the process at once with this status: somebody wants to see what the others do then.
+    Exit {
+        /// The exit status.
+        status: u8,
     },
 }
 
@@ -296,6 +393,8 @@ pub enum Ask {
     },
     /// `CLIENT UNPAUSE`.
     Unpause,
+    /// `SCRIPT KILL`: it has been busy with a script for so long that it counts as down.
+    KillScript,
     /// `CLIENT KILL TYPE normal`: clients that came by themselves shall ask again who is master.
     KickClients,
 }
@@ -314,6 +413,11 @@ pub enum Reply {
     },
     /// Done, or begun.
     Ok,
+    /// To `Reset`: how many groups.
+    Count {
+        /// How many.
+        n: u32,
+    },
     /// To `Switchover`: done.
     Switched {
         /// Who was master.

@@ -212,7 +212,7 @@ impl Group {
     /// Whom this node voted for in `epoch`, if it did. Who voted for itself and is told of a decision lost that election.
     fn leader_of(&self, epoch: Epoch) -> Option<RunId> {
         let vote = self.vote.as_ref().filter(|v| v.epoch == epoch);
-        vote.map(|v| v.leader.clone())
+        vote.and_then(|v| v.leader.clone())
     }
 }
 

@@ -27,6 +27,7 @@
 //! | `seal` | how are the replicas made to stand still, to be compared? |
 //! | `select` | who is promoted, and why not the others? |
 //! | `reconf` | who follows the wrong master, and when may we correct it? |
+//! | [`manage`] | how is a node changed while it runs? |
 //! | `publish` | what is the view? |
 //! | [`command`], [`answer`] | how is an order written for Redis, and what does its reply mean? |
 //! | [`query`] | what do `SENTINEL MASTERS` and its kin answer? |
@@ -48,6 +49,7 @@ mod failover;
 mod group;
 pub mod hello;
 mod link;
+pub mod manage;
 mod peer;
 mod publish;
 pub mod query;
@@ -66,7 +68,8 @@ mod vote;
 pub use answer::{Answer, InfoReport, Role};
 pub use config::{Config, GroupConfig};
 pub use event::{
-    Action, Announcement, Ask, CallId, Channel, Event, Fault, Level, LinkId, Reply, Request, Target, Timer,
+    Action, Announcement, Ask, CallId, Channel, End, Event, Fault, Level, LinkId, Reply, Request, Target, Timer,
 };
+pub use manage::{Knob, Setting};
 pub use sentinel::Sentinel;
 pub use state::State;

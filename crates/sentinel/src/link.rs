@@ -120,6 +120,14 @@ impl Line {
         self.link.take()
     }
 
+    /// Closes it to make it anew at once.
+    pub(crate) fn renew(&mut self, core: &mut Core) {
+        let now = core.now;
+        if let Some(link) = self.lost(now, Duration::ZERO) {
+            core.act(Action::Close { link: link.id });
+        }
+    }
+
     /// Does what is due. `true`: the link was given up, which is silence, not a refusal.
     pub(crate) fn keep(&mut self, core: &mut Core, terms: Terms<'_>) -> bool {
         let gave_up = match &self.link {

@@ -165,7 +165,7 @@ impl Group {
         fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
         fields.add("last-hello-message", peer.said.map_or(0, |s| now.since(s.at).as_millis()));
         let vote = peer.vote.as_ref();
-        fields.add("voted-leader", vote.map_or("?", |v| v.leader.as_str()));
+        fields.add("voted-leader", vote.and_then(|v| v.leader.as_ref()).map_or("?", RunId::as_str));
         fields.add("voted-leader-epoch", vote.map_or(0, |v| v.epoch.0));
         fields.into_value()
     }

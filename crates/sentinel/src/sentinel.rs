@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::event::{Action, CallId, Event, Level, LinkId, Reply, Request, Timer};
 use crate::group::Group;
 use crate::hello::Hello;
+use crate::manage::Knob;
 use crate::state::State;
 
 /// A wake, or any call, that comes this much after a deadline means that we were frozen, or the clock jumped.
@@ -41,8 +42,7 @@ impl Sentinel {
             .map(|(name, rules)| {
                 let known = state.groups.remove(&name);
                 let group = Group::new(&core, name.clone(), rules, known);
-                let text = crate::event::words(&[&group.id_of_master(), &"quorum", &group.rules.quorum]);
-                core.announce(Level::Warning, Some(&name), "+monitor", text);
+                group.tell_monitored(&mut core);
                 (name, group)
             })
             .collect();
@@ -94,6 +94,24 @@ impl Sentinel {
                 Some(g) => g.on_switchover_asked(core, call, to, true),
                 None => Group::refuse_unknown(core, call, &group),
             },
+            Request::Set { group, settings } => match groups.get_mut(&group) {
+                Some(g) => g.on_set(core, call, settings),
+                None => Group::refuse_unknown(core, call, &group),
+            },
+            Request::Monitor { group, rules } => self.on_monitor(call, group, rules),
+            Request::Remove { group } => self.on_remove(call, &group),
+            Request::Reset { pattern } => self.on_reset(call, &pattern),
+            Request::Configure { announce, reconnect } => self.on_configure(call, announce, reconnect),
+            Request::Tune { knobs } => {
+                for (knob, time) in knobs {
+                    core.pace.set(knob, time);
+                }
+                core.reply(call, Reply::Ok);
+            }
+            Request::SimulateFailure { after_election, after_promotion } => {
+                core.simulate = crate::core::Simulated { after_election, after_promotion };
+                core.reply(call, Reply::Ok);
+            }
         }
     }
 
@@ -126,7 +144,8 @@ impl Sentinel {
     /// Time may have jumped, or we were frozen: then silence was ours, and what we know is old.
     fn look_at_clock(&mut self, now: Instant) {
         let due = self.deadline_of_groups();
-        let late = due.is_some_and(|(at, _)| now.since(at) > TILT_TRIGGER);
+        let trigger = self.core.pace.chosen(Knob::TiltTrigger).unwrap_or(TILT_TRIGGER);
+        let late = due.is_some_and(|(at, _)| now.since(at) > trigger);
         self.core.now = self.core.now.max(now);
         if !late {
             if self.core.tilt_until.is_some_and(|until| until <= now) {
@@ -138,7 +157,7 @@ impl Sentinel {
         if self.core.tilt_until.is_none() {
             self.core.announce(Level::Warning, None, "+tilt", "#tilt mode entered");
         }
-        self.core.tilt_until = Some(now + TILT_PERIOD);
+        self.core.tilt_until = Some(now + self.core.pace.chosen(Knob::TiltPeriod).unwrap_or(TILT_PERIOD));
         for group in self.groups.values_mut() {
             group.forgive(now);
         }
@@ -185,6 +204,8 @@ impl Machine for Sentinel {
             }
             Event::SaveFailed { seq } => self.core.on_save_failed(seq),
             Event::Requested { call, request } => self.on_request(call, request),
+            Event::Moved { from, to } => self.on_moved(from, to),
+            Event::ScriptStarted { .. } | Event::ScriptEnded { .. } => self.core.stats.stray += 1,
         }
         self.advance();
     }

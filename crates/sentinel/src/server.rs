@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::event::{Action, Ask, Channel, Fault, LinkId, Target, Timer};
 use crate::evidence::{Evidence, Why};
 use crate::link::{Line, RETRY, Terms};
+use crate::manage::Knob;
 
 /// How often a server tells its `INFO`. Stock asks every 10 s and a tenth of that in a failover; a second costs nothing
 /// and keeps replica lists, links and lag fresh enough to decide by.
@@ -117,6 +118,13 @@ impl Server {
         self.wrong = Some(Wrong { since: now, role, follows, by_a_leader });
     }
 
+    /// Makes its links anew: what we log in with has changed.
+    pub(crate) fn reconnect(&mut self, core: &mut Core) {
+        self.denied = false;
+        self.command.renew(core);
+        self.hello.renew(core);
+    }
+
     /// Closes its links: it is forgotten.
     pub(crate) fn close(self, core: &mut Core) {
         for link in [self.command.link, self.hello.link].into_iter().flatten() {
@@ -160,7 +168,7 @@ impl Server {
         self.ping_if_due(core, rules);
         self.info_if_due(core, hurry);
         if self.hello_at <= core.now {
-            self.hello_at = core.now + HELLO_PERIOD;
+            self.hello_at = core.now + core.pace.at_most(Knob::PublishPeriod, HELLO_PERIOD);
             self.command.send(core, Ask::Hello { text: hello.into() });
         }
         if self.kick_at.is_some_and(|at| at <= core.now) {
@@ -195,7 +203,7 @@ impl Server {
         if self.ping_at > core.now {
             return;
         }
-        self.ping_at = core.now + rules.ping_period();
+        self.ping_at = core.now + core.pace.at_most(Knob::PingPeriod, rules.ping_period());
         if let Some(link) = self.command.up()
             && !link.awaits(|ask| matches!(ask, Ask::Ping))
             && link.send(core, Ask::Ping)
@@ -205,7 +213,7 @@ impl Server {
     }
 
     fn info_if_due(&mut self, core: &mut Core, hurry: bool) {
-        let period = if hurry { INFO_HURRY } else { INFO_PERIOD };
+        let period = core.pace.at_most(Knob::InfoPeriod, if hurry { INFO_HURRY } else { INFO_PERIOD });
         // A hurry that begins shortens a wait that has begun.
         self.info_at = self.info_at.min(core.now + period);
         if self.info_at > core.now {

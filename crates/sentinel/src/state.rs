@@ -38,8 +38,8 @@ pub struct GroupState {
 pub struct Vote {
     /// In which epoch.
     pub epoch: Epoch,
-    /// For whom.
-    pub leader: RunId,
+    /// For whom; `None`: not known any more (a `sentinel.conf` keeps the epoch only). Then it is nobody's, and still spent.
+    pub leader: Option<RunId>,
 }
 
 /// Another node, as remembered.

@@ -38,8 +38,8 @@ const MAX_DOUBLINGS: u32 = 5;
 /// What a vote promises.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Promise {
-    /// Who has it.
-    pub(crate) to: RunId,
+    /// Who has it; `None`: whoever asked before a restart, and nobody else.
+    pub(crate) to: Option<RunId>,
     /// Until when nobody else gets a vote.
     pub(crate) until: Instant,
 }
@@ -73,7 +73,7 @@ impl Group {
 
     /// To whom this node is bound at present, other than itself.
     pub(crate) fn bound_to_another(&self, core: &Core) -> Option<&Promise> {
-        self.promise.as_ref().filter(|p| p.to != core.id && core.now < p.until)
+        self.promise.as_ref().filter(|p| p.to.as_ref() != Some(&core.id) && core.now < p.until)
     }
 
     /// The decision for which a vote was given has been made, or a later one: nothing is promised any more.
@@ -93,7 +93,7 @@ impl Group {
         };
         core.adopt_epoch(epoch);
         self.consider(core, epoch, candidate);
-        let (leader, epoch) = self.vote.as_ref().map_or((None, Epoch(0)), |v| (Some(v.leader.clone()), v.epoch));
+        let (leader, epoch) = self.vote.as_ref().map_or((None, Epoch(0)), |v| (v.leader.clone(), v.epoch));
         // Also a repeated vote waits: the first answer may have been lost together with its save.
         let need = core.save_of_last_change();
         core.reply_when_saved(need, call, Reply::Vote { down, leader, epoch });
@@ -101,7 +101,7 @@ impl Group {
 
     fn consider(&mut self, core: &mut Core, epoch: Epoch, candidate: RunId) {
         let voted = self.vote.as_ref().is_some_and(|v| v.epoch >= epoch);
-        let bound = self.bound_to_another(core).is_some_and(|p| p.to != candidate);
+        let bound = self.bound_to_another(core).is_some_and(|p| p.to.as_ref() != Some(&candidate));
         let leading = self.failover.as_ref().is_some_and(Failover::is_undecided);
         // Stock also refuses below the current epoch, which all groups share: two groups that fail together would then
         // outvote each other. Per group, one vote an epoch and never an older one is what it takes.
@@ -121,8 +121,8 @@ impl Group {
         core.stats.votes += 1;
         let text = words(&[&leader, &epoch]);
         core.announce(Level::Warning, Some(&self.name), "+vote-for-leader", text);
-        self.promise = Some(Promise { to: leader.clone(), until: core.now + PROMISE });
-        self.vote = Some(Vote { epoch, leader });
+        self.promise = Some(Promise { to: Some(leader.clone()), until: core.now + PROMISE });
+        self.vote = Some(Vote { epoch, leader: Some(leader) });
         core.touch();
     }
 
@@ -130,7 +130,7 @@ impl Group {
     pub(crate) fn on_vote(&mut self, me: &RunId, from: &RunId, leader: RunId, epoch: Epoch) {
         let is_for_us = leader == *me;
         if let Some(peer) = self.peers.get_mut(from) {
-            peer.vote = Some(Vote { epoch, leader });
+            peer.vote = Some(Vote { epoch, leader: Some(leader) });
         }
         if is_for_us && let Some(failover) = &mut self.failover {
             failover.count_vote(epoch, from);
@@ -177,7 +177,7 @@ impl Group {
 
     /// An attempt of ours was given up before a promotion was ordered: nobody but us could have used our vote.
     pub(crate) fn free_own_promise(&mut self, core: &Core) {
-        if self.promise.as_ref().is_some_and(|p| p.to == core.id) {
+        if self.promise.as_ref().is_some_and(|p| p.to.as_ref() == Some(&core.id)) {
             self.promise = None;
         }
     }

@@ -1,7 +1,7 @@
 //! What stock Sentinel says and does, one sentence a test: what clients, exporters and stock Sentinels rely on.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use machine::time::at;
@@ -13,20 +13,16 @@ use view::{Epoch, Offset};
 
 const MASTER: &str = "10.0.0.1:6379";
 
+/// Our end of a connection.
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 fn addr(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
 fn sentinel(quorum: u32, nodes: u32) -> Sentinel {
-    let rules = GroupConfig {
-        master: addr(MASTER),
-        quorum,
-        nodes,
-        down_after: Duration::from_secs(1),
-        confirm: Duration::from_millis(50),
-        failover_timeout: Duration::from_secs(10),
-        switchover_timeout: Duration::from_secs(1),
-    };
+    let rules =
+        GroupConfig { failover_timeout: Duration::from_secs(10), ..GroupConfig::of(addr(MASTER), quorum, nodes) };
     let config = Config {
         id: "a".repeat(40).parse().expect("an id"),
         announce: addr("10.0.0.9:26379"),
@@ -128,7 +124,7 @@ fn section_3_ckquorum_says_what_is_missing() {
 fn section_4_slaveof_and_not_replicaof_because_of_operators_acl_rules() {
     let wire = |ask: Ask| {
         let mut out = Vec::new();
-        assert!(command::write(&mut out, &ask, &Credentials::default()));
+        assert!(command::write(&mut out, &ask, &Credentials::default(), LOCAL));
         String::from_utf8(out).expect("ASCII")
     };
     let master = addr("10.0.0.2:6380");
@@ -140,10 +136,10 @@ fn section_4_slaveof_and_not_replicaof_because_of_operators_acl_rules() {
 #[test]
 fn section_4_a_password_is_sent_and_none_is_not() {
     let mut out = Vec::new();
-    assert!(!command::write(&mut out, &Ask::Auth, &Credentials::default()));
+    assert!(!command::write(&mut out, &Ask::Auth, &Credentials::default(), LOCAL));
     assert!(out.is_empty());
-    let credentials = Credentials { username: "u".into(), password: "p".into() };
-    assert!(command::write(&mut out, &Ask::Auth, &credentials));
+    let credentials = Credentials { username: "u".into(), password: "p".into(), ..Credentials::default() };
+    assert!(command::write(&mut out, &Ask::Auth, &credentials, LOCAL));
     assert_eq!(out, b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n");
 }
 

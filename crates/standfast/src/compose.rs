@@ -15,13 +15,11 @@ pub(crate) fn sentinel(config: &Config, id: RunId) -> sentinel::Config {
 
 fn watched(group: &config::Group) -> GroupConfig {
     GroupConfig {
-        master: group.master,
-        quorum: group.quorum,
-        nodes: group.nodes,
         down_after: group.down_after,
         confirm: group.confirm,
         failover_timeout: group.failover_timeout,
         switchover_timeout: group.switchover_timeout,
+        ..GroupConfig::of(group.master, group.quorum, group.nodes)
     }
 }
 
@@ -30,7 +28,7 @@ pub(crate) fn credentials(config: &Config) -> BTreeMap<GroupName, Credentials> {
     let by_group = config.groups.iter().map(|group| {
         let username = group.username.clone().unwrap_or_default();
         let password = group.password.as_ref().map_or_else(String::new, |secret| secret.reveal().to_owned());
-        (GroupName::from(group.name.as_str()), Credentials { username, password })
+        (GroupName::from(group.name.as_str()), Credentials { username, password, ..Credentials::default() })
     });
     by_group.collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sentinel::command::{self, Credentials, HELLO_CHANNEL};
 use sentinel::{Answer, Ask, Channel, Event, Fault, LinkId};
@@ -66,8 +66,9 @@ async fn live(reports: &Reports, channel: Channel, credentials: Credentials, ord
         Err(e) => return fault(&e),
     };
     reports.send(Event::Connected { link: reports.id }).await;
-    let talk =
-        Talk { stream, channel, credentials, owed: VecDeque::new(), out: Vec::new(), input: Vec::new(), warned: false };
+    let local = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
+    let (owed, out, input) = (VecDeque::new(), Vec::new(), Vec::new());
+    let talk = Talk { stream, local, channel, credentials, owed, out, input, warned: false };
     talk.run(reports, orders).await
 }
 
@@ -84,6 +85,8 @@ async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
 /// An open connection.
 struct Talk {
     stream: TcpStream,
+    /// Our end, which a hello may have to name.
+    local: IpAddr,
     channel: Channel,
     credentials: Credentials,
     /// What was asked and not yet answered, in order.
@@ -125,7 +128,7 @@ impl Talk {
     }
 
     fn take(&mut self, ask: &Ask) -> io::Result<()> {
-        if command::write(&mut self.out, ask, &self.credentials) {
+        if command::write(&mut self.out, ask, &self.credentials, self.local) {
             self.owed.push_back(Owed::Reply(ask.clone()));
             self.write()
         } else {
@@ -254,7 +257,6 @@ const CHUNK: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -18,7 +18,7 @@ use std::time::Duration;
 use host::clock;
 use machine::{Instant, Machine as _};
 use sentinel::command::Credentials;
-use sentinel::{Action, Announcement, CallId, Channel, Event, Fault, LinkId, Reply, Request, Sentinel, Target};
+use sentinel::{Action, Announcement, CallId, Channel, End, Event, Fault, LinkId, Reply, Request, Sentinel, Target};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use view::{Epoch, GroupName, View};
 
@@ -256,6 +256,10 @@ impl NodeLoop {
             }
             Action::Publish { view } => self.publish(view),
             Action::Announce { event } => self.announce(event),
+            // Nobody can configure a script for this kind of node.
+            Action::RunScript { nr, .. } => self.own.push_back(Event::ScriptEnded { nr, end: End::NotStarted }),
+            Action::KillScript { .. } => {}
+            Action::Exit { status } => std::process::exit(i32::from(status)),
         }
     }
 

@@ -66,7 +66,7 @@ fn ask(question: &Question<'_>) -> io::Result<Answer> {
     let mut out = Vec::new();
     let mut asks = Vec::new();
     for ask in [Ask::Auth, Ask::Info] {
-        if command::write(&mut out, &ask, &question.credentials) {
+        if command::write(&mut out, &ask, &question.credentials, stream.local_addr()?.ip()) {
             asks.push(ask);
         }
     }

@@ -139,7 +139,6 @@ const MAX_FILES: usize = 8;
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use machine::Machine as _;
     use machine::time::at;
@@ -151,15 +150,7 @@ mod tests {
     /// A machine whose master refuses every connection, and its recorder.
     fn watched() -> (Sentinel, Recorder) {
         let addr = |port| std::net::SocketAddr::from(([10, 0, 0, 1], port));
-        let group = GroupConfig {
-            master: addr(6379),
-            quorum: 1,
-            nodes: 1,
-            down_after: Duration::from_secs(1),
-            confirm: Duration::from_millis(50),
-            failover_timeout: Duration::from_secs(10),
-            switchover_timeout: Duration::from_secs(3),
-        };
+        let group = GroupConfig::of(addr(6379), 1, 1);
         let id = RunId::from_bits([7; 20]);
         let config = Config { id, announce: addr(26379), groups: BTreeMap::from([("cache".into(), group)]) };
         (Sentinel::new(config, State::default(), 1, Instant::START), Recorder::default())

@@ -197,6 +197,7 @@ fn to_value(reply: &Reply) -> Value {
             Value::Int(i64::try_from(epoch.0).unwrap_or(i64::MAX)),
         ]),
         Reply::Ok | Reply::Switched { .. } => ok(),
+        Reply::Count { n } => Value::Int(i64::from(*n)),
         Reply::Refused { code, why } => error(&format!("{code} {why}")),
     }
 }
