@@ -1,5 +1,5 @@
-//! Does it work with the real ones? What the tests of this crate share: the real binary, and two test beds: the demo's cluster on
-//! loopback, and hosts with a network of their own.
+//! Does it work with the real ones? What the tests of this crate share: the real binary, and three test beds: the demo's cluster on
+//! loopback, one with stock Sentinels among ours, and hosts with a network of their own.
 //!
 //! | module | answers |
 //! |---|---|
@@ -9,14 +9,19 @@
 //! | [`netns`] | how does one machine become several hosts? |
 //! | [`host`] | how do three hosts stand, each with a Redis and a node? |
 //! | [`load`] | what did clients on a host see? |
+//! | [`cluster`] | how do servers stand on loopback, with Sentinels of both kinds around them? |
+//! | [`wire`] | how does a test talk to a server or a Sentinel? |
 
 pub mod browser;
+pub mod cluster;
 pub mod demo;
 pub mod host;
 pub mod load;
 pub mod netns;
 pub mod program;
+pub mod wire;
 
 pub use browser::Browser;
+pub use cluster::Cluster;
 pub use demo::Demo;
 pub use host::Hosts;

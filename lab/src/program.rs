@@ -17,12 +17,34 @@ pub fn standfast() -> PathBuf {
     if let Some(path) = env::var_os("STANDFAST_BIN") {
         return path.into();
     }
+    let built = profile().join("standfast");
+    assert!(
+        built.is_file(),
+        "no standfast binary beside this test: run `cargo xtask test`, or `cargo build -p standfast` first, or set STANDFAST_BIN"
+    );
+    built
+}
+
+/// Where `cargo xtask test` puts the npm packages of `lab/npm`.
+///
+/// # Panics
+/// When they are not there.
+#[must_use]
+pub fn npm_modules() -> PathBuf {
+    let modules = profile().with_file_name("npm").join("node_modules");
+    assert!(
+        modules.is_dir(),
+        "{} is missing: `cargo xtask test` installs the packages that tests need",
+        modules.display()
+    );
+    modules
+}
+
+/// The directory that the binaries of this profile are in.
+fn profile() -> PathBuf {
     // target/<profile>/deps/<test>-<hash>
     let test = env::current_exe().expect("Linux tells a process where its binary is");
-    let built = test.ancestors().nth(2).map(|profile| profile.join("standfast"));
-    built.filter(|path| path.is_file()).unwrap_or_else(|| {
-        panic!("no standfast binary beside this test: run `cargo xtask test`, or `cargo build -p standfast` first, or set STANDFAST_BIN")
-    })
+    test.ancestors().nth(2).expect("cargo puts a test two directories deep").to_owned()
 }
 
 /// The lines of a child's output as they come; reading them ends with the child, or when nobody wants them any more.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cargo`] | where is the workspace, and how is cargo called in it? |
 //! | [`packages`] | which real servers must be there, and how do they get there? |
+//! | [`npm`] | which packages of npm must be there, and how do they get there? |
 //! | [`steps`] | what ran, how long, how many tests, what was not run? |
 //! | [`verbs`] | what does each verb do? |
 //! | [`fuzz`] | does some sequence of bytes break a codec? |
@@ -13,6 +14,7 @@ mod bench;
 mod cargo;
 mod failure;
 mod fuzz;
+mod npm;
 mod packages;
 mod steps;
 mod verbs;
@@ -75,5 +77,5 @@ Usage: cargo xtask VERB [ARGUMENTS]
   bench proxy [--only A,B] [--rounds N] [--requests N] [--connections N] [--seed N]
                               direct, HAProxy and Standfast in one run; the figures are ratios
 
-test, demo, lab and bench install the Debian packages that they miss (as root; no service is started). Servers listen on
-loopback only, in a temporary directory, and end with the command.";
+test, demo, lab and bench install the Debian packages that they miss (as root; no service is started), test
+and lab those of npm too, under target/npm. Servers listen on loopback only, in a temporary directory, and end with the command.";

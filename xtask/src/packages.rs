@@ -43,6 +43,8 @@ pub(crate) const ALL: &[Need] = &[
     Need { proof: Proof::Program(&["chromium"]), package: "chromium" },
     Need { proof: Proof::Program(&["chromedriver"]), package: "chromium-driver" },
     Need { proof: Proof::PythonModule("redis"), package: "python3-redis" },
+    Need { proof: Proof::Program(&["node"]), package: "nodejs" },
+    Need { proof: Proof::Program(&["npm"]), package: "npm" },
     Need { proof: Proof::Program(&["ip"]), package: "iproute2" },
     Need { proof: Proof::Program(&["nft"]), package: "nftables" },
     Need { proof: Proof::Program(&["ps"]), package: "procps" },

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::cargo::{self, cargo};
 use crate::failure::{Failure, OrFail};
+use crate::npm;
 use crate::packages::{self, REDIS};
 use crate::steps::{self, Step};
 
@@ -13,7 +14,7 @@ use crate::steps::{self, Step};
 pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
     no_arguments("test", args)?;
     steps::run(vec![
-        Step::new("packages", || packages::install(packages::ALL)),
+        Step::new("packages", install_packages),
         Step::command("build", build_all()),
         Step::tests("tests", run_tests(&[], None)?),
         Step::tests("examples", cargo(&["test", "--quiet", "--workspace", "--doc"])),
@@ -98,10 +99,16 @@ pub(crate) fn lab(args: &[String]) -> Result<(), Failure> {
         _ => return Err(Failure::usage("lab takes one word of the tests' names: cargo xtask lab [FILTER]")),
     };
     steps::run(vec![
-        Step::new("packages", || packages::install(packages::ALL)),
+        Step::new("packages", install_packages),
         Step::command("build", build_all()),
         Step::tests("lab", run_tests(&[], Some(filter))?),
     ])
+}
+
+/// From Debian, and with what came from there, from npm.
+fn install_packages() -> Result<(), Failure> {
+    packages::install(packages::ALL)?;
+    npm::install()
 }
 
 /// What the tests call and the tests themselves, in one go: what they share is compiled once, with the same features.

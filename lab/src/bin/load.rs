@@ -10,8 +10,8 @@
 //! the wall clock, which the test shares.
 
 use std::env;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -19,6 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use lab::program::wall_ms;
+use lab::wire::Connection;
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
@@ -197,56 +198,8 @@ fn push_bounded(list: &mut Vec<(f64, String)>, entry: (f64, String)) {
     }
 }
 
-/// As much of RESP2 as the tests' commands need.
-struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    fn open(addr: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&addr, CONNECT_PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(REQUEST_PATIENCE))?;
-        Ok(Self(BufReader::new(stream)))
-    }
-
-    fn request(&mut self, command: &[&str]) -> io::Result<Value> {
-        let words: String = command.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-        self.0.get_mut().write_all(format!("*{}\r\n{words}", command.len()).as_bytes())?;
-        self.reply()
-    }
-
-    /// Bulk and simple strings as text, an error as `{"error": text}`.
-    fn reply(&mut self) -> io::Result<Value> {
-        let mut line = String::new();
-        if self.0.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let rest = line.trim_end().get(1..).unwrap_or_default();
-        let number = || rest.parse::<i64>().map_err(|e| io::Error::other(format!("{e}: {line:?}")));
-        match line.as_bytes()[0] {
-            b'+' => Ok(json!(rest)),
-            b'-' => Ok(json!({ "error": rest })),
-            b':' => Ok(json!(number()?)),
-            b'*' => (0..number()?).map(|_| self.reply()).collect::<io::Result<Vec<_>>>().map(Value::from),
-            b'$' => match usize::try_from(number()?) {
-                Ok(length) => self.bulk(length),
-                Err(_) => Ok(Value::Null),
-            },
-            _ => Err(io::Error::other(format!("not a reply: {line:?}"))),
-        }
-    }
-
-    fn bulk(&mut self, length: usize) -> io::Result<Value> {
-        let mut bytes = vec![0; length + 2];
-        self.0.read_exact(&mut bytes)?;
-        Ok(json!(String::from_utf8_lossy(&bytes[..length])))
-    }
-}
-
 /// Between two lines of output: what a test waits for is seen this soon.
 const TICK: Duration = Duration::from_millis(20);
 /// Between two requests of a client: a light load, so that what one sees is the failover and not a full processor.
 const PACE: Duration = Duration::from_millis(5);
-const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
-/// Longer than the listeners' hold: the answer, good or bad, is theirs to give.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(20);
 const MAX_ENTRIES: usize = 200;

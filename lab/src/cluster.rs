@@ -1,0 +1,510 @@
+//! How do three servers stand on loopback, with Sentinels of both kinds around them? All are real programs: `redis-server`, the
+//! node under test, and Redis's own Sentinel.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{process, thread};
+
+use serde_json::Value;
+
+use crate::netns::{keep, scratch_parent};
+use crate::program::{require, run, said, standfast, wall_ms};
+use crate::wire::{Connection, ask, field};
+
+/// Three servers and some nodes. Dropping it ends everything; if a test panics, the last words of all logs are printed first.
+#[derive(Debug)]
+pub struct Cluster {
+    dir: PathBuf,
+    servers: Vec<Server>,
+    nodes: Vec<Node>,
+}
+
+/// Which program watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The program under test.
+    Ours,
+    /// `redis-server FILE --sentinel`.
+    Stock,
+}
+
+/// How a node watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    /// Which program it is.
+    pub kind: Kind,
+    /// How long a silence means: down.
+    pub down_after: Duration,
+    /// How many must see the master down before this node wants to lead.
+    pub quorum: usize,
+}
+
+impl Watch {
+    /// A node that sees a silence of a second as down.
+    #[must_use]
+    pub const fn new(kind: Kind, quorum: usize) -> Self {
+        Self { kind, down_after: Duration::from_secs(1), quorum }
+    }
+
+    /// A node that sees nobody down as long as a test lasts: it votes, and never wants to lead.
+    #[must_use]
+    pub const fn patient(kind: Kind, quorum: usize) -> Self {
+        Self { kind, down_after: Duration::from_secs(300), quorum }
+    }
+}
+
+/// What a node published.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it came, on the clock of [`wall_ms`].
+    pub at: f64,
+    /// `+switch-master` and the like.
+    pub name: String,
+    /// What follows the name.
+    pub payload: String,
+}
+
+#[derive(Debug)]
+struct Server {
+    addr: SocketAddr,
+    dir: PathBuf,
+    process: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Node {
+    watch: Watch,
+    addr: SocketAddr,
+    dir: PathBuf,
+    process: Option<Running>,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+/// A process of ours, killed when it is dropped.
+#[derive(Debug)]
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Cluster {
+    /// Starts three servers, the first of them as master, and a node for each of these, and waits until all know each other
+    /// and nobody sees a fault.
+    ///
+    /// # Panics
+    /// When a program is missing, does not start, or they do not agree within [`PATIENCE`].
+    #[must_use]
+    pub fn start(watches: &[Watch]) -> Self {
+        require("redis-server");
+        let mut ports = Ports::new();
+        let dir = scratch_parent().join(format!("standfast-loopback-{}-{}", process::id(), ports.take().port()));
+        fs::create_dir(&dir).unwrap_or_else(|e| panic!("cannot make {}: {e}", dir.display()));
+        let mut cluster = Self { dir, servers: Vec::new(), nodes: Vec::new() };
+        for n in 0..SERVERS {
+            cluster.prepare_server(n, ports.take());
+            cluster.start_server(cluster.servers[n].addr);
+        }
+        for (n, &watch) in watches.iter().enumerate() {
+            cluster.prepare_node(n, watch, watches.len(), ports.take());
+        }
+        for n in 0..watches.len() {
+            cluster.start_node(n);
+        }
+        cluster.wait("all know each other and see no fault", Self::agreed);
+        // A replica that has loaded everything gets the stream of writes only after its next word to the master, which it says
+        // once a second. What is acknowledged before that is lost with the master, and no test of ours is about that.
+        let master = cluster.servers[0].addr;
+        cluster.wait("the first write is accepted", |_| ask(master, &["SET", "lab:flows", "yes"]));
+        let there = |server: &Server| ask(server.addr, &["GET", "lab:flows"]).is_some_and(|value| value == "yes");
+        cluster.wait("the first write is everywhere", |c| c.servers.iter().all(there).then_some(()));
+        cluster
+    }
+
+    fn prepare_server(&mut self, n: usize, addr: SocketAddr) {
+        let dir = self.dir.join(format!("redis-{n}"));
+        fs::create_dir(&dir).expect("the scratch directory is new");
+        let mut config = format!(
+            "bind {}\nport {}\nprotected-mode no\nsave \"\"\nappendonly no\ndaemonize no\ndir {}\nlogfile log\n\
+             repl-diskless-sync-delay 0\nrepl-backlog-size 16mb\n",
+            addr.ip(),
+            addr.port(),
+            dir.display()
+        );
+        if let Some(master) = self.servers.first() {
+            config.push_str(&format!("replicaof {} {}\n", master.addr.ip(), master.addr.port()));
+        }
+        fs::write(dir.join("redis.conf"), config).expect("the scratch directory can be written");
+        self.servers.push(Server { addr, dir, process: None });
+    }
+
+    fn prepare_node(&mut self, n: usize, watch: Watch, of: usize, addr: SocketAddr) {
+        let dir = self.dir.join(format!("node-{n}"));
+        fs::create_dir(&dir).expect("the scratch directory is new");
+        let node = Node { watch, addr, dir, process: None, events: Arc::default() };
+        let master = self.servers[0].addr;
+        let config = match watch.kind {
+            Kind::Ours => node.our_file(master, of),
+            Kind::Stock => node.stock_file(master),
+        };
+        fs::write(node.file(), config).expect("the scratch directory can be written");
+        self.nodes.push(node);
+    }
+
+    /// Starts a server, with the file that it left and no data.
+    ///
+    /// # Panics
+    /// When there is none at this address, or it cannot be started.
+    pub fn start_server(&mut self, addr: SocketAddr) {
+        let server = self.server(addr);
+        let mut command = Command::new("redis-server");
+        command.arg(server.dir.join("redis.conf"));
+        server.process = Some(spawn(command, &server.dir.join("out")));
+    }
+
+    /// `kill -9` of a server.
+    ///
+    /// # Panics
+    /// When there is none at this address.
+    pub fn kill_server(&mut self, addr: SocketAddr) {
+        self.server(addr).process = None;
+    }
+
+    fn server(&mut self, addr: SocketAddr) -> &mut Server {
+        self.servers.iter_mut().find(|server| server.addr == addr).expect("a server of this cluster")
+    }
+
+    /// Starts a node, with what it left on its disk, waits until it answers, and listens to all that it publishes.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not answer within [`PATIENCE`].
+    pub fn start_node(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        node.process = Some(spawn(node.command(), &node.dir.join("out")));
+        let addr = node.addr;
+        let mut listening =
+            self.wait(&format!("node {n} answers"), |_| Connection::open(addr).and_then(subscribed).ok());
+        let events = Arc::clone(&self.nodes[n].events);
+        // Ends with the node.
+        thread::spawn(move || {
+            while let Ok(message) = listening.reply() {
+                let text = |n: usize| message[n].as_str().unwrap_or_default().to_owned();
+                let event = Event { at: wall_ms(), name: text(2), payload: text(3) };
+                events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            }
+        });
+    }
+
+    /// `kill -9` of a node.
+    pub fn kill_node(&mut self, n: usize) {
+        self.nodes[n].process = None;
+    }
+
+    /// What a node published since it was first started.
+    #[must_use]
+    pub fn events(&self, n: usize) -> Vec<Event> {
+        self.nodes[n].events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Which nodes live.
+    pub fn living(&self) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(|&n| self.nodes[n].process.is_some())
+    }
+
+    /// The nodes of a kind.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(move |&n| self.nodes[n].watch.kind == kind)
+    }
+
+    /// The servers' addresses.
+    pub fn servers(&self) -> impl Iterator<Item = SocketAddr> {
+        self.servers.iter().map(|server| server.addr)
+    }
+
+    /// Where a node's Sentinel port is.
+    #[must_use]
+    pub fn sentinel(&self, n: usize) -> SocketAddr {
+        self.nodes[n].addr
+    }
+
+    /// `SENTINEL WORDS...` to a node; `None` without an answer.
+    #[must_use]
+    pub fn ask_node(&self, n: usize, words: &[&str]) -> Option<Value> {
+        ask(self.nodes[n].addr, &[&["SENTINEL"], words].concat())
+    }
+
+    /// The master and its config epoch, as a node tells.
+    #[must_use]
+    pub fn master_of(&self, n: usize) -> Option<(SocketAddr, u64)> {
+        let master = self.ask_node(n, &["MASTER", GROUP])?;
+        let addr = format!("{}:{}", field(&master, "ip")?, field(&master, "port")?);
+        Some((addr.parse().ok()?, field(&master, "config-epoch")?.parse().ok()?))
+    }
+
+    /// The other master on which all living nodes agree, with its config epoch.
+    #[must_use]
+    pub fn moved(&self, from: SocketAddr) -> Option<(SocketAddr, u64)> {
+        self.one_mind().filter(|(master, _)| *master != from)
+    }
+
+    fn one_mind(&self) -> Option<(SocketAddr, u64)> {
+        let mut minds = self.living().map(|n| self.master_of(n)).collect::<Option<BTreeSet<_>>>()?;
+        let mind = minds.pop_first()?;
+        minds.is_empty().then_some(mind)
+    }
+
+    /// The master on which all living nodes agree, with its config epoch, when all is well for each of them: every living node
+    /// known to every other, every server up, and the servers say of themselves what the nodes say.
+    #[must_use]
+    pub fn agreed(&self) -> Option<(SocketAddr, u64)> {
+        let (master, epoch) = self.one_mind()?;
+        let well = self.living().all(|n| self.sees_no_fault(n).is_some_and(|well| well));
+        (well && self.only_master_is(master)).then_some((master, epoch))
+    }
+
+    /// Whether a node sees the master, the replicas and the living nodes well.
+    fn sees_no_fault(&self, n: usize) -> Option<bool> {
+        let master = self.ask_node(n, &["MASTER", GROUP])?;
+        let replicas = self.ask_node(n, &["REPLICAS", GROUP])?;
+        let well = |replica: &Value| {
+            field(replica, "flags") == Some("slave") && field(replica, "master-link-status") == Some("ok")
+        };
+        let servers_well = field(&master, "flags") == Some("master")
+            && replicas.as_array()?.len() == SERVERS - 1
+            && replicas.as_array()?.iter().all(well);
+        Some(servers_well && self.knows_the_living(n)?)
+    }
+
+    /// Whether a node lists every other living node with its id and address, as well.
+    fn knows_the_living(&self, n: usize) -> Option<bool> {
+        let listed = self.ask_node(n, &["SENTINELS", GROUP])?;
+        let listed: BTreeSet<(String, String)> = listed
+            .as_array()?
+            .iter()
+            .filter(|peer| field(peer, "flags") == Some("sentinel"))
+            .filter_map(|peer| {
+                Some((field(peer, "runid")?.to_owned(), format!("{}:{}", field(peer, "ip")?, field(peer, "port")?)))
+            })
+            .collect();
+        let others = self.living().filter(|&other| other != n);
+        let expected = others.map(|other| {
+            Some((self.ask_node(other, &["MYID"])?.as_str()?.to_owned(), self.nodes[other].addr.to_string()))
+        });
+        let expected = expected.collect::<Option<BTreeSet<_>>>()?;
+        Some(listed == expected)
+    }
+
+    /// Whether the servers themselves say that this one is master and the others replicate it.
+    fn only_master_is(&self, master: SocketAddr) -> bool {
+        self.servers.iter().all(|server| {
+            let role = ask(server.addr, &["ROLE"]).unwrap_or_default();
+            if server.addr == master {
+                return role[0] == "master";
+            }
+            role[1] == master.ip().to_string() && role[2] == master.port() && role[3] == "connected"
+        })
+    }
+
+    /// Waits until `look` finds something.
+    ///
+    /// # Panics
+    /// With `what`, and how every node sees it, when it does not within [`PATIENCE`].
+    pub fn wait<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let until = wall_ms() + PATIENCE.as_secs_f64() * 1e3;
+        while wall_ms() < until {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        let seen: Vec<String> = self.living().map(|n| self.seen_by(n)).collect();
+        let roles: Vec<String> =
+            self.servers.iter().map(|s| format!("{}: {:?}", s.addr, ask(s.addr, &["ROLE"]))).collect();
+        panic!("not within {PATIENCE:?}: {what}\n{}\n{}", seen.join("\n"), roles.join("\n"));
+    }
+
+    fn seen_by(&self, n: usize) -> String {
+        let tell = |words: &[&str]| {
+            let lists = self.ask_node(n, words).unwrap_or_default();
+            let lists = if lists[0].is_array() { lists } else { Value::from(vec![lists]) };
+            let tell = |of: &Value| {
+                [
+                    "ip",
+                    "port",
+                    "flags",
+                    "config-epoch",
+                    "role-reported",
+                    "master-host",
+                    "master-port",
+                    "master-link-status",
+                ]
+                .map(|name| field(of, name).unwrap_or_default().to_owned())
+                .join(" ")
+            };
+            lists.as_array().into_iter().flatten().map(tell).collect::<Vec<_>>().join("; ")
+        };
+        let Node { watch, addr, .. } = &self.nodes[n];
+        format!(
+            "node {n} ({:?}) {addr}: master {} | replicas {} | sentinels {}",
+            watch.kind,
+            tell(&["MASTER", GROUP]),
+            tell(&["REPLICAS", GROUP]),
+            tell(&["SENTINELS", GROUP])
+        )
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let keep = keep();
+        if keep.is_some() {
+            for node in self.nodes.iter().filter(|node| node.watch.kind == Kind::Ours) {
+                // A node that does not live has no record to write.
+                let _ = run(&["flight", "--control", &node.dir.join("state/control.sock").to_string_lossy()]);
+            }
+        }
+        self.nodes.iter_mut().for_each(|node| node.process = None);
+        self.servers.iter_mut().for_each(|server| server.process = None);
+        if thread::panicking() {
+            for (n, node) in self.nodes.iter().enumerate() {
+                let events = self.events(n);
+                let events = events.iter().map(|e| format!("{:.0} {} {}", e.at % 1e6, e.name, e.payload));
+                eprintln!("--- node {n} ({:?}): events\n{}", node.watch.kind, events.collect::<Vec<_>>().join("\n"));
+            }
+            for dir in self.servers.iter().map(|s| &s.dir).chain(self.nodes.iter().map(|n| &n.dir)) {
+                for log in ["log", "out"] {
+                    let text = fs::read_to_string(dir.join(log)).unwrap_or_default();
+                    let lines: Vec<&str> = text.lines().collect();
+                    eprintln!("--- {}/{log}\n{}", dir.display(), lines[lines.len().saturating_sub(60)..].join("\n"));
+                }
+            }
+        }
+        if let Some(to) = keep {
+            let copied = Command::new("cp").arg("-a").arg(&self.dir).arg(&to).output();
+            eprintln!("kept in {}: {}", to.display(), copied.map_or_else(|e| e.to_string(), |out| said(&out)));
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Node {
+    /// How each kind is started.
+    fn command(&self) -> Command {
+        match self.watch.kind {
+            Kind::Ours => {
+                let mut command = Command::new(standfast());
+                command.args(["run", "-c"]).arg(self.file());
+                command
+            }
+            Kind::Stock => {
+                let mut command = Command::new("redis-server");
+                command.arg(self.file()).arg("--sentinel");
+                command
+            }
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.join(match self.watch.kind {
+            Kind::Ours => "standfast.toml",
+            Kind::Stock => "sentinel.conf",
+        })
+    }
+
+    fn our_file(&self, master: SocketAddr, nodes: usize) -> String {
+        let Watch { down_after, quorum, .. } = self.watch;
+        // Who is patient is so with a refused connection too.
+        let confirm = if down_after > Duration::from_secs(1) { down_after } else { Duration::from_millis(50) };
+        format!(
+            "[node]\nname = \"{name}\"\nlisten = \"{addr}\"\nstate-dir = \"{dir}/state\"\n\n[proxy]\nworkers = 1\n\n\
+             [[group]]\nname = \"{GROUP}\"\nmaster = \"{master}\"\nnodes = {nodes}\nquorum = {quorum}\n\
+             down-after = \"{}ms\"\nconfirm = \"{}ms\"\nfailover-timeout = \"{}ms\"\n",
+            down_after.as_millis(),
+            confirm.as_millis(),
+            FAILOVER_TIMEOUT.as_millis(),
+            name = self.addr.port(),
+            addr = self.addr,
+            dir = self.dir.display(),
+        )
+    }
+
+    fn stock_file(&self, master: SocketAddr) -> String {
+        let Watch { down_after, quorum, .. } = self.watch;
+        format!(
+            "bind {}\nport {}\nprotected-mode no\ndaemonize no\ndir {}\nlogfile log\n\
+             sentinel monitor {GROUP} {} {} {quorum}\nsentinel down-after-milliseconds {GROUP} {}\n\
+             sentinel failover-timeout {GROUP} {}\n",
+            self.addr.ip(),
+            self.addr.port(),
+            self.dir.display(),
+            master.ip(),
+            master.port(),
+            down_after.as_millis(),
+            FAILOVER_TIMEOUT.as_millis(),
+        )
+    }
+}
+
+/// A connection that gets everything that is published from now on.
+fn subscribed(mut connection: Connection) -> std::io::Result<Connection> {
+    connection.request(&["PSUBSCRIBE", "*"])?;
+    connection.wait_for_ever()?;
+    Ok(connection)
+}
+
+fn spawn(mut command: Command, log: &Path) -> Running {
+    let log = File::options().create(true).append(true).open(log).expect("the scratch directory can be written");
+    let errors = log.try_clone().expect("a descriptor more");
+    let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+    Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}")))
+}
+
+/// Free ports on loopback. Below the kernel's own range (32768 and up): there an outgoing connection could take one that is free
+/// for a moment because its Redis was killed. Each process begins elsewhere, because tests run side by side.
+#[derive(Debug)]
+pub struct Ports {
+    next: u16,
+}
+
+impl Ports {
+    /// Begins where no other test is likely to be.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "no two are equal")]
+    pub fn new() -> Self {
+        Self { next: 10_000 + (process::id() % 500) as u16 * 20 }
+    }
+
+    /// The next address that nobody listens on.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn take(&mut self) -> SocketAddr {
+        for _ in 0..10_000 {
+            self.next = if self.next >= 19_999 { 10_000 } else { self.next + 1 };
+            let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next));
+            if TcpListener::bind(addr).is_ok() {
+                return addr;
+            }
+        }
+        panic!("no free port between 10000 and 20000 on 127.0.0.1");
+    }
+}
+
+/// The group's name.
+pub const GROUP: &str = "cache";
+/// Generous: a loaded machine is no failure.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+/// The servers of every cluster: a master, and one replica more than a failover needs.
+const SERVERS: usize = 3;
+/// A stock Sentinel waits twice as long between two attempts; the default is three minutes.
+const FAILOVER_TIMEOUT: Duration = Duration::from_secs(4);
+/// Each look asks every node several things: more often, and the looking would be most of the load.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
