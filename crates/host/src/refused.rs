@@ -33,6 +33,14 @@ impl HostRefused {
         self.remedy = remedy.into();
         self
     }
+
+    /// Whether the host lacked something for a moment (processes, memory, descriptors), so that nothing is said about what was
+    /// asked for.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        let short = [libc::EAGAIN, libc::ENOMEM, libc::ENFILE, libc::EMFILE];
+        self.source.raw_os_error().is_some_and(|error| short.contains(&error))
+    }
 }
 
 impl fmt::Display for HostRefused {

@@ -18,7 +18,7 @@ use core::time::Duration;
 use machine::Instant;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Announcement, Level};
+use crate::event::{Announcement, End, Level};
 
 /// Scripts that wait, run, or wait to run again, in the order in which they were scheduled.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,17 +73,6 @@ pub enum Order {
         /// Its process, for log lines: a number alone may belong to another by then.
         pid: u32,
     },
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum End {
-    /// By itself, with this status. A file that cannot be executed counts as status 2.
-    Exited(i32),
-    /// By this signal.
-    Signaled(i32),
-    /// This host had no process to give: nothing ran.
-    NotStarted,
 }
 
 /// One line of `SENTINEL PENDING-SCRIPTS`.

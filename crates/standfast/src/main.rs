@@ -19,7 +19,7 @@
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
-//! | [`link`], [`disk`] | how does one connection speak, and how is state saved? |
+//! | [`link`], [`disk`], [`scripts`] | how does one connection speak, how is state saved, and how are scripts run? |
 //! | [`serve`] | the Sentinel protocol on our own port |
 //! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
 //! | [`admin`] | the page |
@@ -43,6 +43,7 @@ mod probe;
 mod recorder;
 mod replay;
 mod run;
+mod scripts;
 mod serve;
 mod status;
 mod switchover;

@@ -6,7 +6,7 @@
 //!        due deadline (clocks compared) ─> drain ─> inbox, under a budget ─> drain ─> sleep until the deadline
 //!                                            │
 //!             Connect, Close, Send ─> links  ├─ Save ─> disk    Publish ─> views ─> proxy
-//!             Reply ─> who asked             └─ Announce ─> log, subscribers
+//!             Reply ─> who asked             └─ Announce ─> log, subscribers    RunScript, KillScript ─> scripts
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,12 +18,13 @@ use std::time::Duration;
 use host::clock;
 use machine::{Instant, Machine as _};
 use sentinel::command::Credentials;
-use sentinel::{Action, Announcement, CallId, Channel, End, Event, Fault, LinkId, Reply, Request, Sentinel, Target};
+use sentinel::{Action, Announcement, CallId, Channel, Event, Fault, LinkId, Reply, Request, Sentinel, Target};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use view::{Epoch, GroupName, View};
 
 use crate::disk::Disk;
 use crate::link::Link;
+use crate::scripts::Scripts;
 use crate::{log, recorder};
 
 /// What comes to the loop.
@@ -92,6 +93,7 @@ pub(crate) struct NodeLoop {
     recorder: recorder::Shared,
     credentials: BTreeMap<GroupName, Credentials>,
     disk: Disk,
+    scripts: Scripts,
     links: BTreeMap<LinkId, Link>,
     /// Who waits for a reply. The machine answers every call, so it bounds this.
     calls: BTreeMap<CallId, oneshot::Sender<Reply>>,
@@ -134,6 +136,7 @@ impl NodeLoop {
             recorder,
             credentials,
             disk,
+            scripts: Scripts::new(inbox.clone()),
             links: BTreeMap::new(),
             calls: BTreeMap::new(),
             last_call: 0,
@@ -256,9 +259,8 @@ impl NodeLoop {
             }
             Action::Publish { view } => self.publish(view),
             Action::Announce { event } => self.announce(event),
-            // Nobody can configure a script for this kind of node.
-            Action::RunScript { nr, .. } => self.own.push_back(Event::ScriptEnded { nr, end: End::NotStarted }),
-            Action::KillScript { .. } => {}
+            Action::RunScript { nr, path, args } => self.scripts.run(nr, path, args),
+            Action::KillScript { nr } => self.scripts.kill(nr),
             Action::Exit { status } => std::process::exit(i32::from(status)),
         }
     }
