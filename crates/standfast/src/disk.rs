@@ -40,12 +40,11 @@ impl Disk {
         Ok(Self { saves })
     }
 
-    /// Orders a save; what becomes of it is an event.
-    ///
-    /// # Errors
-    /// When too many are under way, which the machine never does.
-    pub(crate) fn save(&self, seq: u64, state: State) -> Result<(), Event> {
-        self.saves.try_send((seq, state)).map_err(|_| Event::SaveFailed { seq })
+    /// Orders a save; what becomes of it is an event. Whether it was taken: not when too many are under way, which the machine
+    /// never does.
+    #[must_use]
+    pub(crate) fn save(&self, seq: u64, state: State) -> bool {
+        self.saves.try_send((seq, state)).is_ok()
     }
 }
 

@@ -247,8 +247,8 @@ impl NodeLoop {
                 }
             }
             Action::Save { seq, state } => {
-                if let Err(event) = self.disk.save(seq, state) {
-                    self.own.push_back(event);
+                if !self.disk.save(seq, state) {
+                    self.own.push_back(Event::SaveFailed { seq });
                 }
             }
             Action::Reply { call, reply } => {
