@@ -23,12 +23,14 @@ impl Dir {
         Self(dir)
     }
 
-    /// A file that may be executed.
+    /// A file that may be executed. Another process writes it: opened here, it could be inherited for a moment by a script that
+    /// another test starts, and what is open for writing cannot be executed (ETXTBSY).
     fn script(&self, text: &str) -> String {
-        let path = self.0.join("script");
-        fs::write(&path, text).expect("the directory can be written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        path.display().to_string()
+        let path = self.0.join("script").display().to_string();
+        let write = "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"";
+        let written = std::process::Command::new("sh").args(["-c", write, "sh", text, &path]).status();
+        assert!(written.expect("there is a shell").success());
+        path
     }
 
     fn log(&self) -> String {
