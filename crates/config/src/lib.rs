@@ -34,6 +34,8 @@
 //! assert_eq!(config.groups[0].down_after, std::time::Duration::from_secs(1));
 //! ```
 //!
+//! The other file, a stock Sentinel's `sentinel.conf`, is [`sentinel_conf`]'s.
+//!
 //! To add an option: one entry in the table of [`options`], and the field in the struct that holds it. The parser, the suggestions and
 //! `docs/defaults.md` ([`defaults_markdown`]) follow from the entry.
 
@@ -47,6 +49,7 @@ pub mod options;
 mod parse;
 mod reference;
 mod secret;
+pub mod sentinel_conf;
 mod setting;
 mod source;
 mod suggest;

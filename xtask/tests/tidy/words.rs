@@ -17,7 +17,7 @@ const WIRE_WORD: &[(&str, &str)] = &[
     ("sim/src/wiring.rs", "+selected-slave: events that a run is known by"),
     ("crates/resp/src/info.rs", "role:slave, slave0: lines of INFO"),
     ("crates/resp/src/command/", "SLAVEOF: a name in the table of commands"),
-    ("crates/config/src/sentinel_conf.rs", "known-slave and the like: lines of sentinel.conf"),
+    ("crates/config/src/sentinel_conf/", "known-slave and the like: lines of sentinel.conf"),
     ("crates/config/src/options/table.rs", "what other programs call an option, to suggest ours"),
 ];
 
