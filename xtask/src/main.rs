@@ -8,6 +8,7 @@
 //! | [`steps`] | what ran, how long, how many tests, what was not run? |
 //! | [`verbs`] | what does each verb do? |
 //! | [`fuzz`] | does some sequence of bytes break a codec? |
+//! | [`suite`] | does a Sentinel pass the acceptance suite of the stock one? |
 //! | [`bench`](mod@bench) | how much does Standfast cost, beside a direct connection and HAProxy? |
 
 mod bench;
@@ -17,6 +18,7 @@ mod fuzz;
 mod npm;
 mod packages;
 mod steps;
+mod suite;
 mod verbs;
 
 use std::env;
@@ -51,6 +53,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "fuzz" => fuzz::run(rest),
         "lab" => verbs::lab(rest),
         "bench" => bench::run(rest),
+        "suite" => suite::run(rest),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())
@@ -76,6 +79,9 @@ Usage: cargo xtask VERB [ARGUMENTS]
   fuzz [TARGET] [--seconds N] fuzz one codec or all of them, 60 s each unless told; needs a C++ compiler
   bench proxy [--only A,B] [--rounds N] [--requests N] [--connections N] [--seed N]
                               direct, HAProxy and Standfast in one run; the figures are ratios
+  suite sentinel [--of redis|valkey] [--binary PATH] [--only UNIT]
+                              the stock Sentinel's acceptance suite, from Debian's source package, against ours
+                              or another program; about two minutes
 
-test, demo, lab and bench install the Debian packages that they miss (as root; no service is started), test
+test, demo, lab, bench and suite install the Debian packages that they miss (as root; no service is started), test
 and lab those of npm too, under target/npm. Servers listen on loopback only, in a temporary directory, and end with the command.";

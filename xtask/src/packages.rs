@@ -33,6 +33,12 @@ pub(crate) const REDIS: Need =
 pub(crate) const REDIS_TOOLS: Need = Need { proof: Proof::Program(&["redis-benchmark"]), package: "redis-tools" };
 /// What the proxy is compared with.
 pub(crate) const HAPROXY: Need = Need { proof: Proof::Program(&["haproxy"]), package: "haproxy" };
+/// What the stock acceptance suite is written in.
+pub(crate) const TCLSH: Need = Need { proof: Proof::Program(&["tclsh"]), package: "tcl" };
+/// Unpacks source packages.
+pub(crate) const DPKG_DEV: Need = Need { proof: Proof::Program(&["dpkg-source"]), package: "dpkg-dev" };
+/// Looks at processes.
+pub(crate) const PROCPS: Need = Need { proof: Proof::Program(&["ps"]), package: "procps" };
 
 /// What the whole test run needs.
 pub(crate) const ALL: &[Need] = &[
@@ -47,7 +53,7 @@ pub(crate) const ALL: &[Need] = &[
     Need { proof: Proof::Program(&["npm"]), package: "npm" },
     Need { proof: Proof::Program(&["ip"]), package: "iproute2" },
     Need { proof: Proof::Program(&["nft"]), package: "nftables" },
-    Need { proof: Proof::Program(&["ps"]), package: "procps" },
+    PROCPS,
 ];
 
 /// Installs what is missing. Does nothing, and asks no network, if nothing is.
@@ -101,7 +107,8 @@ fn is_there(program: &str) -> bool {
     dirs.map(|dir| dir.join(program)).any(|file| file.is_file())
 }
 
-fn is_root() -> bool {
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self").metadata().is_ok_and(|me| me.uid() == 0)
 }

@@ -147,7 +147,8 @@ fn read_along(pipe: impl Read, mut show: impl Write) -> Tally {
     tally
 }
 
-fn without_colours(line: &str) -> String {
+/// The line as a terminal would show it.
+pub(crate) fn without_colours(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((before, escape)) = rest.split_once("\x1b[") {
