@@ -34,6 +34,8 @@ pub(crate) enum Outcome {
     ReadOnly,
     /// It reads its data.
     Loading,
+    /// It runs a script.
+    Busy,
 }
 
 impl Command {
@@ -68,6 +70,7 @@ impl Outcome {
         match self {
             Self::Done(id) => format!(":{id}\r\n").into_bytes(),
             Self::ReadOnly => b"-READONLY You can't write against a read only replica.\r\n".to_vec(),
+            Self::Busy => b"-BUSY Redis is busy running a script.\r\n".to_vec(),
             Self::Loading => b"-LOADING Redis is loading the dataset in memory\r\n".to_vec(),
         }
     }

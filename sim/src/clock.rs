@@ -13,25 +13,32 @@ pub(crate) struct Clock {
     fast_ppm: i64,
     /// Time that it slept through: zero for a clock that counts suspended time, as CLOCK_BOOTTIME does.
     missed: Duration,
+    /// By how much it leapt ahead of the world.
+    leapt: Duration,
 }
 
 impl Clock {
     pub(crate) const fn new(base: Duration, fast_ppm: i64) -> Self {
-        Self { base, fast_ppm, missed: Duration::ZERO }
+        Self { base, fast_ppm, missed: Duration::ZERO, leapt: Duration::ZERO }
     }
 
     /// What it shows at a moment of the world.
     pub(crate) fn read(&self, world: Instant) -> Instant {
         let nanos = i128::from(world.as_nanos());
         let drifted = nanos + nanos * i128::from(self.fast_ppm) / MILLION;
-        Instant::from_nanos(to_u64(drifted)) + self.base - self.missed
+        Instant::from_nanos(to_u64(drifted)) + self.base + self.leapt - self.missed
     }
 
     /// The moment of the world at which it shows `shown`, not earlier.
     pub(crate) fn moment(&self, shown: Instant) -> Instant {
-        let nanos = i128::from((shown + self.missed - self.base).as_nanos());
+        let nanos = i128::from((shown + self.missed - self.leapt - self.base).as_nanos());
         let world = nanos * MILLION / (MILLION + i128::from(self.fast_ppm));
         Instant::from_nanos(to_u64(world).saturating_add(2))
+    }
+
+    /// It leaps ahead: a hypervisor set it right.
+    pub(crate) fn leap(&mut self, time: Duration) {
+        self.leapt += time;
     }
 
     /// It stood still for that long: only a saboteur's does.

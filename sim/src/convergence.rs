@@ -10,7 +10,7 @@ use crate::ground::{Happening, Who};
 use crate::invariants::Invariant;
 use crate::options::pick;
 use crate::place::{Place, name_of};
-use crate::redis::{Life, Redis};
+use crate::redis::{Finds, Life, Redis};
 use crate::world::{World, group_name};
 
 /// Who must converge, and by when.
@@ -127,6 +127,9 @@ impl World {
                 self.ground.net.path_mut(from, to).slow = 0;
             }
         }
+        for server in &mut self.servers {
+            server.end_script(&mut self.ground);
+        }
         for node in &mut self.nodes {
             node.disk.failing = 0;
             node.disk.slow = 0;
@@ -137,7 +140,7 @@ impl World {
         match self.life(place) {
             Life::Up => {}
             Life::Frozen => self.thaw(place),
-            Life::Dead | Life::HostGone => self.start(place, true),
+            Life::Dead | Life::HostGone => self.start(place, Finds::Data),
         }
     }
 

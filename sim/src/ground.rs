@@ -8,7 +8,7 @@ use sentinel::Fault;
 use view::RunId;
 
 use crate::coverage::Coverage;
-use crate::faults::{Recovery, Tripwire};
+use crate::faults::{Kind, Recovery, Tripwire};
 use crate::history::History;
 use crate::invariants::Invariant;
 use crate::judge::Judge;
@@ -35,6 +35,10 @@ pub(crate) enum Happening {
     ClientWake { client: usize, nr: u32 },
     /// The next fault of the schedule.
     Strike,
+    /// The second of two faults.
+    Inflict(Kind),
+    /// A server that runs a script begins to say so.
+    Threshold { server: usize },
     /// An ambush strikes.
     Hit { node: usize },
     /// A fault ends.

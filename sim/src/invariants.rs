@@ -14,6 +14,7 @@
 //! | R1 | replies come in the order of requests, one each, or the connection closes | a client that reads another's answer corrupts data |
 //! | R2 | no history of writes holds one twice | a counter that counts twice is worse than an error |
 //! | S1 | a planned switchover without other faults loses no acknowledged write and shows no client an error | it is planned: there is no excuse |
+//! | T1 | a node that was stopped, or whose clock leapt, enters TILT first, and decides nothing in it | what it takes for silence was its own |
 //! | B1 | links, unanswered commands and saves under way keep their bounds | what is not bounded ends a process at the worst time |
 //! | B2 | nothing is due after a wake | such a machine is woken for ever |
 //! | L1 | when faults stop for a majority and for servers with data, it converges within the stated time, and writes succeed | being right and useless is not enough |
@@ -48,6 +49,8 @@ pub enum Invariant {
     R2,
     /// A planned switchover costs nothing.
     S1,
+    /// Who slept decides nothing.
+    T1,
     /// Bounds hold.
     B1,
     /// Nothing due after a wake.
@@ -60,7 +63,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::V1,
         Self::V2,
         Self::V3,
@@ -73,6 +76,7 @@ impl Invariant {
         Self::R1,
         Self::R2,
         Self::S1,
+        Self::T1,
         Self::B1,
         Self::B2,
         Self::L1,

@@ -16,6 +16,8 @@ use crate::place::name_of;
 use crate::redis::WriteId;
 use crate::wiring::Attempt;
 
+mod tilt;
+
 /// What was broken, when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -62,6 +64,7 @@ pub struct Judge {
     /// Errors that clients saw.
     pub client_errors: u64,
     writes: WriteId,
+    tilt: tilt::Tilt,
 }
 
 /// A seal as its leader saw it.
@@ -110,6 +113,7 @@ impl Judge {
         self.published.retain(|(n, _), _| *n != node);
         self.seals.retain(|(n, _), _| *n != node);
         self.calls.retain(|(n, _), _| *n != node);
+        self.forget_tilt(node);
     }
 
     /// V3 over disks; and what V2 and M3 are judged by.
@@ -139,6 +143,7 @@ impl Judge {
 
     /// V2.
     pub(crate) fn replied(&mut self, node: usize, call: CallId, reply: &Reply) -> Checked {
+        self.answered_about_master(node, call, reply)?;
         let group = self.calls.remove(&(node, call));
         let (Some(group), Reply::Vote { leader: Some(leader), epoch, .. }) = (group, reply) else {
             return Ok(());

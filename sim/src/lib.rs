@@ -14,7 +14,7 @@
 //! | [`world`] | what happens next, and who hears of it? |
 //! | [`ground`] | what does every part stand on? |
 //! | `network`, `disk`, `clock` | how do packets travel, what survives, what time does a node take it for? |
-//! | `redis`, `replication` | what does a server do, and how does it follow another? |
+//! | `redis`, `replication`, `busy` | what does a server do, how does it follow another, what keeps it from both? |
 //! | `node`, `wiring` | how is the unchanged machine driven? |
 //! | `client` | what does an application behind the proxy see? |
 //! | [`faults`] | what fails, when, for how long? |
@@ -25,6 +25,7 @@
 //! | [`run`], [`history`], [`coverage`] | how did a seed go, as a person reads it? |
 #![forbid(unsafe_code)]
 
+mod busy;
 mod client;
 mod clock;
 mod convergence;

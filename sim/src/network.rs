@@ -113,6 +113,9 @@ struct Lane {
     early: BTreeMap<u64, Packet>,
 }
 
+/// What a slow path adds to every packet, at least; at most twice that.
+const SLOW: Duration = Duration::from_millis(200);
+
 /// Outside of the order: what kernels say.
 pub(crate) const UNORDERED: u64 = u64::MAX;
 
@@ -224,7 +227,7 @@ impl Network {
         let path = self.path(from, to);
         let mut wait = path.latency + rng.jitter(path.jitter);
         if path.slow > 0 {
-            wait = wait * 20 + rng.jitter(Duration::from_millis(300));
+            wait = wait * 20 + SLOW + rng.jitter(SLOW);
         }
         wait
     }

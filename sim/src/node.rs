@@ -151,12 +151,29 @@ impl Node {
         self.frozen_at = now;
     }
 
+    /// Its clock leaps ahead. What was due in between is due now, or after whatever comes first.
+    pub(crate) fn leap(&mut self, g: &mut Ground, by: Duration) {
+        self.clock.leap(by);
+        self.expect_tilt(g);
+        self.wake_at = None;
+        self.set_alarm(g);
+    }
+
+    /// T1: who was stopped, or whose clock leapt, beyond what it waited for, distrusts itself first of all.
+    fn expect_tilt(&self, g: &mut Ground) {
+        let now = self.clock.read(g.now);
+        if self.brain.as_ref().and_then(|b| b.deadline()).is_some_and(|(at, _)| now.since(at) > TILT_TRIGGER) {
+            g.judge.expect_tilt(self.index);
+        }
+    }
+
     /// Lets it go on: what is due comes first, then what waited (the driver's loop compares clocks before sockets).
     pub(crate) fn thaw(&mut self, g: &mut Ground) {
         self.life = Life::Up;
         if g.is_sabotaged_by(Saboteur::ClockStandsStill) {
             self.clock.miss(g.now.since(self.frozen_at));
         }
+        self.expect_tilt(g);
         self.wake(g);
     }
 
@@ -198,6 +215,8 @@ impl Node {
             }
             self.act(g, action);
         }
+        let checked = g.judge.stepped(self.index);
+        g.check(checked);
         self.set_alarm(g);
     }
 
@@ -264,6 +283,9 @@ impl Node {
         out
     }
 }
+
+/// A deadline that is missed by more than this is no delay of a busy host any more (`SENTINEL DEBUG` calls it `tilt-trigger`).
+const TILT_TRIGGER: Duration = Duration::from_secs(1);
 
 /// A step that orders more than this is taken for one that never ends.
 const MAX_ACTIONS: usize = 10_000;

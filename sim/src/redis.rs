@@ -12,6 +12,7 @@ use machine::{Instant, Rng};
 use sentinel::{Answer, Ask, Fault, InfoReport, Role};
 use view::{Offset, RunId};
 
+use crate::busy::Busy;
 use crate::client::{Command, Outcome};
 use crate::ground::{Ground, Happening};
 use crate::invariants::Invariant;
@@ -56,6 +57,19 @@ pub(crate) struct Settings {
     pub(crate) save_every: Duration,
 }
 
+/// What a starting server finds on its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finds {
+    /// What it wrote last.
+    Data,
+    /// The same, and so much of it that reading takes long.
+    DataSlowly,
+    /// An older snapshot: somebody restored a backup, or the newer file was damaged.
+    Older,
+    /// An empty directory.
+    Nothing,
+}
+
 /// A modelled Redis server.
 pub(crate) struct Redis {
     pub(crate) place: Place,
@@ -92,6 +106,11 @@ pub(crate) struct Redis {
     configured: Option<SocketAddr>,
     saved: Snapshot,
     saved_at: Instant,
+    /// A snapshot of some time ago.
+    older: Snapshot,
+    older_at: Instant,
+    /// A script that keeps it from everything else.
+    pub(crate) busy: Option<Busy>,
     /// What came while it was frozen.
     pub(crate) inbox: VecDeque<(ConnId, Side, Packet)>,
     fed_at: Instant,
@@ -111,6 +130,12 @@ const BACKLOG: usize = 4_000;
 const FEED_PING: Duration = Duration::from_secs(2);
 
 const CRON: Duration = Duration::from_millis(100);
+
+/// How often a snapshot is put aside, to be restored by mistake.
+const OLDER: Duration = Duration::from_secs(4);
+
+/// What reading much data takes.
+const SLOW_LOAD: Duration = Duration::from_secs(7);
 
 impl Redis {
     pub(crate) fn new(i: usize, group: usize, settings: Settings, master: Option<SocketAddr>, rng: &mut Rng) -> Self {
@@ -139,8 +164,11 @@ impl Redis {
             held_conns: BTreeSet::new(),
             inputs: BTreeMap::new(),
             configured: master,
-            saved: Snapshot { history: id, offset: 0, data: Vec::new() },
+            saved: Snapshot { history: id.clone(), offset: 0, data: Vec::new() },
             saved_at: Instant::START,
+            older: Snapshot { history: id, offset: 0, data: Vec::new() },
+            older_at: Instant::START,
+            busy: None,
             inbox: VecDeque::new(),
             fed_at: Instant::START,
         }
@@ -170,15 +198,20 @@ impl Redis {
         now < self.loading_until
     }
 
-    /// Starts the process: with what its disk has, or empty.
-    pub(crate) fn start(&mut self, g: &mut Ground, with_data: bool) {
+    /// Starts the process with what it finds on its disk.
+    pub(crate) fn start(&mut self, g: &mut Ground, finds: Finds) {
         self.nr += 1;
         self.life = Life::Up;
         self.run_id = g.new_id();
         self.master = self.configured;
         self.paused_until = None;
         self.following = Following::default();
-        let found = if with_data { Some(self.saved.clone()) } else { None };
+        self.busy = None;
+        let found = match finds {
+            Finds::Data | Finds::DataSlowly => Some(self.saved.clone()),
+            Finds::Older => Some(self.older.clone()),
+            Finds::Nothing => None,
+        };
         match found {
             Some(saved) => {
                 self.has = saved.data.iter().copied().collect();
@@ -204,7 +237,8 @@ impl Redis {
         }
         self.backlog.clear();
         self.backlog_from = self.offset;
-        self.loading_until = if self.data.is_empty() { g.now } else { g.now + self.settings.load_time };
+        let load_time = if finds == Finds::DataSlowly { SLOW_LOAD } else { self.settings.load_time };
+        self.loading_until = if self.data.is_empty() { g.now } else { g.now + load_time };
         self.save(g.now);
         g.note(self.place, || format!("starts {}", self.describe()));
         let (server, life) = (self.index(), self.nr);
@@ -216,6 +250,7 @@ impl Redis {
     pub(crate) fn die(&mut self, life: Life) {
         self.life = life;
         self.nr += 1;
+        self.busy = None;
         self.inbox.clear();
         self.replicas.clear();
         self.subscribers.clear();
@@ -227,7 +262,7 @@ impl Redis {
 
     /// Its own timer: what is due by now.
     pub(crate) fn cron(&mut self, g: &mut Ground) {
-        if self.is_up() {
+        if self.is_up() && !self.is_stuck() {
             let now = g.now;
             if now >= self.saved_at + self.settings.save_every && !self.is_loading(now) {
                 self.save(now);
@@ -247,12 +282,16 @@ impl Redis {
 
     fn save(&mut self, now: Instant) {
         self.saved_at = now;
+        if now >= self.older_at + OLDER && !self.saved.data.is_empty() {
+            self.older_at = now;
+            self.older = self.saved.clone();
+        }
         self.saved = Snapshot { history: self.history.clone(), offset: self.offset, data: self.data.clone() };
     }
 
     /// A packet for the process.
     pub(crate) fn on_packet(&mut self, g: &mut Ground, conn: ConnId, side: Side, packet: Packet) {
-        if self.life == Life::Frozen {
+        if self.life == Life::Frozen || self.is_kept_waiting(g.now, &packet) {
             self.inbox.push_back((conn, side, packet));
             return;
         }
@@ -299,6 +338,10 @@ impl Redis {
 
     fn on_ask(&mut self, g: &mut Ground, conn: ConnId, ask: Ask) {
         let loading = self.is_loading(g.now);
+        if let Some(answer) = self.answer_of_busy(g, &ask) {
+            g.send(conn, Side::Taker, Packet::Answer(answer));
+            return;
+        }
         let answer = match ask {
             // Held like a write: it changes the replication stream.
             Ask::Hello { .. } if self.is_paused(g) => {
@@ -406,6 +449,7 @@ impl Redis {
         let paused = self.is_paused(g);
         let outcome = match command {
             _ if self.is_loading(g.now) => Outcome::Loading,
+            _ if self.busy.is_some() => Outcome::Busy,
             Command::Write(_) if self.master.is_some() => Outcome::ReadOnly,
             Command::Write(_) if paused => {
                 self.hold(conn, Packet::Command(command));

@@ -51,6 +51,8 @@ pub enum Saboteur {
     DeadlineSticks,
     /// A node that never asks the others.
     NeverAsks,
+    /// A driver that hides from its machine that time leapt: wakes for all that was due, one by one.
+    HidesLeaps,
     /// A machine that trips over its own assertion.
     Panics,
 }
@@ -60,7 +62,7 @@ pub(crate) const HONEST: Birth = |config, state, seed, now| Box::new(Sentinel::n
 
 impl Saboteur {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ForgesVotes,
         Self::DiskLies,
         Self::VotesTwice,
@@ -78,13 +80,14 @@ impl Saboteur {
         Self::Floods,
         Self::DeadlineSticks,
         Self::NeverAsks,
+        Self::HidesLeaps,
         Self::Panics,
     ];
 
     /// Which invariants may catch it; the first is the one that it is made for.
     #[must_use]
     pub const fn caught_by(self) -> &'static [Invariant] {
-        use Invariant::{B1, B2, L1, M2, M3, M4, M5, M6, P1, R1, R2, S1, V1, V2, V3, V4};
+        use Invariant::{B1, B2, L1, M2, M3, M4, M5, M6, P1, R1, R2, S1, T1, V1, V2, V3, V4};
         match self {
             Self::ForgesVotes => &[V1, M3],
             Self::DiskLies => &[V2, M3],
@@ -103,6 +106,7 @@ impl Saboteur {
             Self::Floods => &[B1],
             Self::DeadlineSticks => &[B2],
             Self::NeverAsks => &[L1],
+            Self::HidesLeaps => &[T1],
             Self::Panics => &[P1],
         }
     }
@@ -125,6 +129,7 @@ impl Saboteur {
             Self::Floods => broken!(Floods),
             Self::DeadlineSticks => broken!(DeadlineSticks),
             Self::NeverAsks => broken!(NeverAsks),
+            Self::HidesLeaps => broken!(HidesLeaps),
             Self::Panics => broken!(Panics),
             Self::DiskLies
             | Self::NetworkVotes
@@ -167,6 +172,17 @@ impl Broken {
             candidates: VecDeque::new(),
             queue: VecDeque::new(),
             published: 0,
+        }
+    }
+
+    /// As if it had never slept.
+    fn catch_up(&mut self, now: Instant) {
+        if self.how != Saboteur::HidesLeaps {
+            return;
+        }
+        for _ in 0..MAX_CAUGHT_UP {
+            let Some((at, _)) = self.inner.deadline().filter(|(at, _)| *at < now) else { return };
+            self.inner.wake(at);
         }
     }
 
@@ -256,6 +272,7 @@ impl Machine for Broken {
 
     fn wake(&mut self, now: Instant) {
         assert!(self.how != Saboteur::Panics || now.since(self.born) < QUIET, "this cannot happen");
+        self.catch_up(now);
         self.inner.wake(now);
     }
 
@@ -285,6 +302,9 @@ impl Monitor for Broken {
         self.inner.report()
     }
 }
+
+/// Wakes that are made up for at once: a minute of them.
+const MAX_CAUGHT_UP: usize = 20_000;
 
 /// Greater than any offset that a simulated stream reaches.
 const UPSIDE_DOWN: u64 = 1_000_000_000;

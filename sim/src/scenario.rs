@@ -6,7 +6,7 @@ use sentinel::{Reply, Request};
 use view::{Phase, View};
 
 use crate::place::Place;
-use crate::redis::Life;
+use crate::redis::{Finds, Life};
 use crate::world::{World, group_name};
 
 impl World {
@@ -25,7 +25,7 @@ impl World {
 
     /// Starts a dead server, with what its disk has or empty.
     pub fn start_server(&mut self, i: usize, with_data: bool) {
-        self.start(Place::Server(i), with_data);
+        self.start(Place::Server(i), if with_data { Finds::Data } else { Finds::Nothing });
     }
 
     /// `SIGSTOP` of a server.
@@ -45,7 +45,7 @@ impl World {
 
     /// Starts a dead node with what its disk has.
     pub fn start_node(&mut self, i: usize) {
-        self.start(Place::Node(i), true);
+        self.start(Place::Node(i), Finds::Data);
     }
 
     /// `SIGSTOP` of a node.

@@ -179,8 +179,9 @@ impl Node {
         };
         let call = self.call(Caller::Conn(conn));
         self.wiring.owed.entry(conn).or_default().push_back(Owed::Call(call));
-        if let Request::IsMasterDown { master, candidate: Some(_), .. } = &request {
-            let group = self.group_of(g, *master);
+        if let Request::IsMasterDown { master, candidate, .. } = &request {
+            g.judge.asked_about_master(self.index, call);
+            let group = candidate.as_ref().and_then(|_| self.group_of(g, *master));
             g.judge.asked_for_vote(call, self.index, group);
         }
         self.drive(g, Some(Event::Requested { call, request }));
@@ -291,6 +292,8 @@ impl Node {
 
     fn announced(&self, g: &mut Ground, event: &Announcement) {
         g.coverage.mark(&event.name);
+        let checked = g.judge.announced(self.index, &event.name);
+        g.check(checked);
         if matches!(event.name.as_str(), "+selected-slave" | "-failover-abort-no-good-slave") && g.history.is_on() {
             for verdict in self.report().iter().filter_map(|r| r.records.last()).flat_map(|r| &r.candidates) {
                 let text = format!("  ? {} at {}: {}", name_of(verdict.addr), verdict.offset, verdict.why);

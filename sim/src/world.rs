@@ -18,7 +18,7 @@ use crate::network::{ConnId, Network, Packet, Path, Purpose, Side, UNORDERED};
 use crate::node::{Birth, Mail, Node};
 use crate::options::Options;
 use crate::place::Place;
-use crate::redis::{Life, Redis, Settings};
+use crate::redis::{Finds, Life, Redis, Settings};
 use crate::saboteur::Saboteur;
 
 /// Everything there is.
@@ -78,7 +78,7 @@ impl World {
         let options = format!("{:?}", self.options);
         self.ground.note(Who::World, || format!("seed {seed} {options}"));
         for server in &mut self.servers {
-            server.start(&mut self.ground, true);
+            server.start(&mut self.ground, Finds::Data);
         }
         for node in &mut self.nodes {
             node.start(&mut self.ground, self.birth);
@@ -148,6 +148,8 @@ impl World {
             Happening::Hit { node } => self.hit(node),
             Happening::Recover(recovery) => self.recover(recovery),
             Happening::Look => self.look(),
+            Happening::Inflict(kind) => self.inflict(kind),
+            Happening::Threshold { server } => self.servers[server].wake_in_script(&mut self.ground),
         }
         self.hand_out_views();
         if let Some(node) = self.ground.tripwire.hit {
@@ -291,9 +293,7 @@ impl World {
         match place {
             Place::Server(i) => {
                 self.servers[i].life = Life::Up;
-                for (conn, side, packet) in std::mem::take(&mut self.servers[i].inbox) {
-                    self.servers[i].on_packet(&mut self.ground, conn, side, packet);
-                }
+                self.servers[i].read_inbox(&mut self.ground);
             }
             Place::Node(i) => {
                 self.nodes[i].thaw(&mut self.ground);
@@ -313,10 +313,10 @@ impl World {
     }
 
     /// Starts what is dead.
-    pub(crate) fn start(&mut self, place: Place, with_data: bool) {
+    pub(crate) fn start(&mut self, place: Place, finds: Finds) {
         let was_gone = self.life(place) == Life::HostGone;
         match place {
-            Place::Server(i) => self.servers[i].start(&mut self.ground, with_data),
+            Place::Server(i) => self.servers[i].start(&mut self.ground, finds),
             Place::Node(i) => {
                 self.ground.coverage.mark("node: restarted");
                 self.nodes[i].start(&mut self.ground, self.birth);

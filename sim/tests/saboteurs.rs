@@ -56,6 +56,7 @@ caught! {
     a_flood_is_caught_by_b1: Floods,
     a_deadline_that_sticks_is_caught_by_b2: DeadlineSticks,
     a_node_that_never_asks_is_caught_by_l1: NeverAsks,
+    a_leap_that_is_hidden_is_caught_by_t1: HidesLeaps,
     a_broken_assertion_is_caught_by_p1: Panics,
 }
 
