@@ -1,11 +1,12 @@
 //! How do three servers stand on loopback, with Sentinels of both kinds around them? All are real programs: `redis-server`, the
 //! node under test, and Redis's own Sentinel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{process, thread};
@@ -42,19 +43,22 @@ pub struct Watch {
     pub down_after: Duration,
     /// How many must see the master down before this node wants to lead.
     pub quorum: usize,
+    /// A stock Sentinel is told to ask servers for their role every second, not every ten. Without this it works no worse, and
+    /// knows ten seconds later that a replica follows.
+    pub curious: bool,
 }
 
 impl Watch {
-    /// A node that sees a silence of a second as down.
+    /// A node that sees a silent server as down after [`DOWN_AFTER`].
     #[must_use]
     pub const fn new(kind: Kind, quorum: usize) -> Self {
-        Self { kind, down_after: Duration::from_secs(1), quorum }
+        Self { kind, down_after: DOWN_AFTER, quorum, curious: true }
     }
 
     /// A node that sees nobody down as long as a test lasts: it votes, and never wants to lead.
     #[must_use]
     pub const fn patient(kind: Kind, quorum: usize) -> Self {
-        Self { kind, down_after: Duration::from_secs(300), quorum }
+        Self { kind, down_after: NEVER, quorum, curious: true }
     }
 }
 
@@ -105,16 +109,15 @@ impl Cluster {
     #[must_use]
     pub fn start(watches: &[Watch]) -> Self {
         require("redis-server");
-        let mut ports = Ports::new();
-        let dir = scratch_parent().join(format!("standfast-loopback-{}-{}", process::id(), ports.take().port()));
+        let dir = scratch_parent().join(format!("standfast-loopback-{}-{}", process::id(), free_address().port()));
         fs::create_dir(&dir).unwrap_or_else(|e| panic!("cannot make {}: {e}", dir.display()));
         let mut cluster = Self { dir, servers: Vec::new(), nodes: Vec::new() };
         for n in 0..SERVERS {
-            cluster.prepare_server(n, ports.take());
+            cluster.prepare_server(n, free_address());
             cluster.start_server(cluster.servers[n].addr);
         }
         for (n, &watch) in watches.iter().enumerate() {
-            cluster.prepare_node(n, watch, watches.len(), ports.take());
+            cluster.prepare_node(n, watch, watches.len(), free_address());
         }
         for n in 0..watches.len() {
             cluster.start_node(n);
@@ -159,12 +162,15 @@ impl Cluster {
         self.nodes.push(node);
     }
 
-    /// Starts a server, with the file that it left and no data.
+    /// Starts a server that does not live, with the file that it left and no data.
     ///
     /// # Panics
     /// When there is none at this address, or it cannot be started.
     pub fn start_server(&mut self, addr: SocketAddr) {
         let server = self.server(addr);
+        if server.process.is_some() {
+            return;
+        }
         let mut command = Command::new("redis-server");
         command.arg(server.dir.join("redis.conf"));
         server.process = Some(spawn(command, &server.dir.join("out")));
@@ -192,6 +198,10 @@ impl Cluster {
         let addr = node.addr;
         let mut listening =
             self.wait(&format!("node {n} answers"), |_| Connection::open(addr).and_then(subscribed).ok());
+        if let Watch { kind: Kind::Stock, curious: true, .. } = self.nodes[n].watch {
+            let answer = self.ask_node(n, &["DEBUG", "INFO-PERIOD", "1000"]).expect("it answered a moment ago");
+            assert_eq!(answer, "OK", "node {n}");
+        }
         let events = Arc::clone(&self.nodes[n].events);
         // Ends with the node.
         thread::spawn(move || {
@@ -212,6 +222,23 @@ impl Cluster {
     #[must_use]
     pub fn events(&self, n: usize) -> Vec<Event> {
         self.nodes[n].events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The current epoch and the config epoch that each living node says in its hello on the master.
+    #[must_use]
+    pub fn epochs(&self, master: SocketAddr) -> Option<BTreeMap<String, (u64, u64)>> {
+        let ids = self.living().map(|n| Some(self.ask_node(n, &["MYID"])?.as_str()?.to_owned()));
+        let ids = ids.collect::<Option<BTreeSet<_>>>()?;
+        let mut connection = Connection::open(master).ok()?;
+        connection.request(&["SUBSCRIBE", "__sentinel__:hello"]).ok()?;
+        let mut epochs = BTreeMap::new();
+        while !ids.iter().all(|id| epochs.contains_key(id)) {
+            let message = connection.reply().ok()?;
+            // ip,port,id,current epoch,group,ip of the master,port of the master,config epoch
+            let hello: Vec<&str> = message[2].as_str()?.split(',').collect();
+            epochs.insert(hello.get(2)?.to_string(), (hello.get(3)?.parse().ok()?, hello.get(7)?.parse().ok()?));
+        }
+        Some(epochs)
     }
 
     /// Which nodes live.
@@ -422,7 +449,7 @@ impl Node {
     fn our_file(&self, master: SocketAddr, nodes: usize) -> String {
         let Watch { down_after, quorum, .. } = self.watch;
         // Who is patient is so with a refused connection too.
-        let confirm = if down_after > Duration::from_secs(1) { down_after } else { Duration::from_millis(50) };
+        let confirm = if down_after == NEVER { NEVER } else { Duration::from_millis(50) };
         format!(
             "[node]\nname = \"{name}\"\nlisten = \"{addr}\"\nstate-dir = \"{dir}/state\"\n\n[proxy]\nworkers = 1\n\n\
              [[group]]\nname = \"{GROUP}\"\nmaster = \"{master}\"\nnodes = {nodes}\nquorum = {quorum}\n\
@@ -467,44 +494,41 @@ fn spawn(mut command: Command, log: &Path) -> Running {
     Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}")))
 }
 
-/// Free ports on loopback. Below the kernel's own range (32768 and up): there an outgoing connection could take one that is free
-/// for a moment because its Redis was killed. Each process begins elsewhere, because tests run side by side.
-#[derive(Debug)]
-pub struct Ports {
-    next: u16,
-}
-
-impl Ports {
-    /// Begins where no other test is likely to be.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "no two are equal")]
-    pub fn new() -> Self {
-        Self { next: 10_000 + (process::id() % 500) as u16 * 20 }
-    }
-
-    /// The next address that nobody listens on.
-    ///
-    /// # Panics
-    /// When there is none.
-    pub fn take(&mut self) -> SocketAddr {
-        for _ in 0..10_000 {
-            self.next = if self.next >= 19_999 { 10_000 } else { self.next + 1 };
-            let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next));
-            if TcpListener::bind(addr).is_ok() {
-                return addr;
-            }
+/// An address on loopback that nobody listens on. Below the kernel's own range (32768 and up): there an outgoing connection could
+/// take a port that is free for a moment because its Redis was killed. Each process begins elsewhere, because tests run side by
+/// side.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let port = process::id() * 20 + TAKEN.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(10_000 + port % PORTS).expect("below 20,000");
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(addr).is_ok() {
+            return addr;
         }
-        panic!("no free port between 10000 and 20000 on 127.0.0.1");
     }
+    panic!("no free port between 10000 and 20000 on 127.0.0.1");
 }
 
 /// The group's name.
 pub const GROUP: &str = "cache";
 /// Generous: a loaded machine is no failure.
 pub const PATIENCE: Duration = Duration::from_secs(45);
+/// Long enough for a loaded machine. With a second, a stock Sentinel pings no more often than that, and now and then sees a new
+/// master as down because the first ping was late; what others said of the old master is then its quorum, and there is another
+/// failover.
+const DOWN_AFTER: Duration = Duration::from_secs(3);
+/// Longer than a test.
+const NEVER: Duration = Duration::from_secs(300);
 /// The servers of every cluster: a master, and one replica more than a failover needs.
 const SERVERS: usize = 3;
 /// A stock Sentinel waits twice as long between two attempts; the default is three minutes.
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Each look asks every node several things: more often, and the looking would be most of the load.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How many ports tests choose from.
+const PORTS: u32 = 10_000;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use lab::cluster::{GROUP, Kind, PATIENCE, Ports, Watch};
+use lab::cluster::{GROUP, Kind, PATIENCE, Watch, free_address};
 use lab::program::{lines_of, npm_modules, require};
 use lab::{Cluster, Demo, wire};
 use redis::sentinel::{Sentinel, SentinelClient, SentinelServerType};
@@ -41,7 +41,7 @@ fn redis_rs_goes_on_after_the_masters_death() {
 fn goes_on_after_the_masters_death(start: impl FnOnce(&[String]) -> Client) {
     let mut cluster = Cluster::start(&[Watch::new(Kind::Ours, 2); 3]);
     let (old, epoch) = cluster.agreed().expect("they agreed a moment ago");
-    let dead = Ports::new().take();
+    let dead = free_address();
     let mut client = start(&["numbers".to_owned(), dead.to_string(), cluster.sentinel(0).to_string()]);
     assert_eq!(client.next("master"), old.to_string());
     let of = |addresses: &mut dyn Iterator<Item = SocketAddr>| {
