@@ -1,4 +1,4 @@
-//! How do three hosts stand? Each has a real Redis and a real node; a fourth one has clients.
+//! How do three hosts stand? Each has a real Redis and a real node, or a stock Sentinel instead; a fourth one has clients.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::load::{Book, Load};
+use crate::monitor::{self, Monitor};
 use crate::netns::{Network, keep};
 use crate::program::{require, run, said, standfast, wall_ms};
 
@@ -24,6 +25,7 @@ pub struct Hosts {
     // In the order in which they shall end.
     redis: BTreeMap<String, Running>,
     nodes: BTreeMap<String, Running>,
+    monitor: Monitor,
     /// The network, for cutting it.
     pub network: Network,
     load: PathBuf,
@@ -50,11 +52,21 @@ impl Hosts {
     /// When a program is missing, or does not start.
     #[must_use]
     pub fn start(load: &Path, holds: [&str; 3]) -> Self {
+        Self::start_with(Monitor::Standfast, load, holds)
+    }
+
+    /// The same with another program in the place of the nodes.
+    ///
+    /// # Panics
+    /// When a program is missing, or does not start.
+    #[must_use]
+    pub fn start_with(monitor: Monitor, load: &Path, holds: [&str; 3]) -> Self {
         require("redis-server");
         let network = Network::lay(&[HOSTS[0], HOSTS[1], HOSTS[2], CLIENTS]);
         let mut hosts = Self {
             redis: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            monitor,
             network,
             load: load.to_owned(),
             epochs: RefCell::default(),
@@ -92,17 +104,25 @@ impl Hosts {
             config.push_str(&format!("replicaof {} {}\n", master.ip(), master.port()));
         }
         fs::write(dir.join("redis.conf"), config).expect("the scratch directory can be written");
-        let config = format!(
+        let (file, config) = match self.monitor {
+            Monitor::Standfast => ("standfast.toml", self.standfast_toml(host, hold)),
+            Monitor::Stock => ("sentinel.conf", monitor::sentinel_conf(redis.ip(), master, &dir)),
+        };
+        fs::write(dir.join(file), config).expect("the scratch directory can be written");
+    }
+
+    fn standfast_toml(&self, host: &str, hold: &str) -> String {
+        format!(
             "[node]\nname = \"{host}\"\nlisten = \"{ip}:26379\"\nstate-dir = \"{dir}/state\"\n\n[proxy]\nworkers = 1\n\n\
-             [[group]]\nname = \"{GROUP}\"\nmaster = \"{master}\"\nnodes = 3\nquorum = 2\n\n\
+             [[group]]\nname = \"{GROUP}\"\nmaster = \"{master}\"\nnodes = 3\nquorum = 2\ndown-after = \"{DOWN_AFTER_MS}ms\"\n\n\
              [[listener]]\nlisten = \"{write}\"\ngroup = \"{GROUP}\"\nhold = \"{hold}\"\n\n\
              [[listener]]\nlisten = \"{read}\"\ngroup = \"{GROUP}\"\nrole = \"replica\"\nhold = \"{hold}\"\n",
-            ip = redis.ip(),
-            dir = dir.display(),
+            ip = self.network.address(host),
+            dir = self.dir(host).display(),
+            master = self.redis_at(HOSTS[0]),
             write = self.master_listener(host),
             read = self.replica_listener(host),
-        );
-        fs::write(dir.join("standfast.toml"), config).expect("the scratch directory can be written");
+        )
     }
 
     /// Starts the host's Redis, with no data.
@@ -120,14 +140,35 @@ impl Hosts {
     /// # Panics
     /// When it cannot be started.
     pub fn start_node(&mut self, host: &str) {
-        let mut command = self.network.command(host, standfast());
-        command.args(["run", "-c"]).arg(self.dir(host).join("standfast.toml"));
+        let dir = self.dir(host);
+        let command = match self.monitor {
+            Monitor::Standfast => {
+                let mut command = self.network.command(host, standfast());
+                command.args(["run", "-c"]).arg(dir.join("standfast.toml"));
+                command
+            }
+            Monitor::Stock => {
+                let mut command = self.network.command(host, "redis-server");
+                command.arg(dir.join("sentinel.conf")).arg("--sentinel");
+                command
+            }
+        };
         self.nodes.insert(host.to_owned(), spawn(command, &self.dir(host).join("node.log")));
     }
 
     /// `kill -9` of the host's Redis.
     pub fn kill_redis(&mut self, host: &str) {
         self.redis.remove(host);
+    }
+
+    /// Sends a signal to the host's Redis: `STOP`, `CONT`.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn signal_redis(&self, host: &str, signal: &str) {
+        let pid = self.redis[host].0.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).output().expect("every system has it");
+        assert!(sent.status.success(), "{}", said(&sent));
     }
 
     /// `kill -9` of the host's node.
@@ -145,10 +186,16 @@ impl Hosts {
         Load::start(&self.network, on, &self.load, name, &clients)
     }
 
-    /// One command to a server, from its own host; `None` without an answer.
+    /// The clients' program.
+    #[must_use]
+    pub fn load_program(&self) -> &Path {
+        &self.load
+    }
+
+    /// One command to a server or a Sentinel, from its own host; `None` without an answer.
     #[must_use]
     pub fn ask(&self, server: SocketAddr, words: &[&str]) -> Option<Value> {
-        let host = HOSTS.into_iter().find(|host| self.redis_at(host) == server)?;
+        let host = HOSTS.into_iter().find(|host| self.redis_at(host).ip() == server.ip())?;
         let mut command = self.network.command(host, &self.load);
         let output = command.args(["ask", &server.to_string()]).args(words).output().expect("`ip` is on the PATH");
         serde_json::from_slice(&output.stdout).ok()
@@ -208,6 +255,9 @@ impl Hosts {
     /// every other node heard of and of the same mind.
     #[must_use]
     pub fn agreed(&self) -> Option<SocketAddr> {
+        if self.monitor == Monitor::Stock {
+            return monitor::agreed(self).filter(|master| self.only_master_is(*master));
+        }
         let statuses: Vec<Status> = HOSTS.iter().map_while(|host| self.status(host)).collect();
         let views: BTreeSet<_> = statuses.iter().map(|status| (status.master(), status.config_epoch())).collect();
         let well = statuses.len() == HOSTS.len() && statuses.iter().all(Status::is_well) && views.len() == 1;
@@ -248,8 +298,15 @@ impl Hosts {
             }
             thread::sleep(LOOK_AGAIN);
         }
-        let seen: String = HOSTS.iter().map(|host| said(&self.control(&["status"], host))).collect();
+        let seen: String = HOSTS.iter().map(|host| self.seen_by(host)).collect();
         panic!("not within {PATIENCE:?}: {what}\n{seen}");
+    }
+
+    fn seen_by(&self, host: &str) -> String {
+        match self.monitor {
+            Monitor::Standfast => said(&self.control(&["status"], host)),
+            Monitor::Stock => format!("{host}: {:?}\n", self.ask(self.sentinel_at(host), &["SENTINEL", "MASTERS"])),
+        }
     }
 
     /// What is missing on the master of what these clients were told is done, and what is there twice.
@@ -259,7 +316,7 @@ impl Hosts {
     #[must_use]
     pub fn audit(&self, master: SocketAddr, books: &[Book]) -> Audit {
         let mut audit = Audit::default();
-        for book in books.iter().filter(|book| book.kind == "write") {
+        for book in books.iter().filter(|book| book.is_writers()) {
             let list = self.ask(master, &["LRANGE", &book.list, "0", "-1"]).expect("the master answers");
             let list = list.as_array().expect("a list, or none");
             let numbers = list.iter().filter_map(|n| n.as_str()?.parse::<u64>().ok());
@@ -275,6 +332,12 @@ impl Hosts {
     #[must_use]
     pub fn redis_at(&self, host: &str) -> SocketAddr {
         (self.network.address(host), 6379).into()
+    }
+
+    /// Where the host's node, or its Sentinel, speaks Sentinel's protocol.
+    #[must_use]
+    pub fn sentinel_at(&self, host: &str) -> SocketAddr {
+        (self.network.address(host), 26379).into()
     }
 
     /// Where the host's node leads to the master.
@@ -296,7 +359,7 @@ impl Hosts {
 
 impl Drop for Hosts {
     fn drop(&mut self) {
-        if keep().is_some() {
+        if keep().is_some() && self.monitor == Monitor::Standfast {
             for host in HOSTS {
                 // A node that does not live has no record to write.
                 let _ = self.control(&["flight"], host);
@@ -410,6 +473,8 @@ fn spawn(mut command: Command, log: &Path) -> Running {
 pub const HOSTS: [&str; 3] = ["a", "b", "c"];
 /// The host with clients only.
 pub const CLIENTS: &str = "clients";
+/// How long a silent server is not yet down, for every kind of monitor.
+pub const DOWN_AFTER_MS: u32 = 1_000;
 /// The group's name.
 pub const GROUP: &str = "cache";
 /// Generous: a loaded machine is no failure.

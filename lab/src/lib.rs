@@ -8,15 +8,19 @@
 //! | [`browser`] | how does a test look at a page? |
 //! | [`netns`] | how does one machine become several hosts? |
 //! | [`host`] | how do three hosts stand, each with a Redis and a node? |
+//! | [`monitor`] | who watches the servers: a node, or a stock Sentinel? |
 //! | [`load`] | what did clients on a host see? |
 //! | [`cluster`] | how do servers stand on loopback, with Sentinels of both kinds around them? |
 //! | [`wire`] | how does a test talk to a server or a Sentinel? |
+//! | [`failover`] | how long is there no writable master, and what is lost? |
 
 pub mod browser;
 pub mod cluster;
 pub mod demo;
+pub mod failover;
 pub mod host;
 pub mod load;
+pub mod monitor;
 pub mod netns;
 pub mod program;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! What did clients on a host see? Drives the program `load` of this crate and reads its books.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::Receiver;
@@ -20,11 +21,11 @@ pub struct Load {
 }
 
 /// What one client saw. Times are those of [`wall_ms`](crate::program::wall_ms).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Book {
-    /// `write`, `read` or `idle`.
+    /// `write`, `read`, `idle`, `direct` or `probe`.
     pub kind: String,
-    /// The listener that it used.
+    /// The listener that it used, or the first one of its Sentinels.
     pub addr: String,
     /// A writer's list.
     pub list: String,
@@ -38,10 +39,16 @@ pub struct Book {
     pub refused: Vec<(f64, String)>,
     /// Connections that ended while they were in use, when and how.
     pub closed: Vec<(f64, String)>,
+    /// A direct writer's: at which servers its writes were acknowledged, with the first and the last time.
+    pub stints: Vec<(String, f64, f64)>,
+    /// A direct writer's: each `+switch-master` that a Sentinel told it, and when.
+    pub switches: Vec<(f64, String)>,
+    /// A probe's: from when to when its server took writes.
+    pub writable: Vec<(f64, f64)>,
 }
 
 impl Load {
-    /// Starts clients (`write=ADDR`, `read=ADDR`, `idle=ADDR`) on a host, and waits until all are at work.
+    /// Starts clients (`write=ADDR` and the other kinds of the program, before them perhaps `pace=MS`) on a host, and waits until all are at work.
     ///
     /// # Panics
     /// When they cannot be started or are not answered.
@@ -65,8 +72,18 @@ impl Load {
     /// # Panics
     /// When that does not come within [`PATIENCE`].
     pub fn wait_for_writes_after(&self, at: f64) {
-        let resumed = |tick: &Value| tick["kind"] != "write" || tick["last"].as_f64().is_some_and(|last| last > at);
+        let resumed = |tick: &Value| !writes(&tick["kind"]) || tick["last"].as_f64().is_some_and(|last| last > at);
         self.wait(|ticks| ticks.iter().all(resumed), "acknowledged writes of every writer");
+    }
+
+    /// Waits until every direct writer writes to another server than this one.
+    ///
+    /// # Panics
+    /// When that does not come within [`PATIENCE`].
+    pub fn wait_for_move(&self, from: SocketAddr) {
+        let from = from.to_string();
+        let moved = |tick: &Value| tick["kind"] != "direct" || tick["server"].as_str().is_some_and(|at| at != from);
+        self.wait(|ticks| ticks.iter().all(moved), "a write of every direct writer elsewhere");
     }
 
     /// Waits until some client was refused.
@@ -117,6 +134,12 @@ impl Drop for Load {
 }
 
 impl Book {
+    /// Whether it says which writes were acknowledged.
+    #[must_use]
+    pub fn is_writers(&self) -> bool {
+        self.kind == "write" || self.kind == "direct"
+    }
+
     fn read(book: &Value) -> serde_json::Result<Self> {
         let text = |field: &str| book[field].as_str().unwrap_or_default().to_owned();
         Ok(Self {
@@ -128,8 +151,15 @@ impl Book {
             longest_pause: serde_json::from_value(book["longest_pause"].clone())?,
             refused: serde_json::from_value(book["refused"].clone())?,
             closed: serde_json::from_value(book["closed"].clone())?,
+            stints: serde_json::from_value(book["stints"].clone())?,
+            switches: serde_json::from_value(book["switches"].clone())?,
+            writable: serde_json::from_value(book["writable"].clone())?,
         })
     }
+}
+
+fn writes(kind: &Value) -> bool {
+    kind == "write" || kind == "direct"
 }
 
 /// Answers after which a client is at work.

@@ -2,7 +2,7 @@
 //! under test.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +21,29 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REQUEST_PATIENCE))?;
         Ok(Self(BufReader::new(stream)))
+    }
+
+    /// The same with this patience, for the connection and for each reply: for who asks somebody else then.
+    ///
+    /// # Errors
+    /// When nobody answers there.
+    pub fn open_within(addr: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&addr, patience)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// What ends this connection from another thread, whatever it is waiting for.
+    ///
+    /// # Errors
+    /// When the system refuses a second handle.
+    pub fn hangs_up(&self) -> io::Result<impl FnOnce() + Send + use<>> {
+        let stream = self.0.get_ref().try_clone()?;
+        Ok(move || {
+            // It may have ended by itself.
+            let _ = stream.shutdown(Shutdown::Both);
+        })
     }
 
     /// Waits for ever for a reply: for who subscribes.

@@ -1,4 +1,5 @@
-//! How much does Standfast cost, beside a direct connection and HAProxy? Everything in one run, side by side, on loopback.
+//! How much does Standfast cost, beside a direct connection and HAProxy? Everything in one run, side by side, on loopback. (The other
+//! benchmark, [`failover`], asks how long there is no master.)
 //!
 //! ```text
 //!                      ┌─ direct ────────────┐
@@ -10,6 +11,7 @@
 //! is measured once, in an order that a seed shuffles, and what is reported is the median of the ratios within rounds.
 //! Load, proxy and Redis share the cores of this machine: a proxy that takes less CPU leaves more to the others.
 
+mod failover;
 mod load;
 mod options;
 mod report;
@@ -28,8 +30,9 @@ use servers::{Scratch, Server, Servers};
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     match args.split_first() {
         Some((name, rest)) if name == "proxy" => proxy(&Options::from(rest)?),
-        Some((name, _)) => Err(Failure::usage(format!("there is no benchmark '{name}'; there is: proxy"))),
-        None => Err(Failure::usage("which benchmark? There is: proxy")),
+        Some((name, rest)) if name == "failover" => failover::run(rest),
+        Some((name, _)) => Err(Failure::usage(format!("there is no benchmark '{name}'; there are: proxy, failover"))),
+        None => Err(Failure::usage("which benchmark? There are: proxy, failover")),
     }
 }
 
@@ -64,7 +67,7 @@ fn proxy(options: &Options) -> Result<(), Failure> {
     println!("\n{report}");
     let results = cargo::root().join("results");
     fs::create_dir_all(&results).or_fail("create results/")?;
-    let versions = servers::versions();
+    let versions = servers::versions(&["redis-server", "haproxy"]);
     fs::write(results.join("bench-proxy.md"), format!("{report}\n{versions}\n")).or_fail("write the report")?;
     fs::write(results.join("bench-proxy.json"), report::json(options, &samples, &versions))
         .or_fail("write the samples")?;
@@ -129,7 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_benchmark() {
+    fn only_known_benchmarks_are_run() {
+        assert_eq!(run(&["failover".to_owned(), "--fast".to_owned()]).unwrap_err().exit_code(), 2);
         assert_eq!(run(&["prox".to_owned()]).unwrap_err().exit_code(), 2);
         assert_eq!(run(&[]).unwrap_err().exit_code(), 2);
     }

@@ -9,7 +9,7 @@
 //! | [`verbs`] | what does each verb do? |
 //! | [`fuzz`] | does some sequence of bytes break a codec? |
 //! | [`suite`] | does a Sentinel pass the acceptance suite of the stock one? |
-//! | [`bench`](mod@bench) | how much does Standfast cost, beside a direct connection and HAProxy? |
+//! | [`bench`](mod@bench) | how much does Standfast cost beside HAProxy, and how long is a failover beside stock Sentinel? |
 
 mod bench;
 mod cargo;
@@ -79,6 +79,8 @@ Usage: cargo xtask VERB [ARGUMENTS]
   fuzz [TARGET] [--seconds N] fuzz one codec or all of them, 60 s each unless told; needs a C++ compiler
   bench proxy [--only A,B] [--rounds N] [--requests N] [--connections N] [--seed N]
                               direct, HAProxy and Standfast in one run; the figures are ratios
+  bench failover [--only FAULT,FAULT] [--rounds N] [--crashes N] [--stock-crashes N]
+                              stock Sentinel and Standfast in one run, as root: kill, hang, cut, planned, restart, and crashes in a row
   suite sentinel [--of redis|valkey] [--binary PATH] [--only UNIT]
                               the stock Sentinel's acceptance suite, from Debian's source package, against ours
                               or another program; about two minutes

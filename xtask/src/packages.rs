@@ -40,10 +40,16 @@ pub(crate) const DPKG_DEV: Need = Need { proof: Proof::Program(&["dpkg-source"])
 /// Looks at processes.
 pub(crate) const PROCPS: Need = Need { proof: Proof::Program(&["ps"]), package: "procps" };
 
+/// The server where a test or a benchmark names the program: no other one will do.
+pub(crate) const REDIS_SERVER: Need = Need { proof: Proof::Program(&["redis-server"]), package: "redis-server" };
+/// Lays network namespaces.
+pub(crate) const IPROUTE: Need = Need { proof: Proof::Program(&["ip"]), package: "iproute2" };
+/// Drops packets in them.
+pub(crate) const NFTABLES: Need = Need { proof: Proof::Program(&["nft"]), package: "nftables" };
+
 /// What the whole test run needs.
 pub(crate) const ALL: &[Need] = &[
-    // Without "or valkey-server": tests name the program.
-    Need { proof: Proof::Program(&["redis-server"]), package: "redis-server" },
+    REDIS_SERVER,
     REDIS_TOOLS,
     HAPROXY,
     Need { proof: Proof::Program(&["chromium"]), package: "chromium" },
@@ -51,8 +57,8 @@ pub(crate) const ALL: &[Need] = &[
     Need { proof: Proof::PythonModule("redis"), package: "python3-redis" },
     Need { proof: Proof::Program(&["node"]), package: "nodejs" },
     Need { proof: Proof::Program(&["npm"]), package: "npm" },
-    Need { proof: Proof::Program(&["ip"]), package: "iproute2" },
-    Need { proof: Proof::Program(&["nft"]), package: "nftables" },
+    IPROUTE,
+    NFTABLES,
     PROCPS,
 ];
 

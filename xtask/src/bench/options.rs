@@ -81,7 +81,8 @@ fn ways(list: &str) -> Result<Vec<Way>, Failure> {
     Ok(Way::ALL.into_iter().filter(|way| list.split(',').any(|asked| is_asked(way, asked))).collect())
 }
 
-fn number(option: &str, value: &str) -> Result<u32, Failure> {
+/// A number of something.
+pub(super) fn number(option: &str, value: &str) -> Result<u32, Failure> {
     let number = value.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Failure::usage(format!("{option} takes a whole number above 0, not '{value}'")))
 }

@@ -123,7 +123,8 @@ fn best_haproxy(cell: Cell, samples: &[Sample]) -> Option<Way> {
     measured.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, way)| way)
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The middle; between the two middle ones of an even number.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {

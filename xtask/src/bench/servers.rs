@@ -150,18 +150,15 @@ fn start_standfast(dir: &Path, program: &Path, redis: u16) -> Result<Server, Fai
 }
 
 /// What was measured, for the foot of the report.
-pub(crate) fn versions() -> String {
+pub(crate) fn versions(programs: &[&str]) -> String {
     let first_line = |program: &str, args: &[&str]| {
         let said = cargo::at_root(program, args).output().map(|output| output.stdout).unwrap_or_default();
         String::from_utf8_lossy(&said).lines().next().unwrap_or("unknown").to_owned()
     };
     let cores = thread::available_parallelism().map_or(0, usize::from);
-    format!(
-        "- {cores} cores\n- {}\n- {}\n- Standfast at commit {}",
-        first_line("redis-server", &["--version"]),
-        first_line("haproxy", &["-v"]),
-        first_line("git", &["rev-parse", "--short", "HEAD"])
-    )
+    // The one flag that HAProxy and Redis have in common.
+    let programs: String = programs.iter().map(|program| format!("- {}\n", first_line(program, &["-v"]))).collect();
+    format!("- {cores} cores\n{programs}- Standfast at commit {}", first_line("git", &["rev-parse", "--short", "HEAD"]))
 }
 
 /// Whether something answers a PING there.
