@@ -571,6 +571,7 @@ impl Redis {
             link_down_seconds: following.down_since.map(|since| g.now.since(since).as_secs()),
             priority: self.settings.priority,
             announced: true,
+            persists: false,
             replicas,
         }
     }

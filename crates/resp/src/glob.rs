@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn patterns_fit_as_in_redis() {
-        for (pattern, text, fits) in [
+        for (pattern, text, expected) in [
             ("*", "", true),
             ("*", "+sdown", true),
             ("+s*", "+switch-master", true),
@@ -94,7 +94,7 @@ mod tests {
             ("", "", true),
             ("a", "", false),
         ] {
-            assert_eq!(fits(pattern.as_bytes(), text.as_bytes()), fits, "{pattern} {text}");
+            assert_eq!(fits(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
         }
         assert!(!fits("*a".repeat(200).as_bytes(), "a".repeat(150).as_bytes()), "a hostile pattern ends in time");
     }

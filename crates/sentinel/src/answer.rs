@@ -107,6 +107,9 @@ pub struct InfoReport {
     pub priority: u32,
     /// A replica's: whether it wants to be known.
     pub announced: bool,
+    /// Whether it writes every change to its disk (`aof_enabled`), so that a restart brings its data back.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub persists: bool,
     /// A master's: its replicas.
     pub replicas: Vec<SocketAddr>,
 }
@@ -221,6 +224,7 @@ impl InfoReport {
             link_down_seconds: number("master_link_down_since_seconds"),
             priority: number(REPLICA_PRIORITY).and_then(|n| u32::try_from(n).ok()).unwrap_or(100),
             announced: info.field("replica_announced") != Some("0"),
+            persists: info.field("aof_enabled") == Some("1"),
             replicas: info
                 .replicas()
                 .take(MAX_REPLICAS)

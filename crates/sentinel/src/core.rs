@@ -1,7 +1,8 @@
 //! What all groups of a node share: the outbox, the current epoch, saves and whatever waits for them.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -10,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use view::{Epoch, GroupName, RunId};
 
 use crate::event::{Action, Announcement, CallId, Level, LinkId, Reply};
+use crate::group::Group;
+use crate::hello::Hello;
 use crate::manage::Pace;
 use crate::record::{MAX_RECORDS, Record};
 use crate::report::Stats;
+use crate::script::{Order, Scripts};
 
 /// Replies that wait for the disk. At the bound a voter answers without giving its vote.
 const MAX_HELD: usize = 256;
@@ -40,6 +44,11 @@ pub(crate) struct Core {
     pub(crate) stats: Stats,
     pub(crate) saves: Saves,
     pub(crate) pace: Pace,
+    pub(crate) scripts: Scripts,
+    /// What calls for a script, if its group has one: drained after every step.
+    wishes: Vec<(GroupName, Wish)>,
+    /// Where somebody said hello with our id last: announced once.
+    impostor: Option<SocketAddr>,
     /// Somebody wants us to end right after these points.
     pub(crate) simulate: Simulated,
     held: VecDeque<Held>,
@@ -58,6 +67,15 @@ pub(crate) struct Saves {
     dirty: bool,
     /// After a failure: when to order again.
     pub(crate) retry_at: Option<Instant>,
+}
+
+/// What calls for a script.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Wish {
+    /// An event's name and payload, for the notification script.
+    Notification([String; 2]),
+    /// The arguments of the client-reconfig script.
+    Reconfiguration([String; 7]),
 }
 
 /// Points at which the process shall end: for who wants to see what the others do then.
@@ -89,6 +107,9 @@ impl Core {
             stats: Stats::default(),
             saves: Saves::default(),
             pace: Pace::default(),
+            scripts: Scripts::new(),
+            wishes: Vec::new(),
+            impostor: None,
             simulate: Simulated::default(),
             held: VecDeque::new(),
             links: 0,
@@ -116,6 +137,10 @@ impl Core {
 
     pub(crate) fn announce(&mut self, level: Level, group: Option<&GroupName>, name: &str, payload: impl Into<String>) {
         let event = Announcement { level, group: group.cloned(), name: name.into(), payload: payload.into() };
+        if let Some(group) = group.filter(|_| level == Level::Warning) {
+            let arguments = [event.name.clone(), event.payload.clone()];
+            self.wishes.push((group.clone(), Wish::Notification(arguments)));
+        }
         self.act(Action::Announce { event });
     }
 
@@ -212,12 +237,56 @@ impl Core {
         epoch.0 > self.epoch.0.saturating_add(MAX_LEAP)
     }
 
-    /// Takes over a higher epoch that another node has seen.
-    pub(crate) fn adopt_epoch(&mut self, epoch: Epoch) {
+    /// A hello with our own id: ours, come back, or that of a node that has been given our id.
+    pub(crate) fn on_own_hello(&mut self, hello: &Hello) {
+        let ours = self.announce;
+        let is_ours = hello.from == ours || (ours.ip().is_unspecified() && hello.from.port() == ours.port());
+        if is_ours || self.impostor == Some(hello.from) {
+            return;
+        }
+        self.impostor = Some(hello.from);
+        self.stats.malformed += 1;
+        let text = alloc::format!("another node at {} has our id {}: give it one of its own", hello.from, self.id);
+        self.announce(Level::Warning, None, "-own-id", text);
+    }
+
+    /// Takes over a higher epoch that another node has seen, or a new one of ours.
+    pub(crate) fn adopt_epoch(&mut self, group: &GroupName, epoch: Epoch) {
         if epoch > self.epoch {
             self.epoch = epoch;
             self.touch();
-            self.announce(Level::Warning, None, "+new-epoch", alloc::format!("{epoch}"));
+            self.announce(Level::Warning, Some(group), "+new-epoch", alloc::format!("{epoch}"));
+        }
+    }
+
+    /// The master of a group has changed: its client-reconfig script is to be run.
+    pub(crate) fn tell_clients(&mut self, group: &GroupName, role: &str, from: SocketAddr, to: SocketAddr) {
+        let place = |addr: SocketAddr| [alloc::format!("{}", addr.ip()), alloc::format!("{}", addr.port())];
+        let ([from_ip, from_port], [to_ip, to_port]) = (place(from), place(to));
+        let arguments = [group.as_str().into(), role.into(), "start".into(), from_ip, from_port, to_ip, to_port];
+        self.wishes.push((group.clone(), Wish::Reconfiguration(arguments)));
+    }
+
+    /// Schedules what was wished for, where the groups have scripts; hands on what the scripts order and tell.
+    pub(crate) fn run_scripts(&mut self, groups: &BTreeMap<GroupName, Group>) {
+        for (name, wish) in core::mem::take(&mut self.wishes) {
+            let Some(rules) = groups.get(&name).map(|g| &g.rules) else { continue };
+            let (path, args) = match wish {
+                Wish::Notification(args) => (&rules.notification_script, Vec::from(args)),
+                Wish::Reconfiguration(args) => (&rules.client_reconfig_script, Vec::from(args)),
+            };
+            if let Some(path) = path {
+                self.scripts.schedule(self.now, path.clone(), args);
+            }
+        }
+        while let Some(event) = self.scripts.next_notice() {
+            self.act(Action::Announce { event });
+        }
+        while let Some(order) = self.scripts.next_order() {
+            self.act(match order {
+                Order::Run { nr, path, args } => Action::RunScript { nr, path, args },
+                Order::Kill { nr, .. } => Action::KillScript { nr },
+            });
         }
     }
 

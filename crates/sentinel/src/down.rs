@@ -41,10 +41,8 @@ impl Group {
         for addr in addrs {
             let wrong_role = self.wrong_role_at(addr).is_some_and(|at| at <= core.now);
             let Some(server) = self.servers.get_mut(&addr) else { continue };
-            let rules = &self.rules;
             let why = server
-                .evidence
-                .verdict(core.now, rules.down_after, rules.confirm)
+                .verdict(core.now, &self.rules)
                 .or_else(|| wrong_role.then_some(Why::WrongRole))
                 .or_else(|| (server.lost_data.is_some() && addr == self.master).then_some(Why::LostData));
             match (why, server.down) {
@@ -183,7 +181,7 @@ impl Group {
         }
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.word = Some(Word { at: core.now, down });
-        core.adopt_epoch(epoch);
+        core.adopt_epoch(&self.name, epoch);
         if let Some(leader) = leader {
             self.on_vote(&core.id, id, leader, epoch);
         }

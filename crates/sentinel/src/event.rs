@@ -156,14 +156,14 @@ pub enum Fault {
     Local,
 }
 
-/// How a script ended.
+/// How a script's run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
-    /// With this exit status.
+    /// By itself, with this status. A file that cannot be executed counts as status 2.
     Exited(i32),
     /// By this signal.
     Signaled(i32),
-    /// It never ran: the host could not start another process.
+    /// This host had no process to give: nothing ran.
     NotStarted,
 }
 
@@ -502,6 +502,8 @@ pub enum Timer {
     Save,
     /// When to trust the clock again.
     Tilt,
+    /// When to run a script again, or to end one.
+    Script,
 }
 
 /// Renders `items` separated by blanks: arguments of announcements.

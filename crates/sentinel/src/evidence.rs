@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use machine::time::span;
 use machine::{Instant, soonest};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,23 @@ pub(crate) struct Evidence {
     silent_since: Option<Instant>,
     /// Since when the other side's kernel says that nobody is there.
     gone: Option<Gone>,
+    /// What it said last instead of a good answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    complaint: Option<Complaint>,
+    /// How long its last good answer took.
+    #[serde(default, with = "span", skip_serializing_if = "Duration::is_zero")]
+    took: Duration,
+}
+
+/// An answer that proves a process and not its health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Complaint {
+    /// `-BUSY`: a script runs.
+    Busy,
+    /// `-NOAUTH` and its kin: we are not let in.
+    Denied,
+    /// Another error, or what is no answer to the question.
+    Error,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -37,6 +55,12 @@ pub(crate) enum Why {
     Gone(Fault),
     /// It does not answer.
     Silent,
+    /// It does not answer, and its last answers took very long.
+    Slow,
+    /// It answers, and only with errors.
+    Complains(Complaint),
+    /// It restarted and has been reading its data for longer than an operator allows.
+    Loading,
     /// A master that says it is a replica.
     WrongRole,
     /// A master that restarted and knows less than a replica does.
@@ -53,6 +77,11 @@ impl Why {
             Self::Gone(Fault::Unreachable) => "host unreachable",
             Self::Gone(Fault::TimedOut | Fault::Malformed | Fault::Local) => "connection failed",
             Self::Silent => "no answer",
+            Self::Slow => "no answer in time; it has been slow",
+            Self::Complains(Complaint::Busy) => "busy with a script",
+            Self::Complains(Complaint::Denied) => "does not let us in",
+            Self::Complains(Complaint::Error) => "answers with errors",
+            Self::Loading => "restarted, and is still loading its data",
             Self::WrongRole => "says it is a replica",
             Self::LostData => "restarted with less data than a replica has",
         }
@@ -62,14 +91,21 @@ impl Why {
 impl Evidence {
     /// Nothing is known yet: the silence begins now.
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { good: now, silent_since: Some(now), gone: None }
+        Self { good: now, silent_since: Some(now), gone: None, complaint: None, took: Duration::ZERO }
     }
 
-    /// A proof of life.
-    pub(crate) const fn on_good(&mut self, now: Instant) {
+    /// A proof of life, in answer to what was asked at `asked`.
+    pub(crate) fn on_good(&mut self, now: Instant, asked: Instant) {
         self.good = now;
+        self.took = now.since(asked);
         self.silent_since = None;
         self.gone = None;
+        self.complaint = None;
+    }
+
+    /// An answer that is none.
+    pub(crate) const fn on_complaint(&mut self, complaint: Complaint) {
+        self.complaint = Some(complaint);
     }
 
     /// Something was asked, or is missing: if no answer comes, the silence began here.
@@ -80,6 +116,10 @@ impl Evidence {
     /// A connection failed. What the kernel of the other side says is counted; what ours or the clock says is silence.
     pub(crate) fn on_fault(&mut self, now: Instant, fault: Fault, protested: bool) {
         self.on_waiting(now);
+        if !protested {
+            // What it said on a connection that is gone says nothing about the next.
+            self.complaint = None;
+        }
         let kernels_word = matches!(fault, Fault::Refused | Fault::Reset | Fault::Closed | Fault::Unreachable);
         if !kernels_word || protested {
             return;
@@ -117,7 +157,11 @@ impl Evidence {
             return Some(Why::Gone(gone.last));
         }
         let silent = self.silent_since.is_some_and(|since| since + down_after <= now);
-        silent.then_some(Why::Silent)
+        silent.then(|| match self.complaint {
+            Some(complaint) => Why::Complains(complaint),
+            None if self.took > down_after / 2 => Why::Slow,
+            None => Why::Silent,
+        })
     }
 
     /// When the verdict may change if nothing happens.
@@ -138,7 +182,7 @@ mod tests {
 
     fn alive() -> Evidence {
         let mut e = Evidence::new(at(0));
-        e.on_good(at(0));
+        e.on_good(at(0), at(0));
         e
     }
 
@@ -153,7 +197,7 @@ mod tests {
         e.on_waiting(at(300));
         assert_eq!(verdict(&e, 1_099), None);
         assert_eq!(verdict(&e, 1_100), Some(Why::Silent));
-        e.on_good(at(1_100));
+        e.on_good(at(1_100), at(1_100));
         assert_eq!(verdict(&e, 5_000), None);
     }
 
@@ -176,6 +220,18 @@ mod tests {
         }
         assert_eq!(verdict(&e, 900), None);
         assert_eq!(verdict(&e, 1_100), Some(Why::Silent));
+    }
+
+    #[test]
+    fn what_it_says_instead_of_an_answer_is_the_reason() {
+        let mut e = alive();
+        e.on_waiting(at(100));
+        e.on_complaint(Complaint::Busy);
+        assert_eq!(verdict(&e, 1_099), None);
+        assert_eq!(verdict(&e, 1_100), Some(Why::Complains(Complaint::Busy)));
+        e.on_good(at(1_200), at(100));
+        e.on_waiting(at(1_300));
+        assert_eq!(verdict(&e, 2_300), Some(Why::Slow), "its last answer took longer than half of down-after");
     }
 
     #[test]

@@ -23,12 +23,13 @@ use view::{Epoch, Offset, RunId};
 use crate::answer::{Answer, Role};
 use crate::config::ATTEMPT_LIMIT;
 use crate::core::Core;
-use crate::event::{Ask, CallId, Channel, Level, Reply, Timer};
+use crate::event::{Action, Ask, CallId, Channel, Level, Timer};
 use crate::group::Group;
 use crate::record::{Cause, Moment, Outcome, Record};
+use crate::repoint::{AT_FIRST, Sync};
 use crate::seal::{SEAL_WAIT, Seal};
 use crate::select::Chosen;
-use crate::server::Server;
+use crate::server::INFO_HURRY;
 
 /// How long an election may take. A round of votes takes milliseconds; a lost one is repeated in the next epoch.
 const ELECTION: Duration = Duration::from_millis(600);
@@ -36,15 +37,18 @@ const ELECTION: Duration = Duration::from_millis(600);
 /// How often a node that has not answered is asked again within an election.
 const ASK_AGAIN: Duration = Duration::from_millis(150);
 
+/// How often a server is asked for INFO while everybody waits for what it says.
+const INFO_AT_ONCE: Duration = Duration::from_millis(20);
+
 /// How long a promotion may take to be confirmed.
 const VERIFY_WAIT: Duration = Duration::from_secs(1);
+
+/// The exit status of a failure that somebody asked for.
+const SIMULATED: u8 = 99;
 
 /// How long the disk may take to write a decision before it is told all the same: a promoted master that nobody is told
 /// of is an outage.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
-
-/// How long after a planned switchover the old master's stray clients are made to ask anew. By then proxies have left it.
-const KICK_AFTER: Duration = Duration::from_secs(1);
 
 /// One attempt to give the group a new master, led by this node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +63,10 @@ pub(crate) struct Failover {
     votes: BTreeSet<RunId>,
     /// Whom we ordered to follow nobody: all of them are to be released if nothing comes of it.
     pub(crate) sealed: BTreeMap<SocketAddr, Seal>,
+    /// How far the others are in following the new master.
+    pub(crate) syncs: BTreeMap<SocketAddr, Sync>,
+    /// Subscribers have heard of the new master.
+    pub(crate) told: bool,
 }
 
 /// What an operator asked for.
@@ -94,7 +102,7 @@ pub(crate) enum Stage {
     /// It is. Our decision goes to disk before anybody hears it.
     Committing { to: SocketAddr, need: u64, until: Instant },
     /// Everybody else is told to follow it.
-    Reconfiguring { until: Instant },
+    Reconfiguring { since: Instant, until: Instant },
 }
 
 impl Failover {
@@ -119,8 +127,25 @@ impl Failover {
         self.is_undecided() && self.plan.as_ref().is_some_and(|p| p.held_since.is_some())
     }
 
-    pub(crate) const fn wants_fresh_info(&self) -> bool {
-        matches!(self.stage, Stage::Reconfiguring { .. } | Stage::Promoting { .. })
+    /// How often servers are asked for their INFO because this waits for it; `None`: it does not.
+    pub(crate) fn info_period(&self, now: Instant) -> Option<Duration> {
+        match self.stage {
+            Stage::Promoting { .. } => Some(INFO_AT_ONCE),
+            // Most follow within milliseconds, and clients wait for the word; who has to copy everything takes its time.
+            Stage::Reconfiguring { since, .. } if now.since(since) < AT_FIRST => Some(INFO_AT_ONCE),
+            Stage::Reconfiguring { .. } => Some(INFO_HURRY),
+            _ => None,
+        }
+    }
+
+    /// Stock's word for where it stands.
+    pub(crate) const fn state_word(&self) -> &'static str {
+        match self.stage {
+            Stage::Electing { .. } => "wait_start",
+            Stage::Pausing { .. } | Stage::CatchingUp { .. } | Stage::Sealing { .. } => "select_slave",
+            Stage::Promoting { .. } | Stage::Committing { .. } => "wait_promotion",
+            Stage::Reconfiguring { .. } => "reconf_slaves",
+        }
     }
 
     pub(crate) fn count_vote(&mut self, epoch: Epoch, from: &RunId) {
@@ -167,10 +192,10 @@ impl Failover {
                 soonest(Some((look_at, Timer::CatchUp)), Some((until, Timer::Step)))
             }
             Stage::Sealing { until } => Some((until, Timer::Seal)),
-            Stage::Pausing { until, .. }
-            | Stage::Promoting { until, .. }
-            | Stage::Committing { until, .. }
-            | Stage::Reconfiguring { until } => Some((until, Timer::Step)),
+            Stage::Pausing { until, .. } | Stage::Promoting { until, .. } | Stage::Committing { until, .. } => {
+                Some((until, Timer::Step))
+            }
+            Stage::Reconfiguring { since, until } => self.repoint_deadline(since, until),
         }
     }
 }
@@ -203,7 +228,7 @@ impl Group {
         self.attempt.at = None;
         let epoch = core.epoch.next();
         assert!(self.vote.as_ref().is_none_or(|v| v.epoch < epoch), "V2: one vote an epoch");
-        core.adopt_epoch(epoch);
+        core.adopt_epoch(&self.name, epoch);
         core.announce(Level::Warning, Some(&self.name), "+try-failover", self.id_of_master());
         let me = core.id.clone();
         self.give_vote(core, epoch, me.clone());
@@ -223,6 +248,8 @@ impl Group {
             lease_until: core.now + ATTEMPT_LIMIT,
             votes: BTreeSet::from([me]),
             sealed: BTreeMap::new(),
+            syncs: BTreeMap::new(),
+            told: false,
         });
     }
 
@@ -242,7 +269,7 @@ impl Group {
                 self.too_slow(core, until, "the chosen replica did not confirm that it is master")
             }
             Stage::Committing { to, need, until } => self.commit(core, to, need, until),
-            Stage::Reconfiguring { until } => self.finish(core, until),
+            Stage::Reconfiguring { since, until } => self.reconfigure(core, since, until),
         }
     }
 
@@ -279,6 +306,9 @@ impl Group {
             let note = alloc::format!("{votes} votes, {votes_needed} needed");
             failover.record.step(core.now, Moment::Elected, note);
             core.announce(Level::Warning, Some(&self.name), "+elected-leader", self.id_of_master());
+            if core.simulate.after_election {
+                core.act(Action::Exit { status: SIMULATED });
+            }
             self.start(core);
             return true;
         }
@@ -356,7 +386,7 @@ impl Group {
         }
         let Some(failover) = &mut self.failover else { return };
         core.announce(Level::Warning, Some(&name), "+selected-slave", id.clone());
-        core.announce(Level::Notice, Some(&name), "+failover-state-send-slaveof-noone", id);
+        core.announce(Level::Notice, Some(&name), "+failover-state-send-slaveof-noone", id.clone());
         failover.record.step(core.now, Moment::Promoted, "");
         let life = self.servers.get(&to).and_then(|s| s.info.as_ref()).and_then(|i| i.run_id.clone());
         failover.stage = Stage::Promoting { to, life, until: core.now + VERIFY_WAIT };
@@ -365,6 +395,7 @@ impl Group {
             server.command.send(core, Ask::Promote);
             server.command.send(core, Ask::Role);
         }
+        core.announce(Level::Notice, Some(&name), "+failover-state-wait-promotion", id);
     }
 
     /// An answer that a step may have waited for.
@@ -438,81 +469,12 @@ impl Group {
         let Some(failover) = &mut self.failover else { return };
         failover.record.step(core.now, Moment::Verified, "");
         core.announce(Level::Warning, Some(&self.name), "+promoted-slave", id);
+        if core.simulate.after_promotion {
+            core.act(Action::Exit { status: SIMULATED });
+        }
         let need = core.touch();
         failover.stage = Stage::Committing { to, need, until: core.now + COMMIT_WAIT };
         self.hold_on(core, COMMIT_WAIT);
-    }
-
-    // === publish, and make the others follow ===
-
-    /// The decision is on disk (or the disk is broken, and waiting would only prolong the outage): tell everybody.
-    fn commit(&mut self, core: &mut Core, to: SocketAddr, need: u64, until: Instant) -> bool {
-        if !core.is_tried(need) && until > core.now {
-            return false;
-        }
-        let Some(failover) = &self.failover else { return false };
-        let from = self.master;
-        self.config_epoch = failover.epoch;
-        self.switch_to(core, to);
-        core.stats.switched += 1;
-        core.announce(Level::Warning, Some(&self.name), "+failover-state-reconf-slaves", self.id_of_master());
-        let Some(failover) = &mut self.failover else { return false };
-        failover.record.step(core.now, Moment::Published, "");
-        failover.stage = Stage::Reconfiguring { until: core.now + self.rules.failover_timeout };
-        if let Some(plan) = &failover.plan {
-            let held = plan.held_since.map_or(Duration::ZERO, |at| core.now.since(at));
-            failover.record.held = held;
-            let epoch = failover.epoch;
-            if let Some(call) = plan.call {
-                core.reply(call, Reply::Switched { from, to, epoch, held });
-            }
-        }
-        let planned = failover.plan.is_some();
-        // Late, another leader's decision may be on its way to us: then who follows whom is corrected by a majority's word.
-        let in_time = core.now < failover.lease_until;
-        self.repoint(core, from, planned, in_time);
-        true
-    }
-
-    fn repoint(&mut self, core: &mut Core, from: SocketAddr, planned: bool, in_time: bool) {
-        let master = self.master;
-        for server in self.servers.values_mut() {
-            if server.addr == master {
-                continue;
-            }
-            // The master that we told to hold writes is ours to release, late or not; and not as a second master.
-            let is_ours = planned && server.addr == from;
-            if !(in_time || is_ours) || !server.command.send(core, Ask::Replicate { master }) {
-                continue;
-            }
-            if is_ours {
-                // Writes that were held there are now refused, hence surely not executed, and proxies send them on.
-                server.command.send(core, Ask::Unpause);
-                server.kick_at = Some(core.now + KICK_AFTER);
-            }
-            server.command.send(core, Ask::Rewrite);
-        }
-    }
-
-    fn finish(&mut self, core: &mut Core, until: Instant) -> bool {
-        let follow = |s: &Server| s.is_down() || s.link_state(self.master) == view::LinkState::Up;
-        let all = self.servers.values().filter(|s| s.addr != self.master).all(follow);
-        let late = until <= core.now || self.odown.is_some();
-        if !all && !late {
-            return false;
-        }
-        let name = if all { "+failover-end" } else { "+failover-end-for-timeout" };
-        core.announce(Level::Warning, Some(&self.name), name, self.id_of_master());
-        if let Some(server) = self.servers.get_mut(&self.master) {
-            // Only now: a server answers nobody while it writes its file, which takes as long as its disk wants.
-            server.command.send(core, Ask::Rewrite);
-        }
-        if let Some(Failover { mut record, .. }) = self.failover.take() {
-            record.step(core.now, Moment::Ended, if all { "" } else { "not everyone follows yet" });
-            record.outcome = Some(Outcome::Switched);
-            core.keep_record(record);
-        }
-        false
     }
 
     // === give up ===
@@ -551,6 +513,7 @@ impl Group {
             } else {
                 core.keep_record(failover.record);
             }
+            self.tell_switch(core);
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Group {
     pub(crate) rules: GroupConfig,
     /// The agreed master, also while it is down.
     pub(crate) master: SocketAddr,
+    /// Of whom events speak as the master: after a promotion of ours still the old one, until `+switch-master` is told.
+    pub(crate) told: SocketAddr,
     /// Which decision made it master.
     pub(crate) config_epoch: Epoch,
     /// Whether the master has been seen to be one since this node started or was told of it: before, nothing is sent to it.
@@ -81,6 +83,7 @@ impl Group {
         let promise = state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + PROMISE });
         Self {
             master: state.master,
+            told: state.master,
             config_epoch: state.config_epoch,
             confirmed: false,
             history: state.history,
@@ -129,7 +132,7 @@ impl Group {
 
     fn keep(&mut self, core: &mut Core) {
         let hello = self.hello(core).to_string();
-        let hurry = self.failover.as_ref().is_some_and(Failover::wants_fresh_info);
+        let hurry = self.failover.as_ref().and_then(|f| f.info_period(core.now));
         let mute = self.failover.as_ref().is_some_and(Failover::mutes_master);
         for server in self.servers.values_mut() {
             if mute && server.addr == self.master {
@@ -238,10 +241,7 @@ impl Group {
 
     fn on_server_answered(&mut self, core: &mut Core, addr: SocketAddr, ask: &Ask, at: Instant, answer: Answer) {
         let Some(server) = self.servers.get_mut(&addr) else { return };
-        if answer.is_good() {
-            server.evidence.on_good(core.now);
-            server.denied = false;
-        }
+        server.on_answer(core, ask, at, &answer);
         if let Answer::Denied { text } = &answer
             && !matches!(ask, Ask::Role | Ask::Rewrite | Ask::KickClients)
             && !server.denied
@@ -259,7 +259,7 @@ impl Group {
     fn on_peer_answered(&mut self, core: &mut Core, id: &RunId, ask: &Ask, at: Instant, answer: Answer) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         // Whatever a node answers, it is there.
-        peer.evidence.on_good(core.now);
+        peer.evidence.on_good(core.now, at);
         match (ask, answer) {
             (Ask::IsMasterDown { master, .. }, Answer::Vote { down, leader, epoch }) => {
                 self.on_word(core, id, *master, down, leader, epoch);
@@ -274,13 +274,14 @@ impl Group {
     // === what servers say ===
 
     fn on_info(&mut self, core: &mut Core, addr: SocketAddr, asked: Instant, info: InfoReport) {
+        let (now, master) = (core.now, self.master);
+        let Some(server) = self.servers.get_mut(&addr) else { return };
+        server.on_life(now, info.run_id.as_ref());
         if info.loading {
             // What it will be is not known before it has read its data.
             return;
         }
-        let (now, master) = (core.now, self.master);
-        let Some(server) = self.servers.get_mut(&addr) else { return };
-        let before = server.info.replace(info.clone());
+        let before = server.on_info(now, info.clone());
         if info.link_up && info.master == Some(master) {
             server.linked = Some(now);
         } else if let Some(seconds) = info.link_down_seconds {
@@ -379,6 +380,8 @@ impl Group {
 
     /// There is a new agreed master: from here on everything is about that one.
     pub(crate) fn switch_to(&mut self, core: &mut Core, master: SocketAddr) {
+        // Whatever was not told yet of the last change comes first.
+        self.tell_switch(core);
         let from = core::mem::replace(&mut self.master, master);
         for addr in [from, master] {
             self.servers.entry(addr).or_insert_with(|| Server::new(addr, core.now));
@@ -413,14 +416,6 @@ impl Group {
         self.keep_promise_until_decided();
         core.touch();
         self.hello_now(core.now);
-        if from == master {
-            // It had been made a replica by somebody, and is what it was.
-            return;
-        }
-        let (old, new) = (from, master);
-        let text = words(&[&self.name, &old.ip(), &old.port(), &new.ip(), &new.port()]);
-        core.announce(Level::Warning, Some(&self.name), "+switch-master", text);
-        core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(from));
     }
 
     /// A record of what begins now, with what was seen before.
@@ -452,20 +447,20 @@ impl Group {
     // === names, as Sentinel writes them ===
 
     pub(crate) fn id_of_master(&self) -> String {
-        words(&[&"master", &self.name, &self.master.ip(), &self.master.port()])
+        words(&[&"master", &self.name, &self.told.ip(), &self.told.port()])
     }
 
     pub(crate) fn id_of_server(&self, addr: SocketAddr) -> String {
-        if addr == self.master {
+        if addr == self.told {
             return self.id_of_master();
         }
         let kind = role_word(Role::Replica);
-        words(&[&kind, &addr, &addr.ip(), &addr.port(), &"@", &self.name, &self.master.ip(), &self.master.port()])
+        words(&[&kind, &addr, &addr.ip(), &addr.port(), &"@", &self.name, &self.told.ip(), &self.told.port()])
     }
 
     pub(crate) fn id_of_peer(&self, id: &RunId, addr: SocketAddr) -> String {
         let kind = "sentinel";
-        words(&[&kind, id, &addr.ip(), &addr.port(), &"@", &self.name, &self.master.ip(), &self.master.port()])
+        words(&[&kind, id, &addr.ip(), &addr.port(), &"@", &self.name, &self.told.ip(), &self.told.port()])
     }
 }
 

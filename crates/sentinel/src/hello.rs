@@ -164,6 +164,17 @@ impl Group {
         true
     }
 
+    /// A node that this group knows said elsewhere that it has moved. Whether that is news here.
+    pub(crate) fn follow_peer(&mut self, core: &mut Core, hello: &Hello) -> bool {
+        if self.peers.get(&hello.id).is_none_or(|peer| peer.addr == hello.from) {
+            return false;
+        }
+        self.forget_peer(core, &hello.id);
+        self.vacate(core, hello);
+        self.add_peer(core, hello);
+        true
+    }
+
     /// One address, one node: whoever was there before has gone or lost its id, and would count, and vote, twice.
     fn vacate(&mut self, core: &mut Core, hello: &Hello) {
         let stale = self.peers.values().find(|p| p.addr == hello.from && p.id != hello.id).map(|p| p.id.clone());
@@ -191,11 +202,12 @@ impl Group {
         let (from, epoch) = (self.master, hello.config_epoch);
         self.yield_failover(core, epoch, hello.master);
         self.config_epoch = epoch;
-        core.adopt_epoch(epoch);
+        core.adopt_epoch(&self.name, epoch);
         core.touch();
         if hello.master == from {
             // It had been demoted by mistake and stands again: what was held against it is about before.
             self.switch_to(core, from);
+            self.tell_switch(core);
             return;
         }
         let text = self.id_of_peer(&hello.id, hello.from);
@@ -206,6 +218,8 @@ impl Group {
         record.step(core.now, Moment::Published, alloc::format!("told by {}", hello.from));
         record.outcome = Some(Outcome::Switched);
         self.switch_to(core, hello.master);
+        self.tell_switch(core);
+        core.tell_clients(&self.name, "observer", from, hello.master);
         core.keep_record(record);
     }
 

@@ -26,6 +26,7 @@
 //! | `failover`, `switchover` | what are the steps, and what ends each? |
 //! | `seal` | how are the replicas made to stand still, to be compared? |
 //! | `select` | who is promoted, and why not the others? |
+//! | `repoint` | how do the others come to follow a new master? |
 //! | `reconf` | who follows the wrong master, and when may we correct it? |
 //! | [`manage`] | how is a node changed while it runs? |
 //! | `publish` | what is the view? |
@@ -55,6 +56,7 @@ mod publish;
 pub mod query;
 mod reconf;
 pub mod record;
+mod repoint;
 pub mod report;
 pub mod script;
 mod seal;

@@ -68,6 +68,16 @@ impl Link {
         self.pending.pop_front().map(|p| (p.ask, p.at))
     }
 
+    /// Commands that wait for their answers.
+    pub(crate) fn owed(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// When the PING was sent that waits for its answer.
+    pub(crate) fn pinged(&self) -> Option<Instant> {
+        self.pending.iter().find(|p| matches!(p.ask, Ask::Ping)).map(|p| p.at)
+    }
+
     fn oldest(&self) -> Option<Instant> {
         self.pending.front().map(|p| p.at)
     }

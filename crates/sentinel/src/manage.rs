@@ -199,6 +199,10 @@ impl Sentinel {
         };
         group.give_up(core, "the group is watched no more");
         core.announce(Level::Warning, Some(name), "-monitor", group.id_of_master());
+        // Its notification script hears of it, while the group is still there.
+        groups.insert(name.clone(), group);
+        core.run_scripts(groups);
+        let Some(mut group) = groups.remove(name) else { return };
         group.forget_all(core);
         for server in core::mem::take(&mut group.servers).into_values() {
             server.close(core);
@@ -335,6 +339,7 @@ impl Group {
         } else if let Some(mut failover) = self.failover.take() {
             failover.record.outcome = Some(Outcome::Switched);
             core.keep_record(failover.record);
+            self.tell_switch(core);
         }
     }
 
@@ -360,8 +365,7 @@ impl Group {
             self.master = to;
             self.confirmed = false;
             self.hello_now(core.now);
-            let text = words(&[&self.name, &from.ip(), &from.port(), &to.ip(), &to.port()]);
-            core.announce(Level::Warning, Some(&self.name), "+switch-master", text);
+            self.tell_switch(core);
         }
     }
 }

@@ -8,11 +8,13 @@ use core::net::SocketAddr;
 
 use machine::Instant;
 use resp::Value;
-use view::{LinkState, RunId};
+use view::RunId;
 
 use crate::answer::Role;
 use crate::command::role_word;
+use crate::failover::Failover;
 use crate::group::Group;
+use crate::link::{Line, Link};
 use crate::peer::Peer;
 use crate::sentinel::Sentinel;
 use crate::server::{Down, Server};
@@ -22,24 +24,34 @@ impl Sentinel {
     #[must_use]
     pub fn query(&self, now: Instant, args: &[&[u8]]) -> Option<Value> {
         let name = args.first()?.to_ascii_lowercase();
-        let arity = match name.as_slice() {
+        // Valkey's names for the same.
+        let name: &[u8] = match name.as_slice() {
+            b"primaries" => b"masters",
+            b"primary" => b"master",
+            b"get-primary-addr-by-name" => b"get-master-addr-by-name",
+            stock => stock,
+        };
+        let arity = match name {
             b"myid" | b"masters" => 1,
             b"master" | b"replicas" | b"slaves" | b"sentinels" | b"ckquorum" | b"get-master-addr-by-name" => 2,
             _ => return None,
         };
         if args.len() != arity {
-            let name = String::from_utf8_lossy(&name).to_string();
+            let name = String::from_utf8_lossy(name).to_string();
             return Some(error(&alloc::format!("ERR wrong number of arguments for 'sentinel|{name}' command")));
         }
         let group = args.get(1).map(|n| self.find(n));
-        Some(match (name.as_slice(), group) {
+        Some(match (name, group) {
             (b"myid", _) => Value::bulk(self.core.id.as_str()),
             (b"masters", _) => Value::Array(self.groups.values().map(|g| g.master_fields(now)).collect()),
             (b"get-master-addr-by-name", Some(None)) => Value::NullArray,
             (_, Some(None) | None) => error("ERR No such master with that name"),
             (b"get-master-addr-by-name", Some(Some(g))) => addr_value(g.master),
             (b"master", Some(Some(g))) => g.master_fields(now),
-            (b"sentinels", Some(Some(g))) => Value::Array(g.peers.values().map(|p| g.peer_fields(now, p)).collect()),
+            (b"sentinels", Some(Some(g))) => {
+                let peers = g.peers.values();
+                Value::Array(peers.map(|p| g.peer_fields(now, p, self.knowing(&p.id))).collect())
+            }
             (b"ckquorum", Some(Some(g))) => g.check_quorum(),
             (_, Some(Some(g))) => {
                 let announced = |s: &&Server| s.addr != g.master && s.info.as_ref().is_none_or(|i| i.announced);
@@ -86,6 +98,11 @@ impl Sentinel {
         &self.core.id
     }
 
+    /// How many groups know a node.
+    fn knowing(&self, id: &RunId) -> usize {
+        self.groups.values().filter(|g| g.peers.contains_key(id)).count()
+    }
+
     fn find(&self, name: &[u8]) -> Option<&Group> {
         let name = core::str::from_utf8(name).ok()?;
         self.groups.get(&name.into())
@@ -96,30 +113,32 @@ impl Group {
     fn master_fields(&self, now: Instant) -> Value {
         let mut fields = Fields::default();
         if let Some(master) = self.master_server() {
-            let mut flags = Vec::from([role_word(Role::Master)]);
-            if self.odown.is_some() {
-                flags.insert(0, "o_down");
-            }
-            if self.failover.is_some() {
-                flags.push("failover_in_progress");
-            }
-            self.server_fields(&mut fields, now, master, self.name.as_str(), flags);
+            // Once subscribers have heard of the new master, the failover is over for everybody but slow replicas.
+            let state = self.failover.as_ref().filter(|f| !f.told).map(Failover::state_word);
+            self.server_fields(&mut fields, now, master, self.name.as_str(), state);
         }
         fields.add("config-epoch", self.config_epoch);
         fields.add("num-slaves", self.servers.len().saturating_sub(1));
         fields.add("num-other-sentinels", self.peers.len());
         fields.add("quorum", self.rules.quorum);
         fields.add("failover-timeout", self.rules.failover_timeout.as_millis());
-        fields.add("parallel-syncs", self.servers.len().saturating_sub(1).max(1));
+        // Where nobody set a number, all of them may copy at once.
+        let set = Some(self.rules.parallel_syncs).filter(|n| *n < u32::MAX);
+        fields.add("parallel-syncs", set.map_or(self.servers.len().saturating_sub(1).max(1), |n| n as usize));
+        if let Some(path) = &self.rules.notification_script {
+            fields.add("notification-script", path);
+        }
+        if let Some(path) = &self.rules.client_reconfig_script {
+            fields.add("client-reconfig-script", path);
+        }
         fields.into_value()
     }
 
     fn replica_fields(&self, now: Instant, server: &Server) -> Value {
         let mut fields = Fields::default();
-        let flags = Vec::from([role_word(Role::Replica)]);
-        self.server_fields(&mut fields, now, server, &server.addr.to_string(), flags);
+        self.server_fields(&mut fields, now, server, &server.addr.to_string(), None);
         let info = server.info.as_ref();
-        let link = if server.link_state(self.master) == LinkState::Up { "ok" } else { "err" };
+        let link = if info.is_some_and(|i| i.link_up) { "ok" } else { "err" };
         let down_for = info.and_then(|i| i.link_down_seconds).unwrap_or_default().saturating_mul(1_000);
         let master = info.and_then(|i| i.master);
         fields.add("master-link-down-time", down_for);
@@ -132,36 +151,50 @@ impl Group {
         fields.into_value()
     }
 
-    /// What masters and replicas have in common.
-    fn server_fields(&self, fields: &mut Fields, now: Instant, server: &Server, name: &str, mut flags: Vec<&str>) {
+    /// What masters and replicas have in common. `state`: of a failover that this master is in.
+    fn server_fields(&self, fields: &mut Fields, now: Instant, server: &Server, name: &str, state: Option<&str>) {
         let info = server.info.as_ref();
-        if server.is_down() {
-            flags.insert(0, "s_down");
+        let is_master = server.addr == self.master;
+        let sync = if is_master { None } else { self.sync_flag(server.addr) };
+        let flags = flags(&[
+            (server.is_down(), "s_down"),
+            (is_master && self.odown.is_some(), "o_down"),
+            (true, role_word(if is_master { Role::Master } else { Role::Replica })),
+            (!server.is_connected(), "disconnected"),
+            (state.is_some(), "failover_in_progress"),
+            (sync.is_some(), sync.unwrap_or_default()),
+            (server.script_kill_sent, "script_kill_sent"),
+            (is_master && server.is_rebooting() && !self.rules.reboot_down_after.is_zero(), "master_reboot"),
+        ]);
+        fields.common(name, server.addr, info.and_then(|i| i.run_id.as_ref()), &flags);
+        fields.add("link-pending-commands", server.command.link.as_ref().map_or(0, Link::owed));
+        fields.add("link-refcount", 1);
+        if let Some(state) = state {
+            fields.add("failover-state", state);
         }
-        if !server.command.is_up() {
-            flags.push("disconnected");
-        }
-        let run_id = info.and_then(|i| i.run_id.clone());
-        fields.common(name, server.addr, run_id.as_ref(), &flags);
-        fields.timing(now, server.evidence.good, server.down, self.odown.filter(|_| server.addr == self.master));
+        fields.timing(now, &server.command, server.evidence.good);
+        fields.down(now, server.down, self.odown.filter(|_| is_master));
         fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
-        fields.add("info-refresh", if info.is_some() { now.since(server.evidence.good).as_millis() } else { 0 });
-        let role = server.role().unwrap_or(if server.addr == self.master { Role::Master } else { Role::Replica });
+        fields.add("info-refresh", if info.is_some() { now.since(server.info_heard).as_millis() } else { 0 });
+        let role = server.role().unwrap_or(if is_master { Role::Master } else { Role::Replica });
         fields.add("role-reported", role_word(role));
-        fields.add("role-reported-time", server.wrong.map_or(0, |w| now.since(w.since).as_millis()));
+        fields.add("role-reported-time", now.since(server.role_since).as_millis());
     }
 
-    fn peer_fields(&self, now: Instant, peer: &Peer) -> Value {
+    /// `shared`: how many groups know this node.
+    fn peer_fields(&self, now: Instant, peer: &Peer, shared: usize) -> Value {
         let mut fields = Fields::default();
-        let mut flags = Vec::from(["sentinel"]);
-        if peer.is_down() {
-            flags.insert(0, "s_down");
-        }
-        if !peer.line.is_up() {
-            flags.push("disconnected");
-        }
+        let flags = flags(&[
+            (peer.is_down(), "s_down"),
+            (true, "sentinel"),
+            (!peer.line.is_up(), "disconnected"),
+            (peer.sees_master_down(now), "master_down"),
+        ]);
         fields.common(peer.id.as_str(), peer.addr, Some(&peer.id), &flags);
-        fields.timing(now, peer.evidence.good, peer.down, None);
+        fields.add("link-pending-commands", peer.line.link.as_ref().map_or(0, Link::owed));
+        fields.add("link-refcount", shared);
+        fields.timing(now, &peer.line, peer.evidence.good);
+        fields.down(now, peer.down, None);
         fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
         fields.add("last-hello-message", peer.said.map_or(0, |s| now.since(s.at).as_millis()));
         let vote = peer.vote.as_ref();
@@ -198,21 +231,25 @@ impl Fields {
         self.0.push((Value::bulk(name), Value::bulk(value.to_string())));
     }
 
-    fn common(&mut self, name: &str, addr: SocketAddr, run_id: Option<&RunId>, flags: &[&str]) {
+    fn common(&mut self, name: &str, addr: SocketAddr, run_id: Option<&RunId>, flags: &str) {
         self.add("name", name);
         self.add("ip", addr.ip());
         self.add("port", addr.port());
         self.add("runid", run_id.map_or("", RunId::as_str));
-        self.add("flags", flags.join(","));
-        self.add("link-pending-commands", 0);
-        self.add("link-refcount", 1);
+        self.add("flags", flags);
     }
 
-    fn timing(&mut self, now: Instant, good: Instant, down: Option<Down>, odown: Option<Instant>) {
-        let ago = now.since(good).as_millis();
-        self.add("last-ping-sent", 0);
-        self.add("last-ok-ping-reply", ago);
-        self.add("last-ping-reply", ago);
+    /// Pings: since when one waits, and how long ago the last good and the last of any kind were answered.
+    fn timing(&mut self, now: Instant, line: &Line, good: Instant) {
+        let link = line.link.as_ref();
+        let waits = link.and_then(Link::pinged).map_or(0, |at| now.since(at).as_millis());
+        self.add("last-ping-sent", waits);
+        self.add("last-ok-ping-reply", now.since(good).as_millis());
+        let heard = link.map_or(good, |l| l.heard.max(good));
+        self.add("last-ping-reply", now.since(heard).as_millis());
+    }
+
+    fn down(&mut self, now: Instant, down: Option<Down>, odown: Option<Instant>) {
         if let Some(down) = down {
             self.add("s-down-time", now.since(down.since).as_millis());
         }
@@ -224,6 +261,12 @@ impl Fields {
     fn into_value(self) -> Value {
         Value::Map(self.0)
     }
+}
+
+/// The names of what is true, in stock's order.
+fn flags(all: &[(bool, &str)]) -> String {
+    let names: Vec<&str> = all.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+    names.join(",")
 }
 
 fn error(text: &str) -> Value {

@@ -23,6 +23,9 @@ use crate::server::{Server, Wrong};
 /// An order that shows no effect is repeated after this long.
 const FIX_AGAIN: Duration = Duration::from_secs(2);
 
+/// For how long, from then on, one that was ordered counts as copying.
+const COPY_AT_MOST: Duration = Duration::from_secs(8);
+
 /// How long the leader that made the present master is left to make the others follow.
 const LEADER_GRACE: Duration = Duration::from_secs(1);
 
@@ -44,7 +47,17 @@ impl Group {
         }
         self.ask_who_is_master(core);
         let is_clear = |s: &&Server| self.fix_due(s).is_some_and(|at| at <= core.now) && self.majority_agrees(core, s);
-        let wrong: Vec<SocketAddr> = self.servers.values().filter(is_clear).map(|s| s.addr).collect();
+        let (masters, replicas): (Vec<_>, Vec<_>) =
+            self.servers.values().filter(is_clear).partition(|s| s.role() == Some(Role::Master));
+        // A second master is one too many at once; who copies may have to wait for others that do.
+        // One that has been at it for long may be stuck, and must not keep the others waiting for ever.
+        let is_copying = |s: &&Server| {
+            s.follows(self.master) && !s.is_down() && !s.hears_master() && core.now < s.fix_at + COPY_AT_MOST
+        };
+        let copying = self.servers.values().filter(is_copying);
+        let room = (self.rules.parallel_syncs as usize).saturating_sub(copying.count());
+        let wrong: Vec<SocketAddr> =
+            masters.into_iter().chain(replicas.into_iter().take(room)).map(|s| s.addr).collect();
         for addr in wrong {
             self.fix(core, addr);
         }

@@ -1,6 +1,6 @@
 //! Who is promoted, and why not the others? The rule, in order:
 //!
-//! 1. It is sealed by this failover, answers, and wants to be promoted at all (priority is not 0).
+//! 1. It is sealed by this failover, answers, and wants to be promoted at all (priority is not 0, it is announced or was named).
 //! 2. Its data are this group's: it shares the group's replication id. A stranger comes after every relative.
 //! 3. It has not been without its master for so long that its data are old (stock's rule: ten times `down-after`).
 //! 4. The lowest priority, then the greatest offset, then the smallest run id (stock's order).
@@ -73,6 +73,9 @@ fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
     if info.priority == 0 {
         return Some("priority 0: never to be promoted".into());
     }
+    if !info.announced && demands.only != Some(c.addr) {
+        return Some("does not want to be announced".into());
+    }
     if demands.only.is_some_and(|only| only != c.addr) {
         return Some("another one was asked for".into());
     }
@@ -135,6 +138,7 @@ mod tests {
             link_down_seconds: None,
             priority,
             announced: true,
+            persists: false,
             replicas: Vec::new(),
         }
     }

@@ -105,6 +105,11 @@ impl Sentinel {
             Request::Tune { knobs } => {
                 for (knob, time) in knobs {
                     core.pace.set(knob, time);
+                    match knob {
+                        Knob::ScriptMaxRuntime => core.scripts.set_max_runtime(time),
+                        Knob::ScriptRetryDelay => core.scripts.set_retry_delay(time),
+                        _ => {}
+                    }
                 }
                 core.reply(call, Reply::Ok);
             }
@@ -121,15 +126,34 @@ impl Sentinel {
             core.stats.malformed += 1;
             return;
         };
-        let Some(group) = groups.get_mut(&hello.group).filter(|_| hello.id != core.id) else {
+        if hello.id == core.id {
+            core.on_own_hello(&hello);
             return;
-        };
+        }
+        let Some(group) = groups.get_mut(&hello.group) else { return };
         if core.is_absurd(hello.epoch.max(hello.config_epoch)) {
             core.stats.malformed += 1;
             return;
         }
-        core.adopt_epoch(hello.epoch);
+        core.adopt_epoch(&hello.group, hello.epoch);
+        let before = group.peers.get(&hello.id).map(|p| p.addr);
         group.on_hello(core, &hello);
+        if before.is_some_and(|addr| addr != hello.from) {
+            Self::on_peer_moved(core, groups, &hello);
+        }
+    }
+
+    /// A node that moved has moved for all its groups.
+    fn on_peer_moved(core: &mut Core, groups: &mut BTreeMap<GroupName, Group>, hello: &Hello) {
+        let mut moved = 0;
+        for group in groups.values_mut() {
+            moved += u32::from(group.follow_peer(core, hello));
+        }
+        if let Some(group) = groups.get(&hello.group).filter(|_| moved > 0) {
+            let id = group.id_of_peer(&hello.id, hello.from);
+            let text = alloc::format!("{id} {moved} additional matching instances");
+            core.announce(Level::Notice, Some(&hello.group), "+sentinel-address-update", text);
+        }
     }
 
     fn on_link(&mut self, id: LinkId, then: impl FnOnce(&mut Group, &mut Core)) {
@@ -168,6 +192,7 @@ impl Sentinel {
         for group in groups.values_mut() {
             group.advance(core);
         }
+        core.run_scripts(groups);
         if let Some(seq) = core.next_save() {
             let state = self.state();
             self.core.act(Action::Save { seq, state });
@@ -205,13 +230,15 @@ impl Machine for Sentinel {
             Event::SaveFailed { seq } => self.core.on_save_failed(seq),
             Event::Requested { call, request } => self.on_request(call, request),
             Event::Moved { from, to } => self.on_moved(from, to),
-            Event::ScriptStarted { .. } | Event::ScriptEnded { .. } => self.core.stats.stray += 1,
+            Event::ScriptStarted { nr, pid } => self.core.scripts.on_started(nr, pid),
+            Event::ScriptEnded { nr, end } => self.core.scripts.on_ended(now, nr, end),
         }
         self.advance();
     }
 
     fn wake(&mut self, now: Instant) {
         self.look_at_clock(now);
+        self.core.scripts.wake(now);
         self.advance();
     }
 
@@ -222,6 +249,7 @@ impl Machine for Sentinel {
     fn deadline(&self) -> Option<(Instant, Timer)> {
         let save = self.core.saves.retry_at.map(|at| (at, Timer::Save));
         let tilt = self.core.tilt_until.map(|at| (at, Timer::Tilt));
-        soonest(self.deadline_of_groups(), soonest(save, tilt))
+        let script = self.core.scripts.deadline().map(|at| (at, Timer::Script));
+        soonest(self.deadline_of_groups(), soonest(soonest(save, tilt), script))
     }
 }

@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use machine::{Instant, soonest};
 use serde::{Deserialize, Serialize};
-use view::{GroupName, LinkState};
+use view::{GroupName, LinkState, RunId};
 
-use crate::answer::{InfoReport, Role};
+use crate::answer::{Answer, InfoReport, Role};
 use crate::config::GroupConfig;
 use crate::core::Core;
 use crate::event::{Action, Ask, Channel, Fault, LinkId, Target, Timer};
-use crate::evidence::{Evidence, Why};
+use crate::evidence::{Complaint, Evidence, Why};
 use crate::link::{Line, RETRY, Terms};
 use crate::manage::Knob;
 
@@ -19,7 +19,7 @@ use crate::manage::Knob;
 /// and keeps replica lists, links and lag fresh enough to decide by.
 pub(crate) const INFO_PERIOD: Duration = Duration::from_secs(1);
 
-/// The same while a failover waits for it.
+/// The same while a failover waits for it, and has waited for a while.
 pub(crate) const INFO_HURRY: Duration = Duration::from_millis(100);
 
 /// How often hello is said to each server and node. Stock: 2 s; the convergence after a failover waits for it.
@@ -38,6 +38,10 @@ pub(crate) struct Server {
     pub(crate) info_at: Instant,
     pub(crate) hello_at: Instant,
     pub(crate) info: Option<InfoReport>,
+    /// When that was heard.
+    pub(crate) info_heard: Instant,
+    /// Since when it has said that it is what it says it is.
+    pub(crate) role_since: Instant,
     pub(crate) evidence: Evidence,
     pub(crate) down: Option<Down>,
     /// How it follows the wrong master, or none.
@@ -52,6 +56,10 @@ pub(crate) struct Server {
     pub(crate) kick_at: Option<Instant>,
     /// Its refusal to let us in has been announced.
     pub(crate) denied: bool,
+    /// It has restarted, and has not answered a PING since.
+    rebooted: Option<Instant>,
+    /// It was told to end the script that keeps it busy.
+    pub(crate) script_kill_sent: bool,
 }
 
 /// A server that is not what the agreement wants it to be.
@@ -81,6 +89,8 @@ impl Server {
             info_at: now,
             hello_at: now,
             info: None,
+            info_heard: now,
+            role_since: now,
             evidence: Evidence::new(now),
             down: None,
             wrong: None,
@@ -89,6 +99,8 @@ impl Server {
             linked: None,
             kick_at: None,
             denied: false,
+            rebooted: None,
+            script_kill_sent: false,
         }
     }
 
@@ -104,6 +116,67 @@ impl Server {
         } else {
             None
         }
+    }
+
+    /// It answered: what that says of its health.
+    pub(crate) fn on_answer(&mut self, core: &mut Core, ask: &Ask, asked: Instant, answer: &Answer) {
+        if answer.is_good() {
+            self.evidence.on_good(core.now, asked);
+            self.denied = false;
+            if *answer == Answer::Pong {
+                self.rebooted = None;
+                self.script_kill_sent = false;
+            }
+            return;
+        }
+        if !matches!(ask, Ask::Ping | Ask::Info) {
+            return;
+        }
+        match answer {
+            Answer::Busy => {
+                self.evidence.on_complaint(Complaint::Busy);
+                if self.is_down() && !self.script_kill_sent {
+                    self.script_kill_sent = self.command.send(core, Ask::KillScript);
+                }
+            }
+            Answer::Denied { .. } => self.evidence.on_complaint(Complaint::Denied),
+            Answer::Error { .. } | Answer::Strange { .. } => self.evidence.on_complaint(Complaint::Error),
+            _ => {}
+        }
+    }
+
+    /// Which life of the process answers.
+    pub(crate) fn on_life(&mut self, now: Instant, run_id: Option<&RunId>) {
+        let known = self.info.as_ref().and_then(|i| i.run_id.as_ref());
+        if known.is_some() && run_id.is_some() && known != run_id {
+            self.rebooted.get_or_insert(now);
+        }
+    }
+
+    /// What it says it is; returns what it said before.
+    pub(crate) fn on_info(&mut self, now: Instant, info: InfoReport) -> Option<InfoReport> {
+        if self.info.as_ref().is_none_or(|before| before.role != info.role) {
+            self.role_since = now;
+        }
+        self.info_heard = now;
+        self.info.replace(info)
+    }
+
+    /// When a restart has been lasting too long; `None`: there was none, or nobody minds.
+    fn reboot_limit(&self, rules: &GroupConfig) -> Option<Instant> {
+        self.rebooted.filter(|_| !rules.reboot_down_after.is_zero()).map(|at| at + rules.reboot_down_after)
+    }
+
+    /// How long a refusal must last: a server that keeps its data may be restarted by its supervisor.
+    fn confirm(&self, rules: &GroupConfig) -> Duration {
+        let persists = self.info.as_ref().is_some_and(|i| i.persists);
+        if persists { rules.confirm.max(rules.restart_grace) } else { rules.confirm }
+    }
+
+    /// Why it counts as down, by what was heard of it; `None`: it does not.
+    pub(crate) fn verdict(&self, now: Instant, rules: &GroupConfig) -> Option<Why> {
+        let loading = self.reboot_limit(rules).is_some_and(|at| at <= now);
+        self.evidence.verdict(now, rules.down_after, self.confirm(rules)).or_else(|| loading.then_some(Why::Loading))
     }
 
     /// It says that it is not what it should be. `before`: what it said last.
@@ -132,6 +205,16 @@ impl Server {
         }
     }
 
+    /// Whether both of its links stand, as far as Sentinel's flag `disconnected` goes.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.command.is_up() && self.hello.is_up()
+    }
+
+    /// Whether it has restarted and not answered a PING since.
+    pub(crate) const fn is_rebooting(&self) -> bool {
+        self.rebooted.is_some()
+    }
+
     pub(crate) fn owns(&self, id: LinkId) -> bool {
         self.command.is(id) || self.hello.is(id)
     }
@@ -151,7 +234,14 @@ impl Server {
     }
 
     /// Connects, pings, asks and says hello as far as that is due.
-    pub(crate) fn keep(&mut self, core: &mut Core, group: &GroupName, rules: &GroupConfig, hello: &str, hurry: bool) {
+    pub(crate) fn keep(
+        &mut self,
+        core: &mut Core,
+        group: &GroupName,
+        rules: &GroupConfig,
+        hello: &str,
+        hurry: Option<Duration>,
+    ) {
         let terms = |channel, patience| Terms { group, to: self.addr, target: Target::Server, channel, patience };
         let command = terms(Channel::Command, patience(rules));
         // The hello line is silent by nature between hellos; three of them missing is a dead line.
@@ -166,7 +256,7 @@ impl Server {
             return;
         }
         self.ping_if_due(core, rules);
-        self.info_if_due(core, hurry);
+        self.info_if_due(core, hurry.unwrap_or(INFO_PERIOD));
         if self.hello_at <= core.now {
             self.hello_at = core.now + core.pace.at_most(Knob::PublishPeriod, HELLO_PERIOD);
             self.command.send(core, Ask::Hello { text: hello.into() });
@@ -212,8 +302,8 @@ impl Server {
         }
     }
 
-    fn info_if_due(&mut self, core: &mut Core, hurry: bool) {
-        let period = core.pace.at_most(Knob::InfoPeriod, if hurry { INFO_HURRY } else { INFO_PERIOD });
+    fn info_if_due(&mut self, core: &mut Core, period: Duration) {
+        let period = core.pace.at_most(Knob::InfoPeriod, period);
         // A hurry that begins shortens a wait that has begun.
         self.info_at = self.info_at.min(core.now + period);
         if self.info_at > core.now {
@@ -244,13 +334,19 @@ impl Server {
             next = soonest(next, self.kick_at.map(|at| (at, Timer::Kick)));
         }
         if self.down.is_none() {
-            next = soonest(next, self.evidence.deadline(rules.down_after, rules.confirm));
+            next = soonest(next, self.evidence.deadline(rules.down_after, self.confirm(rules)));
+            next = soonest(next, self.reboot_limit(rules).map(|at| (at, Timer::Down)));
         }
         next
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
         self.info.as_ref().map(|info| info.role)
+    }
+
+    /// Whether it says that it hears the master that it follows.
+    pub(crate) fn hears_master(&self) -> bool {
+        self.info.as_ref().is_some_and(|i| i.link_up)
     }
 
     /// Whether it says that it follows `master`.

@@ -91,7 +91,7 @@ impl Group {
             core.reply(call, Reply::Vote { down, leader, epoch });
             return;
         };
-        core.adopt_epoch(epoch);
+        core.adopt_epoch(&self.name, epoch);
         self.consider(core, epoch, candidate);
         let (leader, epoch) = self.vote.as_ref().map_or((None, Epoch(0)), |v| (v.leader.clone(), v.epoch));
         // Also a repeated vote waits: the first answer may have been lost together with its save.

@@ -41,6 +41,8 @@ fn watching() -> Sentinel {
     for answer in [Answer::Ok, Answer::Ok, Answer::Info(Box::new(master_info())), Answer::Pong] {
         step(&mut s, at(2), Event::Answered { link, answer }, |a| orders.push(a));
     }
+    let hello = LinkId { to: addr(MASTER), nr: 2 };
+    step(&mut s, at(2), Event::Connected { link: hello }, |a| orders.push(a));
     assert!(orders.iter().any(|a| matches!(a, Action::Publish { .. })));
     s
 }

@@ -38,7 +38,7 @@ at 6ms saved seq=1
 # a hello whose current epoch is below its config epoch
 at 7ms requested call=1 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb,0,cache,10.0.0.1,6379,9"}
        > announce event={level=notice group=cache name=+sentinel payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.1 6379"}
-       > announce event={level=warning name=+new-epoch payload="9"}
+       > announce event={level=warning group=cache name=+new-epoch payload="9"}
        > reply call=1 reply=ok
        > send link=10.0.0.1:6379#1 ask=info
        > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,9,cache,10.0.0.1,6379,9"}
@@ -67,7 +67,7 @@ until 150ms
   at 150ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="10"}
+         > announce event={level=warning group=cache name=+new-epoch payload="10"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 10"}
          > send link=10.0.0.8:26379#5 ask=is-master-down{master=10.0.0.1:6379 epoch=10}

@@ -61,7 +61,7 @@ until 150ms
   at 150ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="6"}
+         > announce event={level=warning group=cache name=+new-epoch payload="6"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 6"}
          > save seq=2 state={epoch=6 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
@@ -81,6 +81,7 @@ at 153ms answered link=10.0.0.3:6379#5 answer=info{run-id="333333333333333333333
        > announce event={level=notice group=cache name=+failover-state-send-slaveof-noone payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=130 lag=0} {addr=10.0.0.3:6379 link=stale offset=120 lag=0}]}
 at 154ms answered link=10.0.0.2:6379#3 answer=ok
 at 154ms answered link=10.0.0.2:6379#3 answer=role{role=master}
@@ -92,14 +93,13 @@ at 155ms requested call=1 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbb
        > reply call=1 reply=ok
        > connect link=10.0.0.8:26379#9 group=cache target=peer channel=command
 at 156ms saved seq=3
-       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
-       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.1 6379"}
        > send link=10.0.0.3:6379#5 ask=replicate{master=10.0.0.2:6379}
+       > send link=10.0.0.3:6379#5 ask=info
        > send link=10.0.0.3:6379#5 ask=rewrite
+       > announce event={level=notice group=cache name=+slave-reconf-sent payload="slave 10.0.0.3:6379 10.0.0.3 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=info
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,6"}
-       > send link=10.0.0.3:6379#5 ask=info
        > send link=10.0.0.3:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,6"}
        > publish view={group=cache epoch=6 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=stale offset=120 lag=10}]}
        > save seq=4 state={epoch=6 groups={cache={master=10.0.0.2:6379 config-epoch=6 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}

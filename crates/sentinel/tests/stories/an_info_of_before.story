@@ -36,7 +36,7 @@ at 4ms answered link=10.0.0.2:6379#3 answer=pong
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
 at 20ms requested call=1 request=switchover{group=cache}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
@@ -59,9 +59,10 @@ at 24ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=140 lag=0}]}
 until 124ms
-  at 124ms wake
+  at 44ms wake
          > send link=10.0.0.1:6379#1 ask=info
          > send link=10.0.0.2:6379#3 ask=info
 at 125ms answered link=10.0.0.2:6379#3 answer=ok
@@ -70,9 +71,7 @@ at 125ms answered link=10.0.0.2:6379#3 answer=role{role=master}
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 126ms saved seq=3
-       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
-       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.1 6379"}
        > reply call=1 reply=switched{from=10.0.0.1:6379 to=10.0.0.2:6379 epoch=1 held=105ms}
        > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.1:6379#1 ask=unpause
@@ -84,4 +83,4 @@ at 126ms saved seq=3
 # the answer to what was asked before the switch
 at 127ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
 at 127ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=master history="dddddddddddddddddddddddddddddddddddddddd" offset=140 link-up=false priority=100 announced=true replicas=[]}
-       > announce event={level=verbose group=cache name=+role-change payload="master cache 10.0.0.2 6379 new reported role is master"}
+       > announce event={level=verbose group=cache name=+role-change payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379 new reported role is master"}

@@ -31,7 +31,7 @@ until 300ms
 at 301ms failed link=10.0.0.1:6379#5 fault=refused
        > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
 until 311ms

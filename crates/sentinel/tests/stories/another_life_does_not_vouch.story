@@ -62,7 +62,7 @@ until 150ms
   at 150ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="1"}
+         > announce event={level=warning group=cache name=+new-epoch payload="1"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
          > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
@@ -82,6 +82,7 @@ at 153ms answered link=10.0.0.3:6379#5 answer=info{run-id="333333333333333333333
        > announce event={level=notice group=cache name=+failover-state-send-slaveof-noone payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=130 lag=0} {addr=10.0.0.3:6379 link=stale offset=120 lag=0}]}
 # 10.0.0.2 crashes with the order in its buffer, and comes back empty, as a master (its file has no replicaof)
 at 154ms failed link=10.0.0.2:6379#3 fault=closed

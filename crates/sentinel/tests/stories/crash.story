@@ -48,7 +48,7 @@ at 111ms failed link=10.0.0.1:6379#5 fault=refused
 at 150ms wake
        > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > connect link=10.0.0.1:6379#6 group=cache target=server channel=command
@@ -65,6 +65,7 @@ at 153ms answered link=10.0.0.2:6379#3 answer=info{run-id="222222222222222222222
        > announce event={level=notice group=cache name=+failover-state-send-slaveof-noone payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=120 lag=0}]}
 at 154ms answered link=10.0.0.2:6379#3 answer=ok
 at 154ms answered link=10.0.0.2:6379#3 answer=role{role=master}
@@ -72,11 +73,11 @@ at 154ms answered link=10.0.0.2:6379#3 answer=role{role=master}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 # The decision is on disk before anybody hears it.
 at 156ms saved seq=3
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.1 6379"}
+       > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.1 6379"}
+       > send link=10.0.0.2:6379#3 ask=rewrite
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
-       > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
-       > send link=10.0.0.2:6379#3 ask=rewrite
        > send link=10.0.0.2:6379#3 ask=info
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=20}]}

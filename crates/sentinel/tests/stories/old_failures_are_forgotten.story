@@ -66,7 +66,7 @@ until 251ms
   at 203ms wake
          > send link=10.0.0.2:6379#3 ask=ping
   at 250.822465ms wake
-         > announce event={level=warning name=+new-epoch payload="1"}
+         > announce event={level=warning group=cache name=+new-epoch payload="1"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
          > save seq=3 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id="0000000000000000000000000000000000000000" addr=10.0.0.8:26379}]}}}

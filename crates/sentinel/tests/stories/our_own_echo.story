@@ -58,7 +58,7 @@ until 151ms
 at 152ms saved seq=3
 until 152ms
 at 153ms requested call=3 request=is-master-down{master=10.0.0.1:6379 epoch=1 candidate=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 153ms answered link=10.0.0.9:26379#5 answer=vote{down=true leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa epoch=1}

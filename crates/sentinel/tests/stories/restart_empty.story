@@ -56,7 +56,7 @@ at 112ms answered link=10.0.0.1:6379#5 answer=info{run-id="999999999999999999999
        > announce event={level=notice group=cache name=+reboot payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
@@ -71,19 +71,20 @@ at 115ms answered link=10.0.0.2:6379#3 answer=info{run-id="222222222222222222222
        > announce event={level=notice group=cache name=+failover-state-send-slaveof-noone payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=120 lag=0}]}
 at 116ms answered link=10.0.0.2:6379#3 answer=ok
 at 116ms answered link=10.0.0.2:6379#3 answer=role{role=master}
        > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 118ms saved seq=3
-       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
-       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.1 6379"}
        > send link=10.0.0.1:6379#5 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.1:6379#5 ask=rewrite
-       > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=rewrite
+       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
        > send link=10.0.0.1:6379#5 ask=info
        > send link=10.0.0.1:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > send link=10.0.0.2:6379#3 ask=info

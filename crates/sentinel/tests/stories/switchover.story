@@ -47,7 +47,7 @@ at 10ms requested call=3 request=switchover{group=cache to=10.0.0.7:6379}
        > reply call=3 reply=refused{code=ERR why="no such server in this group"}
 
 at 20ms requested call=4 request=switchover{group=cache}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
@@ -74,6 +74,7 @@ at 26ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=140 lag=0}]}
 at 27ms answered link=10.0.0.2:6379#3 answer=ok
 at 27ms answered link=10.0.0.2:6379#3 answer=role{role=master}
@@ -81,9 +82,7 @@ at 27ms answered link=10.0.0.2:6379#3 answer=role{role=master}
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 29ms saved seq=3
-       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
-       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.1 6379"}
        > reply call=4 reply=switched{from=10.0.0.1:6379 to=10.0.0.2:6379 epoch=1 held=7ms}
        > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
        > send link=10.0.0.1:6379#1 ask=unpause

@@ -47,7 +47,7 @@ until 150ms
   at 150ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="1"}
+         > announce event={level=warning group=cache name=+new-epoch payload="1"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
          > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}

@@ -36,7 +36,7 @@ at 4ms answered link=10.0.0.2:6379#3 answer=pong
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
 at 20ms requested call=1 request=switchover{group=cache}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
@@ -59,6 +59,7 @@ at 24ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > send link=10.0.0.2:6379#3 ask=promote
        > send link=10.0.0.2:6379#3 ask=role
+       > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=140 lag=0}]}
 at 25ms answered link=10.0.0.2:6379#3 answer=ok
 at 25ms answered link=10.0.0.2:6379#3 answer=role{role=master}
@@ -67,7 +68,7 @@ at 25ms answered link=10.0.0.2:6379#3 answer=role{role=master}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 # the disk stalls: the master goes on holding, for as long as the decision may take
 until 1900ms
-  at 124ms wake
+  at 44ms wake
          > send link=10.0.0.1:6379#1 ask=info
          > send link=10.0.0.2:6379#3 ask=info
   at 201ms wake
@@ -89,9 +90,7 @@ until 1900ms
   at 1003ms wake
          > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.1,6379,0"}
   at 1025ms wake
-         > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
-         > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-         > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.2 6379"}
+         > announce event={level=warning group=cache name=+failover-state-reconf-slaves payload="master cache 10.0.0.1 6379"}
          > reply call=1 reply=switched{from=10.0.0.1:6379 to=10.0.0.2:6379 epoch=1 held=1004ms}
          > send link=10.0.0.1:6379#1 ask=replicate{master=10.0.0.2:6379}
          > send link=10.0.0.1:6379#1 ask=unpause
@@ -99,6 +98,9 @@ until 1900ms
          > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
          > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
          > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=stale offset=140 lag=0}]}
+  at 1125ms wake
+         > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
+         > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
   at 1201ms wake
          > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
@@ -107,7 +109,7 @@ until 1900ms
   at 1203ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.2 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="2"}
+         > announce event={level=warning group=cache name=+new-epoch payload="2"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 2"}
          > publish view={group=cache epoch=1 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=140 lag=0}]}

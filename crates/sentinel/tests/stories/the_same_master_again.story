@@ -56,7 +56,7 @@ at 111ms failed link=10.0.0.1:6379#6 fault=refused
 at 150ms wake
        > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-       > announce event={level=warning name=+new-epoch payload="1"}
+       > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > send link=10.0.0.8:26379#5 ask=is-master-down{master=10.0.0.1:6379 epoch=1}
@@ -64,10 +64,10 @@ at 150ms wake
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
 # attempt under way; b tells of a later decision for the same master
 at 151ms requested call=2 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb,9,cache,10.0.0.1,6379,9"}
-       > announce event={level=warning name=+new-epoch payload="9"}
+       > announce event={level=warning group=cache name=+new-epoch payload="9"}
        > reply call=2 reply=ok
        > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-       > announce event={level=warning name=+new-epoch payload="10"}
+       > announce event={level=warning group=cache name=+new-epoch payload="10"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 10"}
        > send link=10.0.0.2:6379#3 ask=info
@@ -130,7 +130,7 @@ until 9000ms
          > close link=10.0.0.2:6379#3
          > connect link=10.0.0.2:6379#21 group=cache target=server channel=command
   at 2251.822465ms wake
-         > announce event={level=warning name=+new-epoch payload="11"}
+         > announce event={level=warning group=cache name=+new-epoch payload="11"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 11"}
   at 2500ms wake

@@ -12,7 +12,7 @@ at 0ms wake
 at 1ms requested call=1 request=is-master-down{master=10.0.0.1:6379 epoch=7}
        > reply call=1 reply=vote{down=false epoch=0}
 at 2ms requested call=2 request=is-master-down{master=10.0.0.1:6379 epoch=7 candidate=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}
-       > announce event={level=warning name=+new-epoch payload="7"}
+       > announce event={level=warning group=cache name=+new-epoch payload="7"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 7"}
        > save seq=1 state={epoch=7 groups={cache={master=10.0.0.1:6379 config-epoch=0 vote={epoch=7 leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb} servers=[10.0.0.1:6379] peers=[]}}}
 at 3ms requested call=3 request=is-master-down{master=10.0.0.1:6379 epoch=7 candidate=cccccccccccccccccccccccccccccccccccccccc}
@@ -21,7 +21,7 @@ at 9ms saved seq=1
        > reply call=2 reply=vote{down=false leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb epoch=7}
        > reply call=3 reply=vote{down=false leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb epoch=7}
 at 10ms requested call=4 request=is-master-down{master=10.0.0.1:6379 epoch=8 candidate=cccccccccccccccccccccccccccccccccccccccc}
-       > announce event={level=warning name=+new-epoch payload="8"}
+       > announce event={level=warning group=cache name=+new-epoch payload="8"}
        > save seq=2 state={epoch=8 groups={cache={master=10.0.0.1:6379 config-epoch=0 vote={epoch=7 leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb} servers=[10.0.0.1:6379] peers=[]}}}
 at 12ms saved seq=2
        > reply call=4 reply=vote{down=false leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb epoch=7}
@@ -53,7 +53,7 @@ until 2502ms
          > close link=10.0.0.1:6379#5
          > connect link=10.0.0.1:6379#6 group=cache target=server channel=hello
 at 2503ms requested call=6 request=is-master-down{master=10.0.0.1:6379 epoch=10 candidate=cccccccccccccccccccccccccccccccccccccccc}
-       > announce event={level=warning name=+new-epoch payload="10"}
+       > announce event={level=warning group=cache name=+new-epoch payload="10"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="cccccccccccccccccccccccccccccccccccccccc 10"}
        > save seq=3 state={epoch=10 groups={cache={master=10.0.0.1:6379 config-epoch=0 vote={epoch=10 leader=cccccccccccccccccccccccccccccccccccccccc} servers=[10.0.0.1:6379] peers=[]}}}
 # A disk that cannot be written gives no vote.

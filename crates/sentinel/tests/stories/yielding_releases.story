@@ -61,7 +61,7 @@ until 150ms
   at 150ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.1 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="6"}
+         > announce event={level=warning group=cache name=+new-epoch payload="6"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 6"}
          > save seq=2 state={epoch=6 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
@@ -83,6 +83,7 @@ at 154ms requested call=1 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbb
        > announce event={level=warning group=cache name=+config-update-from payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.3:6379 10.0.0.3 6379 @ cache 10.0.0.2 6379"}
        > reply call=1 reply=ok
        > send link=10.0.0.2:6379#3 ask=info
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,5"}
@@ -137,7 +138,7 @@ until 1400ms
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.3:6379 10.0.0.3 6379 @ cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.2 6379 #quorum 1/1"}
-         > announce event={level=warning name=+new-epoch payload="7"}
+         > announce event={level=warning group=cache name=+new-epoch payload="7"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 7"}
          > publish view={group=cache epoch=5 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=down offset=120 lag=10}]}
