@@ -124,7 +124,7 @@ impl Group {
         fields.add("failover-timeout", self.rules.failover_timeout.as_millis());
         // Where nobody set a number, all of them may copy at once.
         let set = Some(self.rules.parallel_syncs).filter(|n| *n < u32::MAX);
-        fields.add("parallel-syncs", set.map_or(self.servers.len().saturating_sub(1).max(1), |n| n as usize));
+        fields.add("parallel-syncs", set.map_or_else(|| self.servers.len().saturating_sub(1).max(1), |n| n as usize));
         if let Some(path) = &self.rules.notification_script {
             fields.add("notification-script", path);
         }

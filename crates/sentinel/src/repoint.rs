@@ -99,6 +99,10 @@ impl Group {
         let planned = failover.plan.is_some();
         let in_time = core.now < failover.lease_until;
         let master = self.master;
+        if from == master {
+            // It had been made a replica by somebody, and is what it was.
+            return;
+        }
         let Some(server) = self.servers.get_mut(&from) else { return };
         // The master that we told to hold writes is ours to release, late or not; and not as a second master.
         if !(in_time || planned) || !server.command.send(core, Ask::Replicate { master }) {
