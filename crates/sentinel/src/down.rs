@@ -11,6 +11,7 @@ use crate::event::{Ask, Level, Timer, words};
 use crate::evidence::Why;
 use crate::group::Group;
 use crate::peer::Word;
+use crate::prelude::Prelude;
 use crate::record::Moment;
 use crate::server::{Down, INFO_PERIOD, Server};
 use crate::vote::Attempt;
@@ -56,7 +57,7 @@ impl Group {
                 (None, Some(_)) => {
                     server.down = None;
                     if addr == self.master {
-                        self.prelude.clear();
+                        self.prelude = Prelude::default();
                     }
                     let id = self.id_of_server(addr);
                     core.announce(Level::Warning, Some(&self.name), "-sdown", id);
@@ -71,9 +72,12 @@ impl Group {
         if addr == self.master {
             let since = self.servers.get(&addr).and_then(|s| s.evidence.suspected_since());
             if let Some(at) = since {
-                self.foresee(at, Moment::Suspected, "");
+                self.foresee(at, Moment::Suspected, why.text());
+                let what = alloc::format!("first sign: {}", why.text());
+                self.witness(at, core.id.clone(), core.announce, what);
             }
             self.foresee(core.now, Moment::Detected, why.text());
+            self.witness(core.now, core.id.clone(), core.announce, alloc::format!("down for it: {}", why.text()));
             self.ask_at = core.now;
         }
     }
@@ -180,10 +184,14 @@ impl Group {
             return;
         }
         let Some(peer) = self.peers.get_mut(id) else { return };
-        peer.word = Some(Word { at: core.now, down });
+        let before = peer.word.replace(Word { at: core.now, down }).is_some_and(|w| w.down);
+        if before != down {
+            let (id, addr) = (id.clone(), peer.addr);
+            self.witness(core.now, id, addr, if down { "says that it is down" } else { "says that it is up" });
+        }
         core.adopt_epoch(&self.name, epoch);
         if let Some(leader) = leader {
-            self.on_vote(&core.id, id, leader, epoch);
+            self.on_vote(core, id, leader, epoch);
         }
     }
 

@@ -235,6 +235,7 @@ impl Group {
         let cause = if plan.is_some() { Cause::Planned } else { Cause::Down };
         let mut record = self.new_record(epoch, cause);
         record.leader = Some(me.clone());
+        record.votes_needed = u32::try_from(self.votes_needed()).unwrap_or(u32::MAX);
         record.step(core.now, Moment::Tried, "");
         self.failover = Some(Failover {
             epoch,

@@ -19,7 +19,7 @@ use crate::evidence::Why;
 use crate::failover::Failover;
 use crate::link::{Line, RETRY};
 use crate::peer::{Named, Peer};
-use crate::record::{Cause, Moment, Record, Step};
+use crate::prelude::Prelude;
 use crate::select::is_relative;
 use crate::server::Server;
 use crate::state::{GroupState, KnownPeer, Vote};
@@ -62,7 +62,7 @@ pub(crate) struct Group {
     /// Since when the present master is the agreed one.
     pub(crate) switched_at: Instant,
     /// What happened to the present master so far; becomes the beginning of a record.
-    pub(crate) prelude: Vec<Step>,
+    pub(crate) prelude: Prelude,
     pub(crate) published: Option<View>,
 }
 
@@ -97,7 +97,7 @@ impl Group {
             attempt: Attempt::default(),
             failover: None,
             switched_at: now,
-            prelude: Vec::new(),
+            prelude: Prelude::default(),
             published: None,
             name,
             rules,
@@ -412,28 +412,10 @@ impl Group {
         self.odown = None;
         self.attempt = Attempt::default();
         self.confirmed = true;
-        self.prelude.clear();
+        self.prelude = Prelude::default();
         self.keep_promise_until_decided();
         core.touch();
         self.hello_now(core.now);
-    }
-
-    /// A record of what begins now, with what was seen before.
-    pub(crate) fn new_record(&self, epoch: Epoch, cause: Cause) -> Record {
-        let mut record = Record::begun(&self.name, self.master, epoch, cause);
-        if cause != Cause::Planned {
-            record.steps.clone_from(&self.prelude);
-        }
-        record
-    }
-
-    /// Notes a moment that belongs to the next record.
-    pub(crate) fn foresee(&mut self, at: Instant, what: Moment, note: impl Into<String>) {
-        // Detected, agreed and voted, some of them more than once before something comes of it: the last few matter.
-        if self.prelude.len() >= 8 {
-            self.prelude.remove(0);
-        }
-        self.prelude.push(Step { at, what, note: note.into() });
     }
 
     pub(crate) fn master_is_down(&self) -> bool {

@@ -213,7 +213,8 @@ impl Group {
         let text = self.id_of_peer(&hello.id, hello.from);
         core.announce(Level::Warning, Some(&self.name), "+config-update-from", text);
         let mut record = self.new_record(epoch, Cause::Told);
-        record.leader = self.leader_of(epoch).filter(|leader| *leader != core.id);
+        // Whoever we voted for; else the first to tell of it is most likely the one that made it.
+        record.leader = self.leader_of(epoch).filter(|leader| *leader != core.id).or_else(|| Some(hello.id.clone()));
         record.to = Some(hello.master);
         record.step(core.now, Moment::Published, alloc::format!("told by {}", hello.from));
         record.outcome = Some(Outcome::Switched);

@@ -33,7 +33,7 @@
 //! | [`command`], [`answer`] | how is an order written for Redis, and what does its reply mean? |
 //! | [`query`] | what do `SENTINEL MASTERS` and its kin answer? |
 //! | [`script`] | which script runs when, and what if it fails? |
-//! | [`record`], [`report`] | what happened when, and how do things stand? |
+//! | [`record`], `prelude`, [`report`] | what happened when, and how do things stand? |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -52,6 +52,7 @@ pub mod hello;
 mod link;
 pub mod manage;
 mod peer;
+mod prelude;
 mod publish;
 pub mod query;
 mod reconf;

@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::event::{Action, CallId, Level, Reply, words};
 use crate::failover::Failover;
 use crate::group::Group;
+use crate::prelude::Prelude;
 use crate::record::Outcome;
 use crate::sentinel::Sentinel;
 use crate::server::Server;
@@ -329,7 +330,7 @@ impl Group {
         self.attempt = crate::vote::Attempt::default();
         self.confirmed = false;
         self.history = None;
-        self.prelude.clear();
+        self.prelude = Prelude::default();
     }
 
     /// Ends a failover of ours whatever its stage.

@@ -27,6 +27,15 @@ pub struct Record {
     pub to: Option<SocketAddr>,
     /// What happened when, in order.
     pub steps: Vec<Step>,
+    /// Which node saw what of the master, and when this node saw or heard of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sightings: Vec<Sighting>,
+    /// The votes of this epoch that this node gave or heard of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ballots: Vec<Ballot>,
+    /// How many votes were needed; 0 where this node only followed.
+    #[serde(default)]
+    pub votes_needed: u32,
     /// Who could have been promoted, with the reason for or against. Empty on nodes that followed.
     pub candidates: Vec<Verdict>,
     /// How long writes were held on purpose; zero after a crash.
@@ -56,6 +65,34 @@ pub struct Step {
     pub what: Moment,
     /// More about it, for people; may be empty.
     pub note: String,
+}
+
+/// What one node saw of the master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// When this node saw it, or heard of it.
+    pub at: Instant,
+    /// Who saw it.
+    pub by: RunId,
+    /// Where that node is.
+    pub addr: SocketAddr,
+    /// What, for people.
+    pub what: String,
+}
+
+/// One vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ballot {
+    /// When it was given here, or heard of.
+    pub at: Instant,
+    /// By whom.
+    pub voter: RunId,
+    /// Where that node is.
+    pub addr: SocketAddr,
+    /// For whom.
+    pub leader: RunId,
+    /// In which epoch.
+    pub epoch: Epoch,
 }
 
 /// What can happen in a failover, in the usual order.
@@ -132,6 +169,9 @@ impl Record {
             from,
             to: None,
             steps: Vec::new(),
+            sightings: Vec::new(),
+            ballots: Vec::new(),
+            votes_needed: 0,
             candidates: Vec::new(),
             held: Duration::ZERO,
             outcome: None,

@@ -10,6 +10,7 @@
 //! voter        vote ───────────────────── promise ───────────────────┤ may vote for another
 //! ```
 
+use alloc::string::String;
 use core::time::Duration;
 
 use machine::Instant;
@@ -22,7 +23,7 @@ use crate::event::{CallId, Level, Reply, Timer, words};
 use crate::failover::Failover;
 use crate::group::Group;
 use crate::peer::Peer;
-use crate::record::Moment;
+use crate::record::{Ballot, Moment};
 use crate::state::Vote;
 
 /// Nodes that see the same failure at the same moment do not ask all at once: each waits this long for every lively node
@@ -114,7 +115,8 @@ impl Group {
         if let Some(at) = &mut self.attempt.at {
             *at = (*at).max(core.now + wait);
         }
-        self.foresee(core.now, Moment::Voted, "");
+        let note = self.vote.as_ref().map_or_else(String::new, |v| alloc::format!("epoch {}", v.epoch));
+        self.foresee(core.now, Moment::Voted, note);
     }
 
     pub(crate) fn give_vote(&mut self, core: &mut Core, epoch: Epoch, leader: RunId) {
@@ -122,15 +124,23 @@ impl Group {
         let text = words(&[&leader, &epoch]);
         core.announce(Level::Warning, Some(&self.name), "+vote-for-leader", text);
         self.promise = Some(Promise { to: Some(leader.clone()), until: core.now + PROMISE });
+        let (at, voter, addr) = (core.now, core.id.clone(), core.announce);
+        self.count_ballot(Ballot { at, voter, addr, leader: leader.clone(), epoch });
         self.vote = Some(Vote { epoch, leader: Some(leader) });
         core.touch();
     }
 
     /// Another node told for whom it voted.
-    pub(crate) fn on_vote(&mut self, me: &RunId, from: &RunId, leader: RunId, epoch: Epoch) {
-        let is_for_us = leader == *me;
+    pub(crate) fn on_vote(&mut self, core: &Core, from: &RunId, leader: RunId, epoch: Epoch) {
+        let is_for_us = leader == core.id;
         if let Some(peer) = self.peers.get_mut(from) {
-            peer.vote = Some(Vote { epoch, leader: Some(leader) });
+            let vote = Some(Vote { epoch, leader: Some(leader.clone()) });
+            let is_news = peer.vote != vote;
+            peer.vote = vote;
+            let (at, voter, addr) = (core.now, from.clone(), peer.addr);
+            if is_news {
+                self.count_ballot(Ballot { at, voter, addr, leader, epoch });
+            }
         }
         if is_for_us && let Some(failover) = &mut self.failover {
             failover.count_vote(epoch, from);
