@@ -24,8 +24,8 @@ impl Surroundings for World {
         Ok(vec![(pattern.to_owned(), (*text).to_owned())])
     }
 
-    fn may_enter(&self, dir: &str) -> Result<(), String> {
-        Err(format!("No such file or directory: {dir}"))
+    fn may_enter(&self, _: &str) -> Result<(), String> {
+        Err("No such file or directory".to_owned())
     }
 
     fn is_executable(&self, _: &str) -> bool {

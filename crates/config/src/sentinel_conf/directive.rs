@@ -237,7 +237,7 @@ const ALIASES: &[(&str, &str)] = &[
 /// All directives of Redis 7.0.15 that have a value, by name.
 pub(super) const TABLE: &[Directive] = &[
     row("acl-pubsub-default", Choice(&["allchannels", "resetchannels"]), "resetchannels"),
-    row("aclfile", TextOrNone, ""),
+    row("aclfile", Text, ""),
     row("acllog-max-len", Number(0, i64::MAX), "128"),
     row("active-defrag-cycle-max", Number(1, 99), "25"),
     row("active-defrag-cycle-min", Number(1, 99), "1"),

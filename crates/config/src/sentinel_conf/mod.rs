@@ -14,6 +14,7 @@
 //! | `settings` | what the file said about the server |
 //! | `read` | how a file is read |
 //! | `statement` | what the lines say that begin with `sentinel` |
+//! | `rewrite` | how the file is written again |
 //! | `conf` | what all of it says, as plain fields |
 //! | `problem` | how a fault is told |
 //!
@@ -29,6 +30,7 @@ mod conf;
 mod directive;
 mod problem;
 mod read;
+mod rewrite;
 mod settings;
 mod statement;
 pub mod words;
@@ -37,4 +39,5 @@ pub use arguments::{options, with_options};
 pub use conf::{KnownSentinel, Master, SentinelConf, Server, Tls, User};
 pub use problem::Problem;
 pub use read::{Alone, Surroundings, parse, parse_state};
+pub use rewrite::{rewrite, rewrite_state};
 pub use settings::Settings;

@@ -41,12 +41,13 @@ fn masked(text: &str) -> String {
             names.iter().any(|name| name.eq_ignore_ascii_case(word))
         })
     };
+    let is_password = |word: &&str| word.trim_start_matches(['"', '\'']).starts_with(['>', '<', '#', '!']);
     let shown = match () {
         () if is(0, &["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"]) => 1,
-        () if is(0, &["user"]) => 2,
+        () if is(0, &["user"]) => words.iter().position(is_password).unwrap_or(words.len()),
         () if is(0, &["sentinel"]) && is(1, &["sentinel-pass"]) => 2,
         () if is(0, &["sentinel"]) && is(1, &["auth-pass"]) => 3,
-        () => return text.to_owned(),
+        () => words.len(),
     };
     if words.len() <= shown { text.to_owned() } else { format!("{} ***", words[..shown].join(" ")) }
 }
@@ -69,7 +70,8 @@ mod tests {
         );
         for (line, shown) in [
             ("requirepass a b", "requirepass ***"),
-            ("USER joe on >x", "USER joe ***"),
+            ("USER joe on \">x y\" +@all", "USER joe on ***"),
+            ("user joe  bar", "user joe  bar"),
             ("sentinel SENTINEL-PASS x y", "sentinel SENTINEL-PASS ***"),
             ("sentinel  'auth-pass' m", "sentinel  'auth-pass' m"),
             ("port abc", "port abc"),

@@ -7,7 +7,7 @@ use super::directive::{self, BUFFER_CLASSES, Directive, Kind};
 use crate::Secret;
 
 /// The directives of a server, by name. What is not in it has its default.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Settings(BTreeMap<&'static str, Vec<String>>);
 
 impl Default for Settings {
@@ -37,7 +37,9 @@ impl Settings {
         if matches!(directive.kind, Kind::Buffers) {
             value = merged(self.words(directive.name), &value);
         }
-        self.0.insert(directive.name, value);
+        if !matches!(directive.kind, Kind::Dropped) {
+            self.0.insert(directive.name, value);
+        }
         Ok(())
     }
 
@@ -72,6 +74,15 @@ impl Settings {
         number.and_then(|number| T::try_from(number).ok()).unwrap_or_default()
     }
 }
+
+/// Whether all directives have the same value, said or not.
+impl PartialEq for Settings {
+    fn eq(&self, other: &Self) -> bool {
+        directive::TABLE.iter().all(|directive| self.words(directive.name) == other.words(directive.name))
+    }
+}
+
+impl Eq for Settings {}
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
