@@ -100,6 +100,14 @@ pub struct Group {
     pub down_after: Duration,
     /// How long a refusal must last to mean down; at most `down_after`.
     pub confirm: Duration,
+    /// How long a server that keeps its data on disk may refuse connections.
+    pub restart_grace: Duration,
+    /// How many replicas may copy from a new master at a time; `None`: all.
+    pub parallel_syncs: Option<u32>,
+    /// Run for every event that an operator should know.
+    pub notification_script: Option<PathBuf>,
+    /// Run when the master has changed.
+    pub client_reconfig_script: Option<PathBuf>,
     /// How long one failover may take after the election.
     pub failover_timeout: Duration,
     /// How long a planned switchover may hold writes.
@@ -190,6 +198,10 @@ impl Group {
             password: table.get("password"),
             down_after: sure(table, "down-after"),
             confirm: sure(table, "confirm"),
+            restart_grace: sure(table, "restart-grace"),
+            parallel_syncs: table.get("parallel-syncs"),
+            notification_script: table.get("notification-script"),
+            client_reconfig_script: table.get("client-reconfig-script"),
             failover_timeout: sure(table, "failover-timeout"),
             switchover_timeout: sure(table, "switchover-timeout"),
             replica_max_lag: sure(table, "replica-max-lag"),

@@ -1,6 +1,7 @@
 //! What does the file mean for each part? One file speaks to the machine, to the links and to the proxy; here it is divided.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use config::Config;
 use sentinel::GroupConfig;
@@ -19,8 +20,16 @@ fn watched(group: &config::Group) -> GroupConfig {
         confirm: group.confirm,
         failover_timeout: group.failover_timeout,
         switchover_timeout: group.switchover_timeout,
+        restart_grace: group.restart_grace,
+        parallel_syncs: group.parallel_syncs.unwrap_or(u32::MAX),
+        notification_script: group.notification_script.as_deref().map(script),
+        client_reconfig_script: group.client_reconfig_script.as_deref().map(script),
         ..GroupConfig::of(group.master, group.quorum, group.nodes)
     }
+}
+
+fn script(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// What the links log in with, by group.

@@ -225,6 +225,16 @@ static GROUP: &[Definition] = &[
         also: &["confirm-after"],
     },
     Definition {
+        key: "restart-grace",
+        kind: Kind::Duration { min: Duration::ZERO, max: Duration::from_mins(10) },
+        absent: Absent::Value("\"0ms\""),
+        why: "A promotion takes less time than most restarts, and whoever wants to wait knows for how long.",
+        what: "A server that writes every change to its disk (`appendonly yes`) may refuse connections for this long before that \
+               means down: its supervisor may be restarting it with all of its data.",
+        example: "\"2s\"",
+        also: &["grace", "restart-wait"],
+    },
+    Definition {
         key: "failover-timeout",
         kind: Kind::Duration { min: Duration::from_secs(1), max: Duration::from_mins(10) },
         absent: Absent::Value("\"10s\""),
@@ -243,6 +253,34 @@ static GROUP: &[Definition] = &[
                `down-after`, so that the held master does not seem dead to the other nodes.",
         example: "\"1s\"",
         also: &["pause-timeout"],
+    },
+    Definition {
+        key: "parallel-syncs",
+        kind: Kind::Integer { min: 1, max: 1_000 },
+        absent: Absent::Words("all at once"),
+        why: "Replicas that were sealed share the new master's history: they copy next to nothing.",
+        what: "How many replicas may begin to follow a new master at the same time.",
+        example: "1",
+        also: &["parallel-sync"],
+    },
+    Definition {
+        key: "notification-script",
+        kind: Kind::Path,
+        absent: Absent::Words("none"),
+        why: "Nothing is run that nobody asked for.",
+        what: "A program that is run with an event's name and text for every event that an operator should know, as Sentinel does it.",
+        example: "\"/etc/standfast/notify\"",
+        also: &["notify", "notify-script"],
+    },
+    Definition {
+        key: "client-reconfig-script",
+        kind: Kind::Path,
+        absent: Absent::Words("none"),
+        why: "Nothing is run that nobody asked for.",
+        what: "A program that is run when the master has changed, with Sentinel's arguments: group, `leader` or `observer`, `start`, old \
+               address and port, new address and port.",
+        example: "\"/etc/standfast/master-changed\"",
+        also: &["reconfig-script"],
     },
     Definition {
         key: "replica-max-lag",
