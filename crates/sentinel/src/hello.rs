@@ -118,6 +118,7 @@ impl Group {
         if !self.meet(core, hello) {
             return;
         }
+        core.adopt_epoch(&self.name, hello.epoch);
         if let Some(peer) = self.peers.get_mut(&hello.id) {
             peer.said = Some(Said { at: core.now, master: hello.master, config_epoch: hello.config_epoch });
         }

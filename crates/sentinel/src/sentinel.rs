@@ -135,7 +135,6 @@ impl Sentinel {
             core.stats.malformed += 1;
             return;
         }
-        core.adopt_epoch(&hello.group, hello.epoch);
         let before = group.peers.get(&hello.id).map(|p| p.addr);
         group.on_hello(core, &hello);
         if before.is_some_and(|addr| addr != hello.from) {

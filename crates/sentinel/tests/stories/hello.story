@@ -11,8 +11,8 @@ at 0ms wake
        > connect link=10.0.0.2:6379#4 group=cache target=server channel=hello
        > publish view={group=cache epoch=4 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
 at 1ms requested call=1 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb,5,cache,10.0.0.2,6379,5"}
-       > announce event={level=warning group=cache name=+new-epoch payload="5"}
        > announce event={level=notice group=cache name=+sentinel payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.1 6379"}
+       > announce event={level=warning group=cache name=+new-epoch payload="5"}
        > announce event={level=warning group=cache name=+config-update-from payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
