@@ -74,8 +74,8 @@ impl Directive {
             Words(min, max) => return self.counted(words, min, max),
             Percentiles => return percentiles(words),
             Buffers => return buffers(words),
-            Kept(min, max) => return self.counted(words, min, max),
-            Dropped => return Ok(words.to_vec()),
+            Kept(min, max) => return self.counted(words, min, max).and_then(master),
+            Dropped => return save(words),
         };
         Ok(vec![written])
     }
@@ -128,7 +128,7 @@ fn number(word: &str, min: i64, max: i64) -> Result<String, String> {
 }
 
 fn octal(word: &str) -> Result<String, String> {
-    let parsed = i64::from_str_radix(word, 8);
+    let parsed = if word.is_empty() { Ok(0) } else { i64::from_str_radix(word, 8) };
     let value = parsed.map_err(|_| "argument couldn't be parsed as an octal number".to_owned())?;
     if (0..=0o777).contains(&value) {
         return Ok(format!("{value:o}"));
@@ -136,8 +136,11 @@ fn octal(word: &str) -> Result<String, String> {
     Err("argument must be between 0 and 777 inclusive".to_owned())
 }
 
-/// A number of bytes with a unit.
+/// A number of bytes with a unit. Stock takes nothing for 0.
 fn memory(word: &str) -> Option<u64> {
+    if word.is_empty() {
+        return Some(0);
+    }
     let end = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
     let unit = match word[end..].to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -184,8 +187,22 @@ fn percentiles(words: &[String]) -> Result<Vec<String>, String> {
     Ok(words.iter().filter(|word| !word.is_empty()).cloned().collect())
 }
 
+/// `save SECONDS CHANGES ...`, or nothing.
+fn save(words: &[String]) -> Result<Vec<String>, String> {
+    let is_nothing = words.iter().all(String::is_empty) && words.len() <= 1;
+    let are_pairs = words.len().is_multiple_of(2) && words.iter().all(|word| word.parse::<u32>().is_ok());
+    if is_nothing || are_pairs { Ok(words.to_vec()) } else { Err("Invalid save parameters".to_owned()) }
+}
+
+/// `replicaof HOST PORT` or `replicaof no one`.
+fn master(words: Vec<String>) -> Result<Vec<String>, String> {
+    let is_nobody = words.iter().map(|word| word.to_ascii_lowercase()).eq(["no", "one"]);
+    let has_port = words.get(1).is_some_and(|port| port.parse::<u16>().is_ok());
+    if is_nobody || has_port { Ok(words) } else { Err("Invalid master port".to_owned()) }
+}
+
 fn buffers(words: &[String]) -> Result<Vec<String>, String> {
-    if words.is_empty() || !words.len().is_multiple_of(4) {
+    if !words.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
     }
     let mut out = Vec::new();

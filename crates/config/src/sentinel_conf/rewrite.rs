@@ -108,7 +108,7 @@ impl Lines {
     }
 
     fn write_directive(&mut self, directive: &Directive, conf: &SentinelConf) {
-        let words = conf.settings.words(directive.name);
+        let words = conf.settings.of(directive);
         let is_default = words == directive.default_words();
         let text = words.first().map_or("", String::as_str);
         let line = match directive.kind {

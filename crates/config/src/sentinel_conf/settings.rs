@@ -50,6 +50,11 @@ impl Settings {
         self.0.get(name).cloned().unwrap_or_else(default)
     }
 
+    /// The same, for who has found it already.
+    pub(super) fn of(&self, directive: &Directive) -> Vec<String> {
+        self.0.get(directive.name).cloned().unwrap_or_else(|| directive.default_words())
+    }
+
     /// The value of a directive that has one word. Empty: none.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
@@ -78,7 +83,7 @@ impl Settings {
 /// Whether all directives have the same value, said or not.
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {
-        directive::TABLE.iter().all(|directive| self.words(directive.name) == other.words(directive.name))
+        directive::TABLE.iter().all(|directive| self.of(directive) == other.of(directive))
     }
 }
 
