@@ -41,6 +41,8 @@ pub struct Watch {
     pub kind: Kind,
     /// How long a silence means: down.
     pub down_after: Duration,
+    /// How long a refused connection must last to mean the same. Ours only; for a stock Sentinel it is silence.
+    pub confirm: Duration,
     /// How many must see the master down before this node wants to lead.
     pub quorum: usize,
     /// A stock Sentinel is told to ask servers for their role every second, not every ten. Without this it works no worse, and
@@ -52,13 +54,13 @@ impl Watch {
     /// A node that sees a silent server as down after [`DOWN_AFTER`].
     #[must_use]
     pub const fn new(kind: Kind, quorum: usize) -> Self {
-        Self { kind, down_after: DOWN_AFTER, quorum, curious: true }
+        Self { kind, down_after: DOWN_AFTER, confirm: CONFIRM, quorum, curious: true }
     }
 
     /// A node that sees nobody down as long as a test lasts: it votes, and never wants to lead.
     #[must_use]
     pub const fn patient(kind: Kind, quorum: usize) -> Self {
-        Self { kind, down_after: NEVER, quorum, curious: true }
+        Self { kind, down_after: NEVER, confirm: NEVER, quorum, curious: true }
     }
 }
 
@@ -184,6 +186,16 @@ impl Cluster {
         self.server(addr).process = None;
     }
 
+    /// Sends a server a signal.
+    ///
+    /// # Panics
+    /// When there is none at this address, or it does not live.
+    pub fn signal_server(&mut self, addr: SocketAddr, signal: &str) {
+        let pid = self.server(addr).process.as_ref().expect("it lives").0.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.expect("every system has it").success(), "SIG{signal} to {addr}");
+    }
+
     fn server(&mut self, addr: SocketAddr) -> &mut Server {
         self.servers.iter_mut().find(|server| server.addr == addr).expect("a server of this cluster")
     }
@@ -216,6 +228,55 @@ impl Cluster {
     /// `kill -9` of a node.
     pub fn kill_node(&mut self, n: usize) {
         self.nodes[n].process = None;
+    }
+
+    /// Waits until a node has ended by itself; with which status.
+    ///
+    /// # Panics
+    /// When it does not within [`PATIENCE`], or does not live.
+    pub fn node_ends(&mut self, n: usize) -> Option<i32> {
+        let mut process = self.nodes[n].process.take().expect("it lives");
+        let status = self.wait(&format!("node {n} ends"), |_| process.0.try_wait().expect("it is our child"));
+        status.code()
+    }
+
+    /// Changes the file that a node, which does not live, will be started with.
+    ///
+    /// # Panics
+    /// When the file is not there.
+    pub fn edit(&mut self, n: usize, change: impl FnOnce(&str) -> String) {
+        let file = self.nodes[n].file();
+        let text = fs::read_to_string(&file).expect("it was written before the node was started");
+        fs::write(&file, change(&text)).expect("the scratch directory can be written");
+    }
+
+    /// Has a node, which does not live, come back at another address.
+    ///
+    /// # Panics
+    /// As [`edit`](Self::edit).
+    pub fn move_node(&mut self, n: usize) {
+        let (old, new) = (self.nodes[n].addr, free_address());
+        self.edit(n, |text| {
+            let ours = text.replace(&old.to_string(), &new.to_string());
+            ours.replace(&format!("port {}\n", old.port()), &format!("port {}\n", new.port()))
+        });
+        self.nodes[n].addr = new;
+    }
+
+    /// Has a node, which does not live, come back as somebody else, knowing no more than on its first day.
+    ///
+    /// # Panics
+    /// When there is nothing to forget.
+    pub fn forget_node(&mut self, n: usize) {
+        match self.nodes[n].watch.kind {
+            Kind::Ours => {
+                fs::remove_dir_all(self.nodes[n].dir.join("state")).expect("it was started before");
+            }
+            Kind::Stock => self.edit(n, |text| {
+                let kept = text.lines().filter(|line| !line.starts_with("sentinel myid "));
+                kept.map(|line| format!("{line}\n")).collect()
+            }),
+        }
     }
 
     /// What a node published since it was first started.
@@ -447,9 +508,7 @@ impl Node {
     }
 
     fn our_file(&self, master: SocketAddr, nodes: usize) -> String {
-        let Watch { down_after, quorum, .. } = self.watch;
-        // Who is patient is so with a refused connection too.
-        let confirm = if down_after == NEVER { NEVER } else { Duration::from_millis(50) };
+        let Watch { down_after, confirm, quorum, .. } = self.watch;
         format!(
             "[node]\nname = \"{name}\"\nlisten = \"{addr}\"\nstate-dir = \"{dir}/state\"\n\n[proxy]\nworkers = 1\n\n\
              [[group]]\nname = \"{GROUP}\"\nmaster = \"{master}\"\nnodes = {nodes}\nquorum = {quorum}\n\
@@ -522,6 +581,8 @@ pub const PATIENCE: Duration = Duration::from_secs(45);
 /// master as down because the first ping was late; what others said of the old master is then its quorum, and there is another
 /// failover.
 const DOWN_AFTER: Duration = Duration::from_secs(3);
+/// The default of ours.
+const CONFIRM: Duration = Duration::from_millis(50);
 /// Longer than a test.
 const NEVER: Duration = Duration::from_secs(300);
 /// The servers of every cluster: a master, and one replica more than a failover needs.

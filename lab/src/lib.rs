@@ -11,10 +11,12 @@
 //! | [`monitor`] | who watches the servers: a node, or a stock Sentinel? |
 //! | [`load`] | what did clients on a host see? |
 //! | [`cluster`] | how do servers stand on loopback, with Sentinels of both kinds around them? |
+//! | [`change`] | how does a group get another master there, and have all noticed it well? |
 //! | [`wire`] | how does a test talk to a server or a Sentinel? |
 //! | [`failover`] | how long is there no writable master, and what is lost? |
 
 pub mod browser;
+pub mod change;
 pub mod cluster;
 pub mod demo;
 pub mod failover;
