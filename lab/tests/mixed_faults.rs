@@ -91,7 +91,7 @@ fn a_node_that_comes_back_elsewhere_is_counted_once() {
 
 #[test]
 fn a_stock_sentinel_that_was_told_to_forget_finds_everybody_again() {
-    let mut cluster = Cluster::start(&[Watch { curious: false, ..STOCK }, OURS, OURS]);
+    let mut cluster = Cluster::start(&[STOCK, OURS, OURS]);
     Change::crash(&mut cluster).comes_back(&mut cluster);
     assert_eq!(cluster.ask_node(0, &["RESET", "*"]).expect("it lives"), 1);
     are_three(&cluster);
