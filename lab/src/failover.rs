@@ -132,16 +132,14 @@ impl Bench {
             Fault::Kill | Fault::Restart => self.hosts.kill_redis(host),
             Fault::Hang => self.hosts.signal_redis(host, "STOP"),
             Fault::Cut => self.hosts.network.unplug(host),
-            Fault::Planned => match self.monitor {
-                Monitor::Standfast => {
-                    let moved = self.hosts.control(&["switchover", GROUP], "a");
-                    assert!(moved.status.success(), "{}", said(&moved));
-                }
-                Monitor::Stock => {
-                    let asked = self.hosts.ask(self.hosts.sentinel_at("a"), &["SENTINEL", "FAILOVER", GROUP]);
-                    assert_eq!(asked, Some(json!("OK")), "a Sentinel takes the order");
-                }
-            },
+            Fault::Planned if self.monitor.has_control() => {
+                let moved = self.hosts.control(&["switchover", GROUP], "a");
+                assert!(moved.status.success(), "{}", said(&moved));
+            }
+            Fault::Planned => {
+                let asked = self.hosts.ask(self.hosts.sentinel_at("a"), &["SENTINEL", "FAILOVER", GROUP]);
+                assert_eq!(asked, Some(json!("OK")), "a Sentinel takes the order");
+            }
         }
     }
 
@@ -170,7 +168,7 @@ impl Bench {
     /// The steps of our own records since the fault, by whoever led.
     fn steps(&self, began: f64) -> Value {
         let mut all = Vec::new();
-        for host in HOSTS.iter().filter(|_| self.monitor == Monitor::Standfast) {
+        for host in HOSTS.iter().filter(|_| self.monitor.has_control()) {
             let Some(status) = self.hosts.status(host) else { continue };
             let zero = self.hosts.zero_of(host);
             for record in status.led() {

@@ -255,7 +255,7 @@ impl Hosts {
     /// every other node heard of and of the same mind.
     #[must_use]
     pub fn agreed(&self) -> Option<SocketAddr> {
-        if self.monitor == Monitor::Stock {
+        if !self.monitor.has_control() {
             return monitor::agreed(self).filter(|master| self.only_master_is(*master));
         }
         let statuses: Vec<Status> = HOSTS.iter().map_while(|host| self.status(host)).collect();
@@ -303,10 +303,10 @@ impl Hosts {
     }
 
     fn seen_by(&self, host: &str) -> String {
-        match self.monitor {
-            Monitor::Standfast => said(&self.control(&["status"], host)),
-            Monitor::Stock => format!("{host}: {:?}\n", self.ask(self.sentinel_at(host), &["SENTINEL", "MASTERS"])),
+        if self.monitor.has_control() {
+            return said(&self.control(&["status"], host));
         }
+        format!("{host}: {:?}\n", self.ask(self.sentinel_at(host), &["SENTINEL", "MASTERS"]))
     }
 
     /// What is missing on the master of what these clients were told is done, and what is there twice.
@@ -359,7 +359,7 @@ impl Hosts {
 
 impl Drop for Hosts {
     fn drop(&mut self) {
-        if keep().is_some() && self.monitor == Monitor::Standfast {
+        if keep().is_some() && self.monitor.has_control() {
             for host in HOSTS {
                 // A node that does not live has no record to write.
                 let _ = self.control(&["flight"], host);

@@ -34,7 +34,20 @@ impl Monitor {
     /// Whether clients find the master behind listeners of ours.
     #[must_use]
     pub const fn has_listeners(self) -> bool {
-        matches!(self, Self::Standfast)
+        match self {
+            Self::Standfast => true,
+            Self::Stock => false,
+        }
+    }
+
+    /// Whether it has a control socket, for `standfast status` and `standfast switchover`. Without one it is asked, and ordered, as a
+    /// Sentinel is.
+    #[must_use]
+    pub const fn has_control(self) -> bool {
+        match self {
+            Self::Standfast => true,
+            Self::Stock => false,
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
     let standfast = cargo::build_program("release")?;
     cargo::run(cargo(&["build", "--package", "lab", "--bins", "--profile", "release"]))?;
     let program = standfast.with_file_name("failover");
+    // Before the first one: by the last one, somebody may have committed something else.
+    let versions = servers::versions(&["redis-server"]);
     let measure = |round, system: &str, fault: &str, times, samples: &mut Vec<Sample>| {
         let mut command = Command::new(&program);
         command.args([system, fault, &u32::to_string(&times)]).env("STANDFAST_BIN", &standfast);
@@ -67,7 +69,7 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
         println!("{crashes} crashes in a row, {system}");
         failed += usize::from(measure(0, system, "kill", crashes, &mut samples).is_err());
     }
-    write(&options, &samples, failed)
+    write(&options, &samples, failed, &versions)
 }
 
 /// Who is first in a round is second in the next.
@@ -102,8 +104,7 @@ fn lines_of(mut command: Command, mut told: impl FnMut(Value)) -> Result<(), Fai
     if status.success() { Ok(()) } else { Err(Failure::new(format!("`{shown}` failed ({status})"))) }
 }
 
-fn write(options: &Options, samples: &[Sample], failed: usize) -> Result<(), Failure> {
-    let versions = servers::versions(&["redis-server"]);
+fn write(options: &Options, samples: &[Sample], failed: usize, versions: &str) -> Result<(), Failure> {
     let report = report::markdown(options, samples, failed);
     println!("\n{report}");
     let results = cargo::root().join("results");
@@ -113,7 +114,7 @@ fn write(options: &Options, samples: &[Sample], failed: usize) -> Result<(), Fai
     };
     save("bench-failover.md", format!("{report}\n{versions}\n"))?;
     save("bench-failover.svg", chart::svg(samples))?;
-    save("bench-failover.json", report::json(options, samples, failed, &versions))?;
+    save("bench-failover.json", report::json(options, samples, failed, versions))?;
     println!("written to results/bench-failover.md and .svg, every sample to results/bench-failover.json");
     Ok(())
 }
