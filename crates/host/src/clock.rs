@@ -26,6 +26,44 @@ pub fn wall() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A moment of [`wall`] as a calendar and a clock on this host's wall show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Such as 2026.
+    pub year: i32,
+    /// From 1.
+    pub month: u32,
+    /// From 1.
+    pub day: u32,
+    /// From 0.
+    pub hour: u32,
+    /// From 0.
+    pub minute: u32,
+    /// From 0; a leap second is 60.
+    pub second: u32,
+}
+
+/// What the clocks of this host's time zone show at `wall` milliseconds since the UNIX epoch.
+#[must_use]
+#[expect(unsafe_code, reason = "std knows no time zones")]
+pub fn local(wall: u64) -> Local {
+    let seconds = libc::time_t::try_from(wall / 1_000).unwrap_or(libc::time_t::MAX);
+    // SAFETY: `tm` is plain numbers and a pointer that may be null; all zeros are values of them.
+    let mut time: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: localtime_r(3) reads one time_t and writes one `tm`, both ours. It reads the time zone under a lock of its own. A
+    // year that does not fit leaves the zeros.
+    unsafe { libc::localtime_r(&raw const seconds, &raw mut time) };
+    let part = |n: libc::c_int| u32::try_from(n).unwrap_or_default();
+    Local {
+        year: time.tm_year + 1_900,
+        month: part(time.tm_mon) + 1,
+        day: part(time.tm_mday),
+        hour: part(time.tm_hour),
+        minute: part(time.tm_min),
+        second: part(time.tm_sec),
+    }
+}
+
 /// Nanoseconds since the kernel booted, suspended time included.
 #[expect(unsafe_code, reason = "the kernel's clock")]
 fn boot_nanos() -> u64 {
@@ -63,6 +101,16 @@ mod tests {
         thread::sleep(Duration::from_millis(20));
         let took = now() - before;
         assert!(took >= Duration::from_millis(20) && took < Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn the_calendar_is_that_of_the_hosts_time_zone() {
+        // Of a whole hour: zones differ by quarters of one at least.
+        let zones = ["date", "-d", "@1700000123", "+%Y %-m %-d %-H %-M %-S"];
+        let said = std::process::Command::new(zones[0]).args(&zones[1..]).output().expect("every host has date(1)");
+        let Local { year, month, day, hour, minute, second } = local(1_700_000_123_456);
+        let ours = format!("{year} {month} {day} {hour} {minute} {second}");
+        assert_eq!(ours, String::from_utf8_lossy(&said.stdout).trim());
     }
 
     #[test]

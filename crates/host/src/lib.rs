@@ -9,12 +9,14 @@
 //! | [`clock`] | when is it, on the clock that goes on while the host sleeps? |
 //! | [`store`] | is it on the disk, whole, even if the power fails during the write? |
 //! | [`process`] | is that process alive, and how is exactly that one ended? |
+//! | [`daemon`] | how does a program go to the background? |
 //! | [`random`] | what can nobody guess? |
 //! | [`limits`] | how many descriptors may this process have? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod clock;
+pub mod daemon;
 pub mod hostname;
 pub mod limits;
 pub mod process;

@@ -13,7 +13,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -135,6 +135,53 @@ impl Store {
     }
 }
 
+/// Replaces an operator's file, and waits until that is durable: the same steps as [`Store::save`], beside the file. A reader sees the
+/// old content or the new one. Who may read it, and whose it is, stay as they are; a new file can be read by everybody, as far as the umask
+/// allows.
+///
+/// # Errors
+/// When the kernel refuses a step. The old content is then still there, unless only the last step failed: then either may be.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostRefused> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}{TORN}"));
+    let written = write_like(path, &beside, bytes);
+    written.map_err(|e| {
+        let _ = fs::remove_file(&beside);
+        HostRefused::new("write beside the file", &beside, e)
+    })?;
+    if let Err(e) = fs::rename(&beside, path) {
+        let _ = fs::remove_file(&beside);
+        return Err(HostRefused::new("put the new file in place", path, e));
+    }
+    let above = directory_of(path);
+    let synced = File::open(above).and_then(|above| above.sync_all());
+    synced.map_err(|e| HostRefused::new("sync the directory", above, e))
+}
+
+/// Writes a file, durable, with the owner and rights of the one that it will replace.
+fn write_like(like: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a crash left; a new file is made, so that nobody's link is followed.
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    if let Ok(old) = fs::metadata(like) {
+        let new = file.metadata()?;
+        let same = (old.uid(), old.gid()) == (new.uid(), new.gid());
+        // Whoever could not read it afterwards is its owner: then better as a new file.
+        if same || std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid())).is_ok() {
+            file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777))?;
+        }
+    }
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    }
+}
+
 /// Creates the directory and its missing parents, each synced into the one above it: a directory whose own name is lost in a
 /// power failure keeps nothing.
 fn create(dir: &Path) -> Result<(), HostRefused> {
@@ -145,10 +192,7 @@ fn create(dir: &Path) -> Result<(), HostRefused> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     created.map_err(|e| HostRefused::new("create the state directory", dir, e))?;
     for path in missing.into_iter().rev() {
-        let above = match path.parent() {
-            Some(above) if above != Path::new("") => above,
-            _ => Path::new("."),
-        };
+        let above = directory_of(path);
         let synced = File::open(above).and_then(|above| above.sync_all());
         synced.map_err(|e| HostRefused::new("sync the directory above the state directory", above, e))?;
     }

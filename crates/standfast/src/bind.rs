@@ -20,7 +20,9 @@ pub(crate) struct Sockets {
 impl Sockets {
     /// Binds them all, before anything is written or started.
     pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
-        let open = |what, addr, place| listen(addr).map_err(|e| refused(what, addr, &config.file_name, place, &e));
+        let open = |what, addr, place| {
+            listen(addr, BACKLOG, Families::Both).map_err(|e| refused(what, addr, &config.file_name, place, &e))
+        };
         let node = &config.node;
         let admin = config.admin.as_ref();
         Ok(Self {
@@ -32,18 +34,26 @@ impl Sockets {
     }
 }
 
+/// What `[::]` means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Families {
+    /// Every address, IPv4 too.
+    Both,
+    /// IPv6 alone: who wants IPv4 says so.
+    One,
+}
+
 /// A listening socket, ready for Tokio. With SO_REUSEADDR: a node that is killed and started again within milliseconds must get
 /// its port back.
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn listen(addr: SocketAddr, backlog: i32, families: Families) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
-        // `[::]` also means every IPv4 address, as in Redis's own `bind * -::*`.
-        socket.set_only_v6(false)?;
+        socket.set_only_v6(families == Families::One)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog)?;
     Ok(socket.into())
 }
 
@@ -108,9 +118,9 @@ mod tests {
 
     #[test]
     fn who_holds_a_port_is_told_by_name() {
-        let held = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let held = listen(SocketAddr::from(([127, 0, 0, 1], 0)), BACKLOG, Families::Both).unwrap();
         let addr = held.local_addr().unwrap();
-        let e = listen(addr).unwrap_err();
+        let e = listen(addr, BACKLOG, Families::Both).unwrap_err();
         let text = refused("a test", addr, "f.toml", Place { line: 3, column: 10 }, &e).to_string();
         assert!(text.contains("f.toml:3:10"), "{text}");
         assert!(text.contains(&format!("process {}", std::process::id())), "{text}");

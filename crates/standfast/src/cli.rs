@@ -36,6 +36,11 @@ pub(crate) enum Verb {
     ///
     /// Logs go to standard output, one line an event, with Sentinel's event names. SIGTERM and SIGINT end it cleanly.
     Run(RunArgs),
+    /// Take the place of a stock Redis Sentinel: live on its sentinel.conf, and keep it as it would
+    ///
+    /// The same is done when the program is called under the name `redis-sentinel`. Changes by command and what is learned are written
+    /// into the file, which a stock Sentinel can take back.
+    Sentinel(SentinelArgs),
     /// Check a configuration file: all problems at once, each with its place and what to do
     Check(FileArgs),
     /// Show how things stand on a running node: groups, masters, replicas, nodes, the last failover
@@ -69,6 +74,13 @@ pub(crate) struct RunArgs {
     /// Where the jitter of this run comes from; random if not given
     #[arg(long, value_name = "N", hide = true)]
     pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SentinelArgs {
+    /// The sentinel.conf, and directives to add to it: `--port 5000 --loglevel debug`
+    #[arg(value_name = "FILE [OPTIONS]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<std::ffi::OsString>,
 }
 
 /// Which running node is meant.

@@ -8,6 +8,8 @@ use sentinel::GroupConfig;
 use sentinel::command::Credentials;
 use view::{GroupName, RunId};
 
+use crate::keys::Bunch;
+
 /// What the Sentinel machine is told. No secret is in it: it is written into flight records.
 pub(crate) fn sentinel(config: &Config, id: RunId) -> sentinel::Config {
     let groups = config.groups.iter().map(|group| (GroupName::from(group.name.as_str()), watched(group)));
@@ -32,7 +34,13 @@ fn script(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// What the links log in with, by group.
+/// What the links log in with.
+pub(crate) fn keys(config: &Config) -> Bunch {
+    // Nodes do not log in to each other.
+    Bunch { servers: credentials(config), peers: Credentials::default() }
+}
+
+/// What the links log in to servers with, by group.
 pub(crate) fn credentials(config: &Config) -> BTreeMap<GroupName, Credentials> {
     let by_group = config.groups.iter().map(|group| {
         let username = group.username.clone().unwrap_or_default();

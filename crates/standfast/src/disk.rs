@@ -4,25 +4,40 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use host::Store;
-use sentinel::{Event, State};
+use host::HostRefused;
+use sentinel::{Config, Event, State};
 use tokio::sync::mpsc;
 
-use crate::identity;
 use crate::node_loop::Input;
+
+/// Where a node keeps what must survive a restart.
+pub(crate) trait Keep: Send + 'static {
+    /// Writes it, and waits until it is durable. `config` is what the machine is told at that moment, with all changes by command.
+    ///
+    /// # Errors
+    /// When it is not, or not surely, on the disk.
+    fn keep(&self, config: &Config, state: &State) -> Result<(), HostRefused>;
+}
+
+/// What shall be written.
+pub(crate) struct Order {
+    pub(crate) seq: u64,
+    pub(crate) config: Config,
+    pub(crate) state: State,
+}
 
 /// Where saves go. Dropping it ends the thread, and with it the lock on the state directory, after the save that is under way.
 pub(crate) struct Disk {
-    saves: SyncSender<(u64, State)>,
+    saves: SyncSender<Order>,
 }
 
 impl Disk {
-    /// Takes the state directory.
-    pub(crate) fn start(store: Store, inbox: mpsc::Sender<Input>) -> std::io::Result<Self> {
-        let (saves, orders) = sync_channel::<(u64, State)>(MAX_WAITING);
+    /// Takes the place where the state is kept.
+    pub(crate) fn start(keep: Box<dyn Keep>, inbox: mpsc::Sender<Input>) -> std::io::Result<Self> {
+        let (saves, orders) = sync_channel::<Order>(MAX_WAITING);
         thread::Builder::new().name("disk".to_owned()).spawn(move || {
-            for (seq, state) in orders {
-                let event = match identity::save(&store, &state) {
+            for Order { seq, config, state } in orders {
+                let event = match keep.keep(&config, &state) {
                     Ok(()) => Event::Saved { seq },
                     Err(e) => {
                         tracing::error!(
@@ -43,8 +58,8 @@ impl Disk {
     /// Orders a save; what becomes of it is an event. Whether it was taken: not when too many are under way, which the machine
     /// never does.
     #[must_use]
-    pub(crate) fn save(&self, seq: u64, state: State) -> bool {
-        self.saves.try_send((seq, state)).is_ok()
+    pub(crate) fn save(&self, order: Order) -> bool {
+        self.saves.try_send(order).is_ok()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Who is this node, and what did it promise before it was restarted? Two files in the state directory.
 
-use host::Store;
-use sentinel::State;
+use host::{HostRefused, Store};
+use sentinel::{Config, State};
 use serde::{Deserialize, Serialize};
 use view::RunId;
 
+use crate::disk::Keep;
 use crate::failure::Failure;
 
 /// `node.json`: made once, kept for ever. A node that came back under another id would count twice in every majority.
@@ -29,9 +30,11 @@ pub(crate) fn state(store: &Store) -> Result<State, Failure> {
     Ok(state.unwrap_or_default())
 }
 
-/// Writes the state durably.
-pub(crate) fn save(store: &Store, state: &State) -> Result<(), host::HostRefused> {
-    store.save(STATE, &bytes(state))
+impl Keep for Store {
+    /// The state alone: the rules are the operator's file, and no command changes that.
+    fn keep(&self, _: &Config, state: &State) -> Result<(), HostRefused> {
+        self.save(STATE, &bytes(state))
+    }
 }
 
 fn load<T: for<'a> Deserialize<'a>>(store: &Store, name: &str, why: &str) -> Result<Option<T>, Failure> {

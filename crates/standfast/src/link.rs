@@ -6,13 +6,32 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use sentinel::command::{self, Credentials, HELLO_CHANNEL};
-use sentinel::{Answer, Ask, Channel, Event, Fault, LinkId};
-use tokio::net::TcpStream;
+use sentinel::command::{self, HELLO_CHANNEL};
+use sentinel::{Answer, Ask, Channel, Event, Fault, LinkId, Target};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use view::GroupName;
 
+use crate::keys::Keys;
 use crate::node_loop::Input;
+
+/// How links are made: what all of them share. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Ways {
+    /// What they log in with.
+    pub(crate) keys: Keys,
+    /// Where they start from; `None`: wherever the kernel likes.
+    pub(crate) source: Option<IpAddr>,
+}
+
+/// Who is at the other end of a link, and what the link is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) group: GroupName,
+    pub(crate) target: Target,
+    pub(crate) channel: Channel,
+}
 
 /// Our end of a link. Dropping it closes the connection; nothing is reported of it afterwards.
 pub(crate) struct Link {
@@ -22,11 +41,11 @@ pub(crate) struct Link {
 
 impl Link {
     /// Begins to connect. What becomes of it comes to `inbox`.
-    pub(crate) fn open(id: LinkId, channel: Channel, credentials: Credentials, inbox: mpsc::Sender<Input>) -> Self {
+    pub(crate) fn open(id: LinkId, door: Door, ways: Ways, inbox: mpsc::Sender<Input>) -> Self {
         let (orders, taken) = mpsc::channel(MAX_OWED);
         let task = tokio::spawn(async move {
             let reports = Reports { id, inbox };
-            let fault = live(&reports, channel, credentials, taken).await;
+            let fault = live(&reports, door, ways, taken).await;
             reports.send(Event::Failed { link: id, fault }).await;
         });
         Self { orders, task: task.abort_handle() }
@@ -60,20 +79,25 @@ impl Reports {
 }
 
 /// The whole life of a link; returns what ended it.
-async fn live(reports: &Reports, channel: Channel, credentials: Credentials, orders: mpsc::Receiver<Ask>) -> Fault {
-    let stream = match connect(reports.id.to).await {
+async fn live(reports: &Reports, door: Door, ways: Ways, orders: mpsc::Receiver<Ask>) -> Fault {
+    let stream = match connect(reports.id.to, ways.source).await {
         Ok(stream) => stream,
         Err(e) => return fault(&e),
     };
     reports.send(Event::Connected { link: reports.id }).await;
     let local = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
     let (owed, out, input) = (VecDeque::new(), Vec::new(), Vec::new());
-    let talk = Talk { stream, local, channel, credentials, owed, out, input, warned: false };
+    let talk = Talk { stream, local, door, ways, owed, out, input, warned: false };
     talk.run(reports, orders).await
 }
 
-async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(to).await?;
+async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An address of the other family is no start for this way: the kernel chooses.
+    if let Some(source) = source.filter(|source| source.is_ipv4() == to.is_ipv4()) {
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
+    let stream = socket.connect(to).await?;
     // On one host a connection to a free port of the ephemeral range can, by chance, be made to itself (simultaneous open).
     if stream.local_addr()? == stream.peer_addr()? {
         return Err(io::ErrorKind::ConnectionRefused.into());
@@ -87,8 +111,8 @@ struct Talk {
     stream: TcpStream,
     /// Our end, which a hello may have to name.
     local: IpAddr,
-    channel: Channel,
-    credentials: Credentials,
+    door: Door,
+    ways: Ways,
     /// What was asked and not yet answered, in order.
     owed: VecDeque<Owed>,
     out: Vec<u8>,
@@ -128,7 +152,9 @@ impl Talk {
     }
 
     fn take(&mut self, ask: &Ask) -> io::Result<()> {
-        if command::write(&mut self.out, ask, &self.credentials, self.local) {
+        // Looked up each time: a command can get another name while the link is up.
+        let credentials = self.ways.keys.of(&self.door.group, self.door.target);
+        if command::write(&mut self.out, ask, &credentials, self.local) {
             self.owed.push_back(Owed::Reply(ask.clone()));
             self.write()
         } else {
@@ -182,7 +208,7 @@ impl Talk {
     }
 
     fn meaning(&mut self, link: LinkId, value: &resp::Value) -> Result<Event, Fault> {
-        if self.channel == Channel::Hello
+        if self.door.channel == Channel::Hello
             && let Some(hello) = message(value)
         {
             return Ok(Event::Heard { link, hello });
@@ -273,11 +299,15 @@ mod tests {
         }
     }
 
+    fn door(channel: Channel) -> Door {
+        Door { group: "cache".into(), target: Target::Server, channel }
+    }
+
     async fn connected(channel: Channel) -> (Link, LinkId, mpsc::Receiver<Input>, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let id = LinkId { to: listener.local_addr().unwrap(), nr: 1 };
         let (inbox, mut told) = mpsc::channel(64);
-        let link = Link::open(id, channel, Credentials::default(), inbox);
+        let link = Link::open(id, door(channel), Ways::default(), inbox);
         let (server, _) = listener.accept().await.unwrap();
         assert_eq!(next(&mut told).await, Event::Connected { link: id });
         (link, id, told, server)
@@ -330,7 +360,7 @@ mod tests {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
         let id = LinkId { to: free, nr: 1 };
         let (inbox, mut told) = mpsc::channel(64);
-        let _link = Link::open(id, Channel::Command, Credentials::default(), inbox);
+        let _link = Link::open(id, door(Channel::Command), Ways::default(), inbox);
         assert_eq!(next(&mut told).await, Event::Failed { link: id, fault: Fault::Refused });
     }
 }

@@ -78,9 +78,19 @@ where
 
 /// The fields of one event, as text.
 #[derive(Default)]
-struct Parts {
+pub(crate) struct Parts {
     fields: String,
     prose: String,
+}
+
+impl Parts {
+    /// The prose, and the fields in brackets behind it.
+    pub(crate) fn prose_first(&self) -> String {
+        match self.fields.trim_end() {
+            "" => self.prose.clone(),
+            fields => format!("{} [{fields}]", self.prose),
+        }
+    }
 }
 
 impl Visit for Parts {

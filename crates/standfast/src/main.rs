@@ -15,11 +15,14 @@
 //! |---|---|
 //! | [`cli`] | what can one ask of the program? |
 //! | [`failure`] | why did it end, and with which exit code? |
-//! | [`run`] | in which order is a node built up and taken down? |
+//! | [`run`] | in which order is a node of our own file built up and taken down? |
+//! | [`stock`] | how does a node live on a `sentinel.conf`, in the place of a stock Sentinel? |
+//! | [`life`] | what is the same for every running node? |
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
-//! | [`link`], [`disk`], [`scripts`] | how does one connection speak, how is state saved, and how are scripts run? |
+//! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
+//! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
 //! | [`serve`] | the Sentinel protocol on our own port |
 //! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
 //! | [`admin`] | the page |
@@ -36,6 +39,8 @@ mod demo;
 mod disk;
 mod failure;
 mod identity;
+mod keys;
+mod life;
 mod link;
 mod log;
 mod node_loop;
@@ -46,9 +51,12 @@ mod run;
 mod scripts;
 mod serve;
 mod status;
+mod stock;
 mod switchover;
 mod traffic;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -56,8 +64,15 @@ use clap::Parser as _;
 use cli::{Cli, Verb};
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    let program = PathBuf::from(words.next().unwrap_or_default());
+    let words: Vec<String> = words.map(text).collect();
+    if stock::is_meant(&program, &words) {
+        return stock::main(&words);
+    }
     let done = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
+        Verb::Sentinel(args) => return stock::main(&args.words.into_iter().map(text).collect::<Vec<_>>()),
         Verb::Check(args) => check::check(&args),
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
@@ -72,4 +87,9 @@ fn main() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// A word of the command line; what is no text is named in the message that says so.
+fn text(word: OsString) -> String {
+    word.to_string_lossy().into_owned()
 }

@@ -17,15 +17,14 @@ use std::time::Duration;
 
 use host::clock;
 use machine::{Instant, Machine as _};
-use sentinel::command::Credentials;
-use sentinel::{Action, Announcement, CallId, Channel, Event, Fault, LinkId, Reply, Request, Sentinel, Target};
+use sentinel::{Action, Announcement, CallId, Event, Fault, LinkId, Reply, Request, Sentinel};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use view::{Epoch, GroupName, View};
 
-use crate::disk::Disk;
-use crate::link::Link;
+use crate::disk::{Disk, Keep, Order};
+use crate::link::{Door, Link, Ways};
+use crate::recorder;
 use crate::scripts::Scripts;
-use crate::{log, recorder};
 
 /// What comes to the loop.
 pub(crate) enum Input {
@@ -46,7 +45,7 @@ pub(crate) struct Node {
     announcements: broadcast::Sender<Arc<Announcement>>,
     changed: watch::Receiver<u64>,
     recorder: recorder::Shared,
-    state_dir: Arc<PathBuf>,
+    flights: Arc<PathBuf>,
 }
 
 impl Node {
@@ -83,7 +82,7 @@ impl Node {
 
     /// Writes the flight record.
     pub(crate) fn write_flight_record(&self) -> io::Result<PathBuf> {
-        recorder::write(&self.recorder, &self.state_dir)
+        recorder::write(&self.recorder, &self.flights)
     }
 }
 
@@ -91,7 +90,7 @@ impl Node {
 pub(crate) struct NodeLoop {
     machine: Sentinel,
     recorder: recorder::Shared,
-    credentials: BTreeMap<GroupName, Credentials>,
+    ways: Ways,
     disk: Disk,
     scripts: Scripts,
     links: BTreeMap<LinkId, Link>,
@@ -100,6 +99,7 @@ pub(crate) struct NodeLoop {
     last_call: u64,
     views: BTreeMap<GroupName, watch::Sender<Arc<View>>>,
     announcements: broadcast::Sender<Arc<Announcement>>,
+    tell: fn(&Announcement, Epoch),
     changed: watch::Sender<u64>,
     /// What an order led to at once: told to the machine before anything else.
     own: VecDeque<Event>,
@@ -111,30 +111,34 @@ pub(crate) struct NodeLoop {
 pub(crate) struct Parts {
     pub(crate) machine: Sentinel,
     pub(crate) recorder: recorder::Shared,
-    pub(crate) credentials: BTreeMap<GroupName, Credentials>,
-    pub(crate) store: host::Store,
+    pub(crate) ways: Ways,
+    /// Where the state goes.
+    pub(crate) keep: Box<dyn Keep>,
+    /// The directory for flight records.
+    pub(crate) flights: PathBuf,
+    /// How an announcement is logged; the group's epoch is given where its view is published.
+    pub(crate) tell: fn(&Announcement, Epoch),
     pub(crate) views: BTreeMap<GroupName, watch::Sender<Arc<View>>>,
 }
 
 impl NodeLoop {
     pub(crate) fn new(parts: Parts) -> io::Result<(Self, Node)> {
-        let Parts { machine, recorder, credentials, store, views } = parts;
+        let Parts { machine, recorder, ways, keep, flights, tell, views } = parts;
         let (inbox, inputs) = mpsc::channel(MAX_INBOX);
         let (announcements, _) = broadcast::channel(MAX_UNREAD);
         let (changed, changes) = watch::channel(0);
-        let state_dir = Arc::new(store.dir().to_owned());
-        let disk = Disk::start(store, inbox.clone())?;
+        let disk = Disk::start(keep, inbox.clone())?;
         let node = Node {
             inbox: inbox.clone(),
             announcements: announcements.clone(),
             changed: changes,
             recorder: recorder.clone(),
-            state_dir,
+            flights: Arc::new(flights),
         };
         let node_loop = Self {
             machine,
             recorder,
-            credentials,
+            ways,
             disk,
             scripts: Scripts::new(inbox.clone()),
             links: BTreeMap::new(),
@@ -142,6 +146,7 @@ impl NodeLoop {
             last_call: 0,
             views,
             announcements,
+            tell,
             changed,
             own: VecDeque::new(),
             inbox,
@@ -235,7 +240,7 @@ impl NodeLoop {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Connect { link, group, target, channel } => self.connect(link, &group, target, channel),
+            Action::Connect { link, group, target, channel } => self.connect(link, Door { group, target, channel }),
             Action::Close { link } => {
                 self.links.remove(&link);
             }
@@ -247,7 +252,8 @@ impl NodeLoop {
                 }
             }
             Action::Save { seq, state } => {
-                if !self.disk.save(seq, state) {
+                let config = self.machine.config();
+                if !self.disk.save(Order { seq, config, state }) {
                     self.own.push_back(Event::SaveFailed { seq });
                 }
             }
@@ -265,17 +271,12 @@ impl NodeLoop {
         }
     }
 
-    fn connect(&mut self, link: LinkId, group: &GroupName, target: Target, channel: Channel) {
-        let credentials = match target {
-            Target::Server => self.credentials.get(group).cloned().unwrap_or_default(),
-            // Nodes do not log in to each other.
-            Target::Peer => Credentials::default(),
-        };
+    fn connect(&mut self, link: LinkId, door: Door) {
         if self.links.len() >= MAX_LINKS {
             self.own.push_back(Event::Failed { link, fault: Fault::Local });
             return;
         }
-        self.links.insert(link, Link::open(link, channel, credentials, self.inbox.clone()));
+        self.links.insert(link, Link::open(link, door, self.ways.clone(), self.inbox.clone()));
     }
 
     fn publish(&self, view: View) {
@@ -289,7 +290,7 @@ impl NodeLoop {
     fn announce(&self, event: Announcement) {
         let view = event.group.as_ref().and_then(|group| self.views.get(group));
         let epoch = view.map_or(Epoch(0), |feed| feed.borrow().epoch);
-        log::announce(&event, epoch);
+        (self.tell)(&event, epoch);
         // Nobody may be listening.
         let _ = self.announcements.send(Arc::new(event));
         self.changed.send_modify(|n| *n += 1);

@@ -1,30 +1,28 @@
-//! In which order is a node built up and taken down?
+//! In which order is a node of our own file built up and taken down?
 //!
 //! ```text
 //!   file ─> log ─> addresses ─> proxy (requests wait) ─> state directory, id ─> a short look at each master ─> control socket
-//!        ─> machine ─> READY=1 … SIGTERM … STOPPING=1 ─> flight record ─> proxy drains
+//!        ─> machine ─> life ─> proxy drains
 //! ```
 //!
 //! Whatever can fail at the start fails before the machine has said a word to anybody.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use config::Config;
 use host::{Store, clock};
-use sd_notify::NotifyState;
 use sentinel::{Sentinel, State};
-use tokio::signal::unix::{SignalKind, signal};
 use view::GroupName;
 
 use crate::bind::Sockets;
 use crate::cli::RunArgs;
 use crate::control;
 use crate::failure::Failure;
-use crate::node_loop::{Node, NodeLoop, Parts};
-use crate::status::Source;
-use crate::traffic::{Feeds, Traffic};
-use crate::{admin, check, compose, identity, log, probe, recorder, serve};
+use crate::keys::Keys;
+use crate::life::{Doors, Life};
+use crate::link::Ways;
+use crate::traffic::Traffic;
+use crate::{check, compose, identity, log, probe, serve};
 
 /// `standfast run`.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -38,10 +36,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let store = Store::open(&config.node.state_dir).map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
     let machine = machine(&config, &store, args.seed)?;
     let control = control::bind(&config.node.control)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::host(format!("cannot start the event loop: {e}")))?;
-    let ended = runtime.block_on(live(&config, machine, store, feeds, &traffic, sockets, control));
-    drop(runtime);
+    let flights = store.dir().to_owned();
+    let (listen, file) = (config.node.listen, config.file_name.clone());
+    let life = Life {
+        name: compose::node_name(&config),
+        machine,
+        ways: Ways { keys: Keys::new(compose::keys(&config)), ..Ways::default() },
+        keep: Box::new(store),
+        flights,
+        records_its_end: true,
+        tell: log::announce,
+        views: feeds,
+        traffic: traffic.clone(),
+        doors: Doors { sentinel: vec![sockets.sentinel], admin: sockets.admin, control: Some(control) },
+        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file)),
+        summary: summary(&config),
+    };
+    let ended = life.live();
     traffic.stop();
     // So that the next start finds no trace of this one; if it cannot be removed, the next start takes its place.
     let _ = std::fs::remove_file(&config.node.control);
@@ -90,87 +101,6 @@ fn probe_masters(config: &Config, state: &State) -> Result<(), Failure> {
     probe::probe(&questions.collect::<Vec<_>>())
 }
 
-async fn live(
-    config: &Config,
-    machine: Sentinel,
-    store: Store,
-    views: Feeds,
-    traffic: &Traffic,
-    sockets: Sockets,
-    control: std::os::unix::net::UnixListener,
-) -> Result<(), Failure> {
-    let recorder = recorder::Shared::new(Mutex::default());
-    recorder::write_on_panic(recorder.clone(), store.dir().to_owned());
-    let parts = Parts { machine, recorder, credentials: compose::credentials(config), store, views };
-    let (mut node_loop, node) =
-        NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
-    let source = Source { name: compose::node_name(config), node: node.clone(), traffic: traffic.clone() };
-    serve_all(config, &node, source, sockets, control)
-        .map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
-    let stop = stop_signal().map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;
-    notify(&[NotifyState::Ready, NotifyState::Status(&summary(config))]);
-    tokio::select! {
-        () = node_loop.run() => {}
-        signal = stop => tracing::info!("{signal}: stopping"),
-    }
-    notify(&[NotifyState::Stopping]);
-    match node.write_flight_record() {
-        Ok(path) => tracing::info!("flight record: {}", path.display()),
-        Err(e) => tracing::warn!("the flight record could not be written: {e}"),
-    }
-    Ok(())
-}
-
-/// Begins to answer on every port, beside the loop.
-fn serve_all(
-    config: &Config,
-    node: &Node,
-    source: Source,
-    sockets: Sockets,
-    control: std::os::unix::net::UnixListener,
-) -> std::io::Result<()> {
-    let port = serve::Port::new(node.clone(), config.node.listen, config.file_name.clone());
-    tokio::spawn(Arc::clone(&port).run(tokio::net::TcpListener::from_std(sockets.sentinel)?));
-    if let Some(listener) = sockets.admin {
-        let source = source.clone();
-        tokio::spawn(async move {
-            if let Err(e) = admin::run(listener, source).await {
-                tracing::error!("the status page is gone: {e}; everything else goes on");
-            }
-        });
-    }
-    tokio::spawn(async move {
-        if let Err(e) = (control::Server { source }).run(control).await {
-            tracing::error!("the control socket is gone: {e}; everything else goes on");
-        }
-    });
-    Ok(())
-}
-
-/// Ends when the node shall stop, with the signal's name.
-fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    // Not handled, it would end the node without a word.
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return "SIGTERM",
-                _ = interrupt.recv() => return "SIGINT",
-                _ = hangup.recv() => tracing::info!("SIGHUP: the file is read at the start only; restart the node to use a new one"),
-            }
-        }
-    })
-}
-
 fn summary(config: &Config) -> String {
     format!("watching {} groups, {} listeners", config.groups.len(), config.listeners.len())
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    // Without a service manager there is nobody to tell.
-    if let Err(e) = sd_notify::notify(states) {
-        tracing::debug!("the service manager was not told: {e}");
-    }
 }

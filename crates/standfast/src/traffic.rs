@@ -21,7 +21,8 @@ pub(crate) type Feeds = BTreeMap<GroupName, watch::Sender<Arc<View>>>;
 /// A running proxy with what the file says about its listeners. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Traffic {
-    proxy: Arc<Proxy>,
+    /// `None`: nobody is led anywhere.
+    proxy: Option<Arc<Proxy>>,
     /// In the proxy's order.
     listeners: Arc<[config::Listener]>,
 }
@@ -48,12 +49,17 @@ impl Traffic {
         let limits = ProxyConfig { workers, max_clients: config.proxy.max_clients as usize, clock: clock::now };
         let proxy = Proxy::start(limits, listeners.collect()).map_err(|failed| explain(config, &failed))?;
         let listeners = config.listeners.clone().into();
-        Ok((Self { proxy: Arc::new(proxy), listeners }, feeds))
+        Ok((Self { proxy: Some(Arc::new(proxy)), listeners }, feeds))
+    }
+
+    /// Of a node that only watches.
+    pub(crate) fn none() -> Self {
+        Self { proxy: None, listeners: [].into() }
     }
 
     /// What each listener does at this moment.
     pub(crate) fn listeners(&self) -> Vec<ListenerStatus> {
-        let stats = self.proxy.stats().listeners;
+        let stats = self.proxy.as_ref().map(|proxy| proxy.stats().listeners).unwrap_or_default();
         let listeners = self.listeners.iter().zip(stats);
         let status = listeners.map(|(listener, stats)| ListenerStatus {
             listen: listener.listen,
@@ -69,7 +75,7 @@ impl Traffic {
     /// Lets sessions have what they are owed, and ends.
     pub(crate) fn stop(self) {
         // Nobody else holds it once the runtime is gone; if somebody does, the last one to let go ends it.
-        if let Some(proxy) = Arc::into_inner(self.proxy) {
+        if let Some(proxy) = self.proxy.and_then(Arc::into_inner) {
             proxy.stop(DRAIN);
         }
     }

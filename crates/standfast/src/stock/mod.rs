@@ -1,0 +1,271 @@
+//! How does a node live on a `sentinel.conf`, in the place of a stock Sentinel? In which order it starts, and what it says if it cannot.
+//!
+//! ```text
+//!   words ─> file ─> rules ─> background, log ─> ports ─> id, on disk ─> machine ─> life ─> SIGTERM: gone at once
+//! ```
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`args`] | what do the words behind the program's name say? |
+//! | [`book`] | the file is also the state: how is it kept? |
+//! | [`compose`] | what does the file mean for each part? |
+//! | [`log`] | how does a stock Sentinel's log look? |
+//! | [`names`] | which address does a host name mean? |
+//! | [`ports`] | where does it listen? |
+//! | [`process`] | how does it live beside other processes: directory, background, pid file? |
+
+mod args;
+mod book;
+mod compose;
+mod log;
+mod names;
+mod ports;
+mod process;
+
+use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use config::sentinel_conf::{self, SentinelConf, Server, Surroundings};
+use host::clock;
+use sentinel::Sentinel;
+use view::RunId;
+
+use crate::control;
+use crate::keys::Keys;
+use crate::life::{Doors, Life};
+use crate::link::Ways;
+use crate::serve;
+use crate::traffic::{Feeds, Traffic};
+use args::Command;
+use book::Book;
+use log::{Log, Sign, Syslog, say};
+
+/// Whether the program was called in a way that means a stock Sentinel: `redis-sentinel ...`, `redis-server ... --sentinel`.
+pub(crate) fn is_meant(program: &Path, words: &[String]) -> bool {
+    match program.file_name().and_then(|name| name.to_str()) {
+        Some("redis-sentinel" | "valkey-sentinel") => true,
+        Some("redis-server" | "valkey-server") => words.iter().any(|word| word == "--sentinel"),
+        _ => false,
+    }
+}
+
+/// `standfast sentinel`, `redis-sentinel`.
+pub(crate) fn main(words: &[String]) -> ExitCode {
+    // The clock counts from its first use.
+    let _ = clock::now();
+    match args::read(words) {
+        Command::Version => {
+            println!("Standfast v={}, in the place of Redis Sentinel v={}", env!("CARGO_PKG_VERSION"), IN_PLACE_OF);
+            ExitCode::SUCCESS
+        }
+        Command::Help => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Command::Run { file: None, .. } => {
+            say(Sign::Warning, "Sentinel needs config file on disk to save state. Exiting...");
+            ExitCode::FAILURE
+        }
+        Command::Run { file: Some(file), options } => match run(&file, &options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Refused::Rule(problem)) => {
+                eprintln!("{problem}");
+                ExitCode::FAILURE
+            }
+            Err(Refused::Early(why)) => {
+                say(Sign::Warning, &why);
+                ExitCode::FAILURE
+            }
+            Err(Refused::Logged) => ExitCode::FAILURE,
+        },
+    }
+}
+
+/// Why there is no Sentinel.
+enum Refused {
+    /// The file says something wrong: this is what standard error is for.
+    Rule(sentinel_conf::Problem),
+    /// Something else, before there was a log.
+    Early(String),
+    /// It stands in the log.
+    Logged,
+}
+
+fn run(file: &Path, options: &str) -> Result<(), Refused> {
+    // Before `dir` is entered: the file is rewritten for the rest of the process's life.
+    let path = std::path::absolute(file).map_err(|e| Refused::Early(format!("{}: {e}", file.display())))?;
+    let (conf, state) = read(&path, options)?;
+    let server = conf.server();
+    let dir = process::enter(server.dir.as_deref()).map_err(Refused::Early)?;
+    may_write(state.as_deref().unwrap_or(&path)).map_err(Refused::Early)?;
+    let log = log_of(&server, &dir).map_err(Refused::Early)?;
+    if server.daemonize {
+        // Before there is a second thread.
+        host::daemon::daemonize().map_err(|e| Refused::Early(format!("can't fork: {e}")))?;
+    }
+    log.start();
+    let started = start(conf, &path, state, &dir);
+    let (life, clean) = started.map_err(|why| {
+        tracing::warn!("{why}");
+        Refused::Logged
+    })?;
+    let ended = life.live();
+    drop(clean);
+    if let Err(e) = ended {
+        tracing::error!("{e}");
+        return Err(Refused::Logged);
+    }
+    tracing::warn!("Sentinel is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// Reads the file, and the one with the state if there are two.
+fn read(path: &Path, options: &str) -> Result<(SentinelConf, Option<PathBuf>), Refused> {
+    let unreadable = |path: &Path, e: &std::io::Error| {
+        Refused::Early(format!("Fatal error, can't open config file '{}': {}", path.display(), ports::said(e)))
+    };
+    let text = fs::read(path).map_err(|e| unreadable(path, &e))?;
+    let text = sentinel_conf::with_options(&String::from_utf8_lossy(&text), options);
+    let name = path.display().to_string();
+    let conf = sentinel_conf::parse(&name, &text, &Here).map_err(Refused::Rule)?;
+    let Some(state) = conf.state_config_file.as_ref().map(|state| path.with_file_name(state)) else {
+        return Ok((conf, None));
+    };
+    if state == path {
+        let why = "state-config-file must differ from the main config file: the one is the operator's, the other is rewritten";
+        return Err(Refused::Early(why.to_owned()));
+    }
+    match fs::read(&state) {
+        Ok(text) => {
+            let name = state.display().to_string();
+            let conf = sentinel_conf::parse_state(conf, &name, &String::from_utf8_lossy(&text), &Here);
+            Ok((conf.map_err(Refused::Rule)?, Some(state)))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok((conf, Some(state))),
+        Err(e) => Err(unreadable(&state, &e)),
+    }
+}
+
+/// What reading a file asks of this host.
+struct Here;
+
+impl Surroundings for Here {
+    fn include(&self, pattern: &str) -> Result<Vec<(String, String)>, String> {
+        let text = fs::read(pattern).map_err(|e| ports::said(&e))?;
+        Ok(vec![(pattern.to_owned(), String::from_utf8_lossy(&text).into_owned())])
+    }
+
+    fn may_enter(&self, dir: &str) -> Result<(), String> {
+        match fs::metadata(dir) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err("Not a directory".to_owned()),
+            Err(e) => Err(ports::said(&e)),
+        }
+    }
+
+    fn is_executable(&self, path: &str) -> bool {
+        process::is_executable(Path::new(path))
+    }
+}
+
+/// A Sentinel that cannot write down its votes must not give any.
+fn may_write(path: &Path) -> Result<(), String> {
+    let opened = OpenOptions::new().append(true).open(path);
+    match opened {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("Sentinel config file {} is not writable: {}. Exiting...", path.display(), ports::said(&e)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn log_of(server: &Server, dir: &Path) -> Result<Log, String> {
+    let file = server.logfile.as_ref().map(|file| dir.join(file));
+    if let Some(file) = &file {
+        let opened = OpenOptions::new().append(true).create(true).open(file);
+        opened.map_err(|e| format!("Can't open the log file {}: {}", file.display(), ports::said(&e)))?;
+    }
+    // A host without a syslog still wants its Sentinel.
+    let syslog = server.syslog_enabled.then(|| Syslog::new(&server.syslog_ident, &server.syslog_facility).ok());
+    Ok(Log { level: server.loglevel.clone(), file, syslog: syslog.flatten() })
+}
+
+/// All that can fail, in stock's order, up to the first word to anybody.
+fn start(
+    mut conf: SentinelConf,
+    path: &Path,
+    state: Option<PathBuf>,
+    dir: &Path,
+) -> Result<(Life, process::Traces), String> {
+    let server = conf.server();
+    tracing::warn!("Standfast {} is starting, pid={}", env!("CARGO_PKG_VERSION"), std::process::id());
+    let _ = host::limits::raise_descriptors(u64::from(server.maxclients) + OWN_DESCRIPTORS);
+    let could_not =
+        |what: String| format!("Could not create server TCP listening socket {what}. Failed listening, aborting.");
+    let sentinel = ports::bind(&server, server.port).map_err(could_not)?;
+    if server.port == 0 && server.tls.port == 0 {
+        return Err("Configured to not listen anywhere, exiting.".to_owned());
+    }
+    tracing::info!("Running mode=sentinel, port={}.", compose::own_port(&server));
+
+    let id = RunId::from_bits(host::random::node_id());
+    let id = conf.myid.as_ref().and_then(|id| id.parse().ok()).unwrap_or(id);
+    conf.myid = Some(id.as_str().to_owned());
+    let keys = Keys::new(compose::keys(&conf));
+    let machine_config = compose::sentinel(&conf, id.clone(), &mut names::find);
+    let machine_state = compose::state(&conf, &mut names::find);
+    let dir_word = dir.display().to_string();
+    conf.settings.set("dir", &[dir_word]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
+    let book = Book::new(path, state, conf);
+    // The id, before anybody hears it; and whether the directory can be written.
+    book.write()
+        .map_err(|e| format!("Sentinel config file {} is not writable: {e}. Exiting...", book.file().display()))?;
+    tracing::warn!("Sentinel ID is {id}");
+
+    let traces = process::leave(&server, dir, &control_path(path)).map_err(|e| e.to_string())?;
+    let listen = sentinel.first().and_then(|socket| socket.local_addr().ok());
+    let listen = listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], server.port)));
+    let file = path.display().to_string();
+    let life = Life {
+        name: host::hostname(),
+        machine: Sentinel::new(machine_config, machine_state, host::random::seed(), clock::now()),
+        ways: Ways { keys, source: server.bind_source_addr.as_ref().and_then(|ip| ip.parse().ok()) },
+        keep: Box::new(book),
+        flights: dir.to_owned(),
+        records_its_end: false,
+        tell: log::announce,
+        views: Feeds::new(),
+        traffic: Traffic::none(),
+        doors: Doors { sentinel, admin: None, control: control_socket(path) },
+        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file)),
+        summary: format!("Sentinel of {}", path.display()),
+    };
+    Ok((life, traces))
+}
+
+/// Beside the file, named after it.
+fn control_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".control");
+    path.with_file_name(name)
+}
+
+/// A Sentinel works without it: nobody can ask it for its state then.
+fn control_socket(path: &Path) -> Option<std::os::unix::net::UnixListener> {
+    let bound = control::bind(&control_path(path));
+    bound.inspect_err(|e| tracing::info!("no control socket, so `standfast status` cannot ask: {e}")).ok()
+}
+
+/// Links, files and the rest, beside the clients.
+const OWN_DESCRIPTORS: u64 = 256;
+
+/// Whose commands, texts and file these are.
+const IN_PLACE_OF: &str = "7.0.15";
+
+const HELP: &str = "\
+Usage: redis-sentinel /path/to/sentinel.conf [options]
+
+The file is a stock Redis Sentinel's, and is rewritten as it would be. Options are lines of the file: --port 5000 --loglevel debug.
+This is Standfast in its place; `standfast sentinel` is the same.";

@@ -1,0 +1,54 @@
+//! How does a Sentinel live beside other processes? The directory that it works in, the pid file, and what it leaves behind.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use config::sentinel_conf::Server;
+
+use super::ports::said;
+
+/// Enters the directory that relative paths begin at, and says which that is.
+pub(super) fn enter(dir: Option<&str>) -> Result<PathBuf, String> {
+    if let Some(dir) = dir {
+        std::env::set_current_dir(dir).map_err(|e| format!("Can't chdir to '{dir}': {}", said(&e)))?;
+    }
+    std::env::current_dir().map_err(|e| format!("Can't get the working directory: {}", said(&e)))
+}
+
+/// What is to be removed at the end.
+#[derive(Debug)]
+pub(super) struct Traces(Vec<PathBuf>);
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // What is left is replaced at the next start.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Writes the pid file, if one is wanted. `control` goes with it.
+pub(super) fn leave(server: &Server, dir: &Path, control: &Path) -> io::Result<Traces> {
+    let mut traces = vec![control.to_owned()];
+    let pidfile = server.pidfile.clone().or_else(|| server.daemonize.then(|| PIDFILE.to_owned()));
+    if let Some(pidfile) = pidfile {
+        let path = dir.join(pidfile);
+        // Stock goes on without it, too: whoever needs it sees that it is missing.
+        match fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => traces.push(path),
+            Err(e) => tracing::info!("the pid file {} cannot be written: {e}", path.display()),
+        }
+    }
+    Ok(Traces(traces))
+}
+
+/// Whether somebody may run this file.
+pub(super) fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Where a Sentinel in the background leaves its number if nobody says otherwise.
+const PIDFILE: &str = "/var/run/redis.pid";
