@@ -1,6 +1,8 @@
 //! How do three servers stand on loopback, with Sentinels of both kinds around them? All are real programs: `redis-server`, the
 //! node under test, and Redis's own Sentinel.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

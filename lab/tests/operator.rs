@@ -1,5 +1,8 @@
 //! What an operator types at a running node: status and switchover, with their exit codes.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use lab::Demo;
 use lab::program::{run, said};
 use serde_json::Value;
@@ -25,6 +28,16 @@ fn an_operator_sees_and_moves_the_master() {
     let status: Value = serde_json::from_slice(&status.stdout).expect("one JSON document");
     assert_eq!(status["report"]["groups"][0]["view"]["master"], to, "{status:#}");
 
+    let story = said(&run(&["explain", "--control", &control]));
+    for words in ["An operator wanted another master", "Writes were held for", &format!("{to} is told to be master")] {
+        assert!(story.contains(words), "{words}: {story}");
+    }
+    assert_eq!(
+        get(&demo.node(1, "page"), "explain/cache/1").lines().next(),
+        story.lines().next(),
+        "the page tells the same"
+    );
+
     // Asked again it is refused: that one is the master already. So is a group or a server that does not exist.
     for refused in [["cache", "--to", to], ["other", "--to", master], ["cache", "--to", "127.0.0.1:1"]] {
         let mut arguments = vec!["switchover"];
@@ -34,4 +47,17 @@ fn an_operator_sees_and_moves_the_master() {
         assert_eq!(output.status.code(), Some(1), "{refused:?}: {}", said(&output));
         assert!(said(&output).len() > 30, "a refusal has a reason: {}", said(&output));
     }
+}
+
+/// What a GET of the page's server answers, the headers left out.
+fn get(page: &str, path: &str) -> String {
+    let host = page.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(host).unwrap_or_else(|e| panic!("the page at {page}: {e}"));
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it listens");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers and closes");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    body.to_owned()
 }

@@ -49,6 +49,10 @@ pub(crate) enum Verb {
     ///
     /// Waits for the end. If it cannot be done within the group's switchover-timeout it is undone, and the reason is printed.
     Switchover(SwitchoverArgs),
+    /// Tell how a failover went: who saw what when, votes, candidates and why each was or was not chosen, each step's time
+    ///
+    /// The node that led it knows most; the log names it. Failovers are remembered across restarts.
+    Explain(ExplainArgs),
     /// Make a running node write its flight record, and print where it is
     Flight(NodeArgs),
     /// Run a flight record or story through the decisions again and compare what comes out
@@ -101,6 +105,20 @@ pub(crate) struct StatusArgs {
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Failovers of this group only
+    pub(crate) group: Option<String>,
+    /// Which one: 1 is the last (and meant if nothing is said), 2 the one before
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) nr: Option<u64>,
+    /// One JSON document instead of a text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
 }
 
 #[derive(Debug, Args)]

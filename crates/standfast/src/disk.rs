@@ -26,7 +26,7 @@ pub(crate) struct Order {
     pub(crate) state: State,
 }
 
-/// Where saves go. Dropping it ends the thread, and with it the lock on the state directory, after the save that is under way.
+/// Where saves go. Dropping it ends the thread, and with it its hold of the place, after the save that is under way.
 pub(crate) struct Disk {
     saves: SyncSender<Order>,
 }

@@ -1,5 +1,7 @@
 //! Who is this node, and what did it promise before it was restarted? Two files in the state directory.
 
+use std::sync::Arc;
+
 use host::{HostRefused, Store};
 use sentinel::{Config, State};
 use serde::{Deserialize, Serialize};
@@ -30,7 +32,7 @@ pub(crate) fn state(store: &Store) -> Result<State, Failure> {
     Ok(state.unwrap_or_default())
 }
 
-impl Keep for Store {
+impl Keep for Arc<Store> {
     /// The state alone: the rules are the operator's file, and no command changes that.
     fn keep(&self, _: &Config, state: &State) -> Result<(), HostRefused> {
         self.save(STATE, &bytes(state))

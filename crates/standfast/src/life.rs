@@ -9,6 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use host::Store;
 use sd_notify::NotifyState;
 use sentinel::{Announcement, Sentinel};
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +17,7 @@ use view::Epoch;
 
 use crate::disk::Keep;
 use crate::failure::Failure;
+use crate::history::History;
 use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
 use crate::status::Source;
@@ -30,6 +32,8 @@ pub(crate) struct Life {
     pub(crate) ways: Ways,
     /// Where its state goes.
     pub(crate) keep: Box<dyn Keep>,
+    /// Where failovers are remembered over a restart, if anywhere.
+    pub(crate) memory: Option<Arc<Store>>,
     /// The directory for flight records.
     pub(crate) flights: PathBuf,
     /// Whether one is written at the end, too.
@@ -67,14 +71,29 @@ impl Life {
     }
 
     async fn run(self) -> Result<(), Failure> {
-        let Self { name, machine, ways, keep, flights, records_its_end, tell, views, traffic, doors, port, summary } =
-            self;
+        let Self {
+            name,
+            machine,
+            ways,
+            keep,
+            memory,
+            flights,
+            records_its_end,
+            tell,
+            views,
+            traffic,
+            doors,
+            port,
+            summary,
+        } = self;
         let recorder = recorder::Shared::new(Mutex::default());
         recorder::write_on_panic(recorder.clone(), flights.clone());
         let parts = Parts { machine, recorder, ways, keep, flights, tell, views };
         let (mut node_loop, node) =
             NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
-        let source = Source { name, node: node.clone(), traffic };
+        let history = History::open(node.clone(), memory.as_deref());
+        tokio::spawn(history.clone().keep(traffic.clone(), memory));
+        let source = Source { name, node: node.clone(), traffic, history };
         open(doors, &port(&node), &source)
             .map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
         let stop = stop_signal().map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;

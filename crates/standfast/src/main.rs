@@ -26,6 +26,7 @@
 //! | [`serve`] | the Sentinel protocol on our own port |
 //! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
 //! | [`admin`] | the page |
+//! | [`explain`], [`history`] | how did a failover go, and which ones are remembered? |
 //! | [`log`], [`recorder`], [`replay`] | what happened, and can it happen again? |
 //! | [`demo`] | what does it look like when a master dies? |
 
@@ -37,7 +38,9 @@ mod compose;
 mod control;
 mod demo;
 mod disk;
+mod explain;
 mod failure;
+mod history;
 mod identity;
 mod keys;
 mod life;
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Verb::Check(args) => check::check(&args),
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
+        Verb::Explain(args) => explain::explain(&args),
         Verb::Flight(args) => replay::flight(&args),
         Verb::Replay(args) => replay::replay(&args),
         Verb::Demo(args) => demo::demo(&args),

@@ -8,6 +8,7 @@
 //! Whatever can fail at the start fails before the machine has said a word to anybody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use config::Config;
 use host::{Store, clock};
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let sockets = Sockets::bind(&config)?;
     let (traffic, feeds) = Traffic::start(&config)?;
     let store = Store::open(&config.node.state_dir).map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
+    let store = Arc::new(store);
     let machine = machine(&config, &store, args.seed)?;
     let control = control::bind(&config.node.control)?;
     let flights = store.dir().to_owned();
@@ -42,7 +44,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         name: compose::node_name(&config),
         machine,
         ways: Ways { keys: Keys::new(compose::keys(&config)), ..Ways::default() },
-        keep: Box::new(store),
+        keep: Box::new(store.clone()),
+        memory: Some(store),
         flights,
         records_its_end: true,
         tell: log::announce,

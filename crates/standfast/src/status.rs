@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::StatusArgs;
 use crate::control;
 use crate::failure::Failure;
+use crate::history::History;
 use crate::node_loop::Node;
 use crate::traffic::Traffic;
 
@@ -52,6 +53,7 @@ pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) node: Node,
     pub(crate) traffic: Traffic,
+    pub(crate) history: History,
 }
 
 impl Source {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use config::{Config, Fallback, Role, Workers};
 use host::clock;
 use proxy::{Proxy, ProxyConfig, StartFailed};
-use session::Rules;
+use session::{Rules, Why};
 use tokio::sync::watch;
 use view::{Epoch, GroupName, Phase, View};
 
 use crate::bind;
 use crate::failure::Failure;
+use crate::history::Tally;
 use crate::status::ListenerStatus;
 
 /// Where the node loop publishes its views, by group.
@@ -70,6 +71,22 @@ impl Traffic {
             held: stats.held,
         });
         status.collect()
+    }
+
+    /// What the clients of each group have seen since the start.
+    pub(crate) fn tallies(&self) -> BTreeMap<GroupName, Tally> {
+        let mut tallies = BTreeMap::<GroupName, Tally>::new();
+        let stats = self.proxy.as_ref().map_or_else(Vec::new, |proxy| proxy.stats().listeners);
+        for (listener, stats) in self.listeners.iter().zip(stats) {
+            let tally = tallies.entry(GroupName::from(listener.group.as_str())).or_default();
+            tally.waited += stats.sessions.held;
+            tally.repeated += stats.sessions.replayed;
+            tally.expired += stats.sessions.expired + stats.closed(Why::HoldExpired);
+            tally.unknown_fate += stats.closed(Why::UnknownFate);
+            let cut = [Why::CutReply, Why::PinnedCut, Why::RestoreRefused, Why::Unrestorable];
+            tally.cut += cut.map(|why| stats.closed(why)).iter().sum::<u64>();
+        }
+        tallies
     }
 
     /// Lets sessions have what they are owed, and ends.

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `/`, `/page.css`, `/page.js` | [`page`] | what does one see? |
 //! | `/api/status` | [`json`] | how does the node stand? |
+//! | `/api/explain/GROUP/N`, `/explain/GROUP/N` | [`json`] | how did the last failover but N - 1 go? As data, as text |
 //! | `/api/events` | [`events`] | the same, again whenever it changes and once a second |
 
 mod events;
@@ -28,7 +29,9 @@ pub(crate) async fn run(listener: std::net::TcpListener, source: Source) -> std:
         .route("/", get(page::html))
         .route("/page.css", get(page::css))
         .route("/page.js", get(page::js))
-        .route("/api/status", get(json::status).with_state(source))
+        .route("/api/status", get(json::status).with_state(source.clone()))
+        .route("/api/explain/{group}/{nr}", get(json::explain).with_state(source.clone()))
+        .route("/explain/{group}/{nr}", get(json::story).with_state(source))
         .route("/api/events", get(events::stream).with_state(feed))
         .layer(middleware::from_fn(guard));
     axum::serve(listener, router).await

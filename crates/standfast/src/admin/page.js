@@ -102,7 +102,11 @@ function timeline(box, record) {
     if (step.note) row.append(line("note", step.note));
     return row;
   });
-  box.replaceChildren(line("summary", summary), ...steps);
+  const whole_story = document.createElement("a");
+  whole_story.href = `explain/${encodeURIComponent(record.group)}/1`;
+  whole_story.textContent = "the whole story";
+  whole_story.className = "note";
+  box.replaceChildren(line("summary", summary), ...steps, whole_story);
 }
 
 function rows(body, list, none) {

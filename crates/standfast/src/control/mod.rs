@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `status` | [`Status`](crate::status::Status) |
 //! | `switchover GROUP [HOST:PORT]` | [`Switched`], when it is done or undone |
+//! | `explain N [GROUP]` | [`Explained`](crate::explain::Explained): the last failover but N - 1 |
 //! | `flight` | [`Flight`] |
 //! | `clock` | [`Clock`] |
 //!

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use view::GroupName;
 
 use super::{Answer, Clock, Flight, MAX_REQUEST, Switched};
+use crate::explain;
 use crate::failure::Failure;
 use crate::status::Source;
 
@@ -88,15 +89,29 @@ impl Server {
                 Ok(path) => json(&Answer::Ok(Flight { path })),
                 Err(e) => refused("ERR", &format!("the flight record could not be written: {e}")),
             },
+            ["explain", nr] => self.explain(None, nr).await,
+            ["explain", nr, group] => self.explain(Some(group), nr).await,
             ["switchover", group] => self.switchover(group, None).await,
             ["switchover", group, to] => match to.parse() {
                 Ok(to) => self.switchover(group, Some(to)).await,
                 Err(_) => refused("ERR", &format!("{to} is not an address such as 10.0.0.2:6379")),
             },
-            _ => refused("ERR", "expected `status`, `switchover GROUP [HOST:PORT]`, `flight` or `clock`"),
+            _ => refused(
+                "ERR",
+                "expected `status`, `switchover GROUP [HOST:PORT]`, `explain N [GROUP]`, `flight` or `clock`",
+            ),
         };
         answer.push('\n');
         tokio::time::timeout(PATIENCE, stream.write_all(answer.as_bytes())).await?
+    }
+
+    async fn explain(&self, group: Option<&str>, nr: &str) -> String {
+        let Ok(nr) = nr.parse() else { return refused("ERR", &format!("{nr} is not a number")) };
+        match explain::of(&self.source, group, nr).await {
+            Ok(Some(explained)) => json(&Answer::Ok(explained)),
+            Ok(None) => stopping(),
+            Err(why) => refused("NONE", &why),
+        }
     }
 
     async fn switchover(&self, group: &str, to: Option<std::net::SocketAddr>) -> String {

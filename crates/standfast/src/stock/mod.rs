@@ -233,6 +233,7 @@ fn start(
         machine: Sentinel::new(machine_config, machine_state, host::random::seed(), clock::now()),
         ways: Ways { keys, source: server.bind_source_addr.as_ref().and_then(|ip| ip.parse().ok()) },
         keep: Box::new(book),
+        memory: None,
         flights: dir.to_owned(),
         records_its_end: false,
         tell: log::announce,
