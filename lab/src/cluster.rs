@@ -2,6 +2,7 @@
 //! node under test, and Redis's own Sentinel.
 
 mod files;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,7 +17,7 @@ use std::{process, thread};
 use serde_json::Value;
 
 use crate::netns::{keep, scratch_parent};
-use crate::program::{require, run, said, standfast, wall_ms};
+use crate::program::{require, run, said, wall_ms};
 use crate::wire::{Connection, ask, field};
 
 /// Three servers and some nodes. Dropping it ends everything; if a test panics, the last words of all logs are printed first.
@@ -34,6 +35,8 @@ pub enum Kind {
     Ours,
     /// `redis-server FILE --sentinel`.
     Stock,
+    /// The program under test in the place of a stock Sentinel, on its file.
+    InPlace,
 }
 
 /// How a node watches.
@@ -160,7 +163,7 @@ impl Cluster {
         let master = self.servers[0].addr;
         let config = match watch.kind {
             Kind::Ours => node.our_file(master, of),
-            Kind::Stock => node.stock_file(master),
+            Kind::Stock | Kind::InPlace => node.stock_file(master),
         };
         fs::write(node.file(), config).expect("the scratch directory can be written");
         self.nodes.push(node);
@@ -232,6 +235,17 @@ impl Cluster {
         self.nodes[n].process = None;
     }
 
+    /// Has the other program take the place of a node, which does not live: on the same file.
+    pub fn replace_node(&mut self, n: usize, kind: Kind) {
+        self.nodes[n].watch.kind = kind;
+    }
+
+    /// The file that a node was given, as it is now.
+    #[must_use]
+    pub fn file_of(&self, n: usize) -> PathBuf {
+        self.nodes[n].file()
+    }
+
     /// Waits until a node has ended by itself; with which status.
     ///
     /// # Panics
@@ -274,7 +288,7 @@ impl Cluster {
             Kind::Ours => {
                 fs::remove_dir_all(self.nodes[n].dir.join("state")).expect("it was started before");
             }
-            Kind::Stock => self.edit(n, |text| {
+            Kind::Stock | Kind::InPlace => self.edit(n, |text| {
                 let kept = text.lines().filter(|line| !line.starts_with("sentinel myid "));
                 kept.map(|line| format!("{line}\n")).collect()
             }),
@@ -482,62 +496,6 @@ impl Drop for Cluster {
             eprintln!("kept in {}: {}", to.display(), copied.map_or_else(|e| e.to_string(), |out| said(&out)));
         }
         let _ = fs::remove_dir_all(&self.dir);
-    }
-}
-
-impl Node {
-    /// How each kind is started.
-    fn command(&self) -> Command {
-        match self.watch.kind {
-            Kind::Ours => {
-                let mut command = Command::new(standfast());
-                command.args(["run", "-c"]).arg(self.file());
-                command
-            }
-            Kind::Stock => {
-                let mut command = Command::new("redis-server");
-                command.arg(self.file()).arg("--sentinel");
-                command
-            }
-        }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.dir.join(match self.watch.kind {
-            Kind::Ours => "standfast.toml",
-            Kind::Stock => "sentinel.conf",
-        })
-    }
-
-    fn our_file(&self, master: SocketAddr, nodes: usize) -> String {
-        let Watch { down_after, confirm, quorum, .. } = self.watch;
-        format!(
-            "[node]\nname = \"{name}\"\nlisten = \"{addr}\"\nstate-dir = \"{dir}/state\"\n\n[proxy]\nworkers = 1\n\n\
-             [[group]]\nname = \"{GROUP}\"\nmaster = \"{master}\"\nnodes = {nodes}\nquorum = {quorum}\n\
-             down-after = \"{}ms\"\nconfirm = \"{}ms\"\nfailover-timeout = \"{}ms\"\n",
-            down_after.as_millis(),
-            confirm.as_millis(),
-            FAILOVER_TIMEOUT.as_millis(),
-            name = self.addr.port(),
-            addr = self.addr,
-            dir = self.dir.display(),
-        )
-    }
-
-    fn stock_file(&self, master: SocketAddr) -> String {
-        let Watch { down_after, quorum, .. } = self.watch;
-        format!(
-            "bind {}\nport {}\nprotected-mode no\ndaemonize no\ndir {}\nlogfile log\n\
-             sentinel monitor {GROUP} {} {} {quorum}\nsentinel down-after-milliseconds {GROUP} {}\n\
-             sentinel failover-timeout {GROUP} {}\n",
-            self.addr.ip(),
-            self.addr.port(),
-            self.dir.display(),
-            master.ip(),
-            master.port(),
-            down_after.as_millis(),
-            FAILOVER_TIMEOUT.as_millis(),
-        )
     }
 }
 

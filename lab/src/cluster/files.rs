@@ -2,13 +2,20 @@
 
 use std::fs;
 
-use super::Cluster;
+use super::{Cluster, Kind};
 
 impl Cluster {
     /// The control socket of a node of ours.
     #[must_use]
     pub fn control(&self, n: usize) -> String {
-        self.nodes[n].dir.join("state/control.sock").display().to_string()
+        self.nodes[n]
+            .dir
+            .join(match self.nodes[n].watch.kind {
+                Kind::InPlace => "sentinel.conf.control",
+                _ => "state/control.sock",
+            })
+            .display()
+            .to_string()
     }
 
     /// What a node has logged since it was first started.

@@ -1,0 +1,274 @@
+//! Can our program take the place of a stock Sentinel, on its file, and give it back? And does it behave as one beside other processes?
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use lab::Cluster;
+use lab::cluster::{GROUP, Kind, PATIENCE, Watch, free_address};
+use lab::program::{said, standfast, wall_ms};
+use lab::wire::{ask, field};
+
+#[test]
+fn a_stock_sentinels_place_is_taken_and_given_back() {
+    let mut cluster = Cluster::start(&[Watch::new(Kind::Stock, 2); 3]);
+    let (old, _) = cluster.agreed().expect("they agreed a moment ago");
+    let before = identity(&cluster);
+
+    cluster.kill_node(0);
+    cluster.replace_node(0, Kind::InPlace);
+    cluster.start_node(0);
+    // It is the one that the others know: same id, same address; and it knows the servers and the others from the file.
+    cluster.wait("all is well with ours among two stock", Cluster::agreed);
+    assert_eq!(identity(&cluster), before);
+
+    cluster.kill_server(old);
+    let (new, epoch) = cluster.wait("all agree on another master", |cluster| cluster.moved(old));
+    cluster.start_server(old);
+    cluster.wait("all is well again", |cluster| cluster.agreed().filter(|(master, _)| *master == new));
+    let text = fs::read_to_string(cluster.file_of(0)).expect("the file is there");
+    for line in [
+        format!("sentinel monitor {GROUP} {} {} 2", new.ip(), new.port()),
+        format!("sentinel config-epoch {GROUP} {epoch}"),
+        format!("sentinel known-replica {GROUP} {} {}", old.ip(), old.port()),
+    ] {
+        assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
+    }
+
+    cluster.kill_node(0);
+    cluster.replace_node(0, Kind::Stock);
+    cluster.start_node(0);
+    cluster.wait("all is well with three stock", Cluster::agreed);
+    assert_eq!((identity(&cluster), cluster.master_of(0)), (before, Some((new, epoch))));
+}
+
+#[test]
+fn three_in_place_of_stock_fail_over_and_remember() {
+    let mut cluster = Cluster::start(&[Watch::new(Kind::InPlace, 2); 3]);
+    let (old, _) = cluster.agreed().expect("they agreed a moment ago");
+    let before = identity(&cluster);
+    cluster.kill_server(old);
+    let (new, epoch) = cluster.wait("all agree on another master", |cluster| cluster.moved(old));
+    cluster.start_server(old);
+    // kill -9 of all, at once: what they agreed on is in their files.
+    (0..3).for_each(|n| cluster.kill_node(n));
+    (0..3).for_each(|n| cluster.start_node(n));
+    let remembered = cluster.wait("all is well again", Cluster::agreed);
+    assert_eq!((remembered, identity(&cluster)), ((new, epoch), before));
+}
+
+/// The id of node 0, and the ids that it knows.
+fn identity(cluster: &Cluster) -> (String, Vec<String>) {
+    let id = cluster.ask_node(0, &["MYID"]).and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
+    let others = cluster.ask_node(0, &["SENTINELS", GROUP]).unwrap_or_default();
+    let ids = others.as_array().into_iter().flatten().filter_map(|peer| Some(field(peer, "runid")?.to_owned()));
+    let mut ids: Vec<String> = ids.collect();
+    ids.sort();
+    (id, ids)
+}
+
+#[test]
+fn it_starts_speaks_and_ends_as_redis_sentinel_does() {
+    let room = Room::new("called");
+    let addr = free_address();
+    let program = room.path("redis-sentinel");
+    symlink(standfast(), &program).expect("the room can be written");
+    room.write("s.conf", &format!("# mine\nport 1\nsentinel monitor {GROUP} 127.0.0.1 1 1\n"));
+    let mut command = Command::new(&program);
+    command.args(["s.conf", "--loglevel", "debug", "--bind", "127.0.0.1", "--port", &addr.port().to_string()]);
+    let mut sentinel = room.start(command);
+    room.wait("it answers", || ask(addr, &["PING"]));
+
+    // A second one on the same port: in the log, and status 1.
+    let second = room.run(&["s.conf", "--bind", "127.0.0.1", "--port", &addr.port().to_string()]);
+    assert_eq!(second.status.code(), Some(1), "{}", said(&second));
+    assert!(said(&second).contains("Address already in use") && second.stderr.is_empty(), "{}", said(&second));
+
+    sentinel.signal("TERM");
+    let status = room.wait("it ends", || sentinel.0.try_wait().expect("it is our child"));
+    assert_eq!((status.code(), status.signal()), (Some(0), None));
+    assert_eq!(room.read("err"), "", "in normal work nothing is written there");
+    let log = room.read("out");
+    for line in log.lines() {
+        assert!(is_stock_line(line), "{line:?} in\n{log}");
+    }
+    let id = room.read("s.conf").lines().find_map(|line| line.strip_prefix("sentinel myid ").map(str::to_owned));
+    let id = id.unwrap_or_else(|| panic!("no id in\n{}", room.read("s.conf")));
+    for text in [format!("# Sentinel ID is {id}"), format!("# +monitor master {GROUP} 127.0.0.1 1 quorum 1")] {
+        assert!(log.contains(&text), "{text} in\n{log}");
+    }
+    assert!(room.read("s.conf").starts_with("# mine\nport "), "{}", room.read("s.conf"));
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_told_with_status_1() {
+    let room = Room::new("wrong");
+    let bad = room.write("bad.conf", "port 1\n\nsentinel monitor m nobody 1 0\n");
+    let told = room.run(&["bad.conf"]);
+    assert_eq!(told.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&told.stderr);
+    assert!(text.contains("at line 3\n>>> 'sentinel monitor m nobody 1 0'\nQuorum must be 1 or greater."), "{text}");
+    assert_eq!(
+        fs::read_to_string(&bad).expect("it is there"),
+        "port 1\n\nsentinel monitor m nobody 1 0\n",
+        "untouched"
+    );
+
+    fs::create_dir(room.path("dir.conf")).expect("the room can be written");
+    for (arguments, text) in [
+        (&["missing.conf"][..], "can't open config file"),
+        (&["dir.conf"], "can't open config file"),
+        (&[], "Sentinel needs config file on disk"),
+        (&["--port", "1"], "Sentinel needs config file on disk"),
+    ] {
+        let told = room.run(arguments);
+        assert_eq!((told.status.code(), told.stderr.as_slice()), (Some(1), &b""[..]), "{arguments:?}");
+        let log = String::from_utf8_lossy(&told.stdout);
+        assert!(log.contains(text) && log.lines().all(is_stock_line), "{arguments:?}: {log}");
+    }
+}
+
+#[test]
+fn in_the_background_it_leaves_its_number_and_its_log() {
+    let room = Room::new("background");
+    let addr = free_address();
+    room.write(
+        "s.conf",
+        &format!("port {}\nbind 127.0.0.1\ndaemonize yes\npidfile s.pid\nlogfile s.log\nsentinel monitor {GROUP} 127.0.0.1 1 1\n", addr.port()),
+    );
+    let started = room.run(&["s.conf"]);
+    assert_eq!((started.status.code(), said(&started).as_str()), (Some(0), ""));
+    room.wait("it answers", || ask(addr, &["PING"]));
+    let pid: u32 = room.read("s.pid").trim().parse().expect("a number");
+    let daemon = Daemon(pid);
+    assert!(room.read("s.log").starts_with(&format!("{pid}:X ")), "{}", room.read("s.log"));
+    drop(daemon);
+    room.wait("the pid file is gone", || (!room.path("s.pid").exists()).then_some(()));
+}
+
+#[test]
+fn what_cannot_be_saved_is_not_said() {
+    let room = Room::new("unsaved");
+    let addr = free_address();
+    room.write("s.conf", &format!("port {}\nbind 127.0.0.1\nsentinel monitor {GROUP} 127.0.0.1 1 1\n", addr.port()));
+    let mut command = Command::new(standfast());
+    command.args(["sentinel", "s.conf"]);
+    let _sentinel = room.start(command);
+    room.wait("it answers", || ask(addr, &["PING"]));
+    let vote = |epoch: &str| ask(addr, &["SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", "1", epoch, ELSE]);
+    let saved = room.read("s.conf");
+    fs::remove_file(room.path("s.conf")).expect("it is there");
+    fs::create_dir(room.path("s.conf")).expect("the room can be written");
+    let told = vote("7").expect("it answers");
+    assert_eq!(told[1], "*", "no vote without a file: {told}");
+    room.wait("the log says so", || room.read("out").contains("not able to save the new configuration").then_some(()));
+
+    fs::remove_dir(room.path("s.conf")).expect("it is empty");
+    room.write("s.conf", &saved);
+    room.wait("it is saved", || room.read("s.conf").contains("sentinel current-epoch 7").then_some(()));
+}
+
+/// Somebody's id.
+const ELSE: &str = "5555555555555555555555555555555555555555";
+
+/// `4711:X 21 Nov 2026 05:01:06.097 # text`
+fn is_stock_line(line: &str) -> bool {
+    let words: Vec<&str> = line.splitn(7, ' ').collect();
+    let [who, day, month, year, time, sign, _] = words.as_slice() else { return false };
+    let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
+    who.strip_suffix(":X").is_some_and(|pid| pid.parse::<u32>().is_ok())
+        && digits(day, 2)
+        && month.len() == 3
+        && digits(year, 4)
+        && digits(&time.replace([':', '.'], ""), 9)
+        && [".", "-", "*", "#"].contains(sign)
+}
+
+/// A directory of its own, in which the program is started.
+struct Room(PathBuf);
+
+impl Room {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("standfast-dropin-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the temporary directory can be written");
+        Self(dir)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.path(name), text).expect("the room can be written");
+        self.path(name)
+    }
+
+    /// The text of a file; empty if it is not there.
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Runs `standfast sentinel` with these words to its end.
+    fn run(&self, words: &[&str]) -> Output {
+        let program = self.path("redis-sentinel-runs");
+        let _ = fs::create_dir(&program);
+        let program = program.join("redis-sentinel");
+        let _ = symlink(standfast(), &program);
+        Command::new(program).args(words).current_dir(&self.0).output().expect("it can be started")
+    }
+
+    /// Starts a program here; what it says goes to `out` and `err`.
+    fn start(&self, mut command: Command) -> Running {
+        let file = |name: &str| File::create(self.path(name)).expect("the room can be written");
+        command.current_dir(&self.0).stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
+        Running(command.spawn().expect("it can be started"))
+    }
+
+    fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let until = wall_ms() + PATIENCE.as_secs_f64() * 1e3;
+        while wall_ms() < until {
+            if let Some(found) = look() {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not within {PATIENCE:?}: {what}\n{}\n{}\n{}", self.read("out"), self.read("err"), self.read("s.log"));
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A child that ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status();
+        assert!(sent.expect("every system has it").success(), "SIG{signal}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A process that is not our child, asked to end when the test does.
+struct Daemon(u32);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.to_string()).status();
+    }
+}
