@@ -2,8 +2,8 @@
 //! ours but standard output and standard error. Which script runs when is the machine's business (`sentinel::script`).
 //!
 //! ```text
-//!   RunScript ──> a blocking thread: start ──> ScriptStarted ──> wait ──────────────> ScriptEnded
-//!                      └── refused ──────────────────────────────────────────────────────┘
+//!   RunScript ──> start, one after the other, off the loop ──> ScriptStarted ──> wait ──> ScriptEnded
+//!                      └── refused ────────────────────────────────────────────────────────┘
 //!   KillScript ──> SIGKILL before it was waited for, so that its number cannot be another's
 //! ```
 //!
@@ -25,14 +25,24 @@ use crate::node_loop::Input;
 /// The scripts that run at present. The machine orders a bounded number, and is told the end of each exactly once.
 pub(crate) struct Scripts {
     inbox: mpsc::Sender<Input>,
+    /// Who starts them, one after the other: scripts that are told of a story want to hear it in order.
+    starter: Option<mpsc::Sender<Start>>,
     /// Who waits for the order to kill.
     running: BTreeMap<u64, oneshot::Sender<()>>,
+}
+
+/// A script that is to be started.
+struct Start {
+    nr: u64,
+    path: String,
+    command: Command,
+    killed: oneshot::Receiver<()>,
 }
 
 impl Scripts {
     /// None runs yet; what becomes of them goes to `inbox`.
     pub(crate) const fn new(inbox: mpsc::Sender<Input>) -> Self {
-        Self { inbox, running: BTreeMap::new() }
+        Self { inbox, starter: None, running: BTreeMap::new() }
     }
 
     /// Starts a script. Ends in `ScriptEnded`, whatever happens.
@@ -40,12 +50,18 @@ impl Scripts {
         self.running.retain(|_, kill| !kill.is_closed());
         let (kill, killed) = oneshot::channel();
         self.running.insert(nr, kill);
-        let inbox = self.inbox.clone();
-        tokio::spawn(async move {
-            let end = attend(nr, &path, command(&path, args), killed, &inbox).await;
-            // Nobody to tell: the node is stopping.
-            let _ = inbox.send(Input::Happened(Event::ScriptEnded { nr, end })).await;
+        let command = command(&path, args);
+        let inbox = &self.inbox;
+        let starter = self.starter.get_or_insert_with(|| {
+            let (starter, starts) = mpsc::channel(MAX_STARTS);
+            tokio::spawn(start_all(starts, inbox.clone()));
+            starter
         });
+        if starter.try_send(Start { nr, path, command, killed }).is_err() {
+            // More than the machine ever orders: as if the host had no process to give.
+            let inbox = inbox.clone();
+            tokio::spawn(async move { tell_end(nr, End::NotStarted, &inbox).await });
+        }
     }
 
     /// Kills a script, if it still runs.
@@ -66,29 +82,36 @@ fn command(path: &str, args: Vec<String>) -> Command {
     command
 }
 
-/// Starts a script and stays with it to its end.
-async fn attend(
-    nr: u64,
-    path: &str,
-    mut command: Command,
-    killed: oneshot::Receiver<()>,
-    inbox: &mpsc::Sender<Input>,
-) -> End {
-    // Starting a process can take milliseconds, and the loop must not stand still in the middle of a failover.
-    let started = tokio::task::spawn_blocking(move || command.spawn()).await;
-    let mut child = match started {
-        Ok(Ok(child)) => child,
-        Ok(Err(e)) => {
-            let refused = HostRefused::new("run the script", path, e);
-            tracing::warn!("{refused}");
-            return end_of_refused(&refused);
-        }
-        // Only when the runtime is going down.
-        Err(_) => return End::NotStarted,
-    };
-    // It has a number until it was waited for.
-    let pid = child.id().unwrap_or_default();
-    let _ = inbox.send(Input::Happened(Event::ScriptStarted { nr, pid })).await;
+/// Starts one script after the other, and leaves each to a task of its own.
+async fn start_all(mut starts: mpsc::Receiver<Start>, inbox: mpsc::Sender<Input>) {
+    while let Some(Start { nr, path, mut command, killed }) = starts.recv().await {
+        // Starting a process can take milliseconds, and the loop must not stand still in the middle of a failover.
+        let child = match tokio::task::spawn_blocking(move || command.spawn()).await {
+            Ok(Ok(child)) => child,
+            Ok(Err(e)) => {
+                let refused = HostRefused::new("run the script", path, e);
+                tracing::warn!("{refused}");
+                tell_end(nr, end_of_refused(&refused), &inbox).await;
+                continue;
+            }
+            // The runtime is going down.
+            Err(_) => return,
+        };
+        // It has a number until it was waited for.
+        let pid = child.id().unwrap_or_default();
+        // Nobody to tell: the node is stopping.
+        let _ = inbox.send(Input::Happened(Event::ScriptStarted { nr, pid })).await;
+        let inbox = inbox.clone();
+        tokio::spawn(async move { tell_end(nr, attend(child, killed, &path).await, &inbox).await });
+    }
+}
+
+async fn tell_end(nr: u64, end: End, inbox: &mpsc::Sender<Input>) {
+    let _ = inbox.send(Input::Happened(Event::ScriptEnded { nr, end })).await;
+}
+
+/// Stays with a script to its end.
+async fn attend(mut child: Child, killed: oneshot::Receiver<()>, path: &str) -> End {
     match wait(&mut child, killed).await {
         Ok(status) => end(status),
         Err(e) => {
@@ -123,6 +146,8 @@ fn end_of_refused(refused: &HostRefused) -> End {
     if refused.is_shortage() { End::NotStarted } else { End::Exited(NOT_EXECUTABLE) }
 }
 
+/// Scripts that wait to be started: the machine has sixteen at a time.
+const MAX_STARTS: usize = 32;
 /// With this status stock Sentinel's child ends when it cannot become the script.
 const NOT_EXECUTABLE: i32 = 2;
 

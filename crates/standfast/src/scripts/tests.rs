@@ -212,3 +212,46 @@ fn scripts_run_beside_each_other_and_the_books_are_closed() {
         while !matches!(next(&mut inputs).await, Event::ScriptEnded { nr: 16, .. }) {}
     });
 }
+
+#[test]
+fn scripts_are_started_in_the_order_in_which_they_were_ordered() {
+    let dir = Dir::new("order");
+    let script = dir.script("#!/bin/sh\nexit 0\n");
+    block_on(async {
+        let (inbox, mut inputs) = mpsc::channel(64);
+        let mut scripts = Scripts::new(inbox);
+        for nr in 0..16 {
+            scripts.run(nr, script.clone(), vec![]);
+        }
+        let (mut started, mut ended) = (Vec::new(), 0);
+        while ended < 16 {
+            match next(&mut inputs).await {
+                Event::ScriptStarted { nr, .. } => started.push(nr),
+                Event::ScriptEnded { .. } => ended += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(started, (0..16).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn more_than_may_wait_end_without_having_run() {
+    let dir = Dir::new("flood");
+    let script = dir.script("#!/bin/sh\nexit 0\n");
+    block_on(async {
+        let (inbox, mut inputs) = mpsc::channel(8);
+        let mut scripts = Scripts::new(inbox);
+        let orders = MAX_STARTS + 3;
+        for nr in 0..orders as u64 {
+            scripts.run(nr, script.clone(), vec![]);
+        }
+        let mut ends = BTreeMap::new();
+        while ends.len() < orders {
+            if let Event::ScriptEnded { nr, end } = next(&mut inputs).await {
+                assert!(ends.insert(nr, end).is_none(), "each ends once");
+            }
+        }
+        assert_eq!(ends.values().filter(|end| **end == End::NotStarted).count(), 3, "{ends:?}");
+    });
+}
