@@ -8,6 +8,7 @@ use view::{Epoch, Phase, View};
 
 use crate::ground::{Happening, Who};
 use crate::invariants::Invariant;
+use crate::node::Member;
 use crate::options::pick;
 use crate::place::{Place, name_of};
 use crate::redis::{Finds, Life, Redis};
@@ -31,14 +32,19 @@ const STABLE: Duration = Duration::from_secs(3);
 impl World {
     /// Faults stop for a core; whoever is outside of it stays broken.
     pub fn let_it_converge(&mut self) {
-        let places = if self.options.is_strict() { self.places().into_iter().collect() } else { self.choose_core() };
+        let places = if self.options.is_strict() { self.all_there_are() } else { self.choose_core() };
         self.demand_convergence(places);
     }
 
     /// Faults stop for everyone.
     pub(crate) fn let_all_converge(&mut self) {
-        let all = self.places().into_iter().collect();
+        let all = self.all_there_are();
         self.demand_convergence(all);
+    }
+
+    fn all_there_are(&self) -> BTreeSet<Place> {
+        let is_there = |p: &Place| !matches!(p, Place::Node(i) if self.nodes[*i].member != Member::Here);
+        self.places().into_iter().filter(is_there).collect()
     }
 
     fn demand_convergence(&mut self, places: BTreeSet<Place>) {
@@ -65,15 +71,22 @@ impl World {
     }
 
     fn choose_core(&mut self) -> BTreeSet<Place> {
+        let needed = self.votes_needed();
         let rng = &mut self.ground.rng;
-        let needed = (self.nodes.len() / 2 + 1).max(self.options.quorum as usize);
-        let mut nodes: Vec<usize> = (0..self.nodes.len()).collect();
-        while nodes.len() > needed && rng.chance(500) {
-            nodes.remove(usize::try_from(rng.below(nodes.len() as u64)).unwrap_or_default());
+        let stocks = (0..self.stocks.len()).map(Place::Stock);
+        let here = self.nodes.iter().filter(|n| n.member == Member::Here).map(|n| n.place());
+        let mut voters: Vec<Place> = here.chain(stocks).collect();
+        let is_ours = |p: &&Place| matches!(p, Place::Node(_));
+        while voters.len() > needed && rng.chance(500) {
+            let out = voters[usize::try_from(rng.below(voters.len() as u64)).unwrap_or_default()];
+            // One of ours stays, or there is no client that could write.
+            if !is_ours(&&out) || voters.iter().filter(is_ours).count() > 1 {
+                voters.retain(|p| *p != out);
+            }
         }
-        let mut places: BTreeSet<Place> = nodes.iter().copied().map(Place::Node).collect();
+        let mut places: BTreeSet<Place> = voters.iter().copied().collect();
         for group in 0..self.options.groups.len() {
-            let useful: Vec<Place> = self.useful_servers(group, &nodes);
+            let useful: Vec<Place> = self.useful_servers(group, &voters);
             let rng = &mut self.ground.rng;
             if useful.is_empty() {
                 // Nobody who remains has the group's data: an operator has to decide, and no machine may.
@@ -82,7 +95,11 @@ impl World {
             }
             places.insert(pick(rng, &useful));
             // A promotion that nobody has published yet may still become the decision: its server has to be there.
-            let agreed = self.agreed_by(group, &nodes);
+            let agreed = self.agreed_by(group, &voters);
+            if self.was_reset {
+                // Who was just told to forget the replicas can only learn of them from the master.
+                places.extend(agreed);
+            }
             let promoted = |s: &&Redis| s.group == group && s.master.is_none() && Some(s.place) != agreed;
             places.extend(self.servers.iter().filter(promoted).map(|s| s.place));
             let rng = &mut self.ground.rng;
@@ -97,8 +114,8 @@ impl World {
 
     /// Servers of which one is enough to go on with: the agreed master, or one that has its data and may be promoted. A
     /// replica that has not heard its master for long is rightly refused: nobody knows what it missed.
-    fn useful_servers(&self, group: usize, nodes: &[usize]) -> Vec<Place> {
-        let agreed = self.agreed_by(group, nodes);
+    fn useful_servers(&self, group: usize, voters: &[Place]) -> Vec<Place> {
+        let agreed = self.agreed_by(group, voters);
         let is_fresh = |s: &Redis| s.following.is_up && s.master.and_then(Place::at) == agreed;
         let useful = |s: &&Redis| {
             let is_fit = s.is_up() && s.settings.priority > 0 && s.has_data() && is_fresh(s);
@@ -107,14 +124,26 @@ impl World {
         self.servers.iter().filter(useful).map(|s| s.place).collect()
     }
 
-    /// The master of the newest decision that some nodes know.
-    fn agreed_by(&self, group: usize, nodes: &[usize]) -> Option<Place> {
-        nodes.iter().filter_map(|i| self.nodes[*i].knows(group)).max().map(|(_, master)| master)
+    /// The master of the newest decision that some voters know.
+    fn agreed_by(&self, group: usize, voters: &[Place]) -> Option<Place> {
+        voters.iter().filter_map(|v| self.known_by(*v, group)).max().map(|(_, master)| master)
     }
 
-    /// The newest decision that any node knows.
+    /// The newest decision that a voter knows.
+    fn known_by(&self, voter: Place, group: usize) -> Option<(Epoch, Place)> {
+        match voter {
+            Place::Node(i) => self.nodes[i].knows(group),
+            Place::Stock(i) => {
+                let (epoch, master) = self.stocks[i].knows();
+                Some((epoch, Place::at(master)?))
+            }
+            Place::Server(_) => None,
+        }
+    }
+
+    /// The newest decision that anybody knows.
     pub(crate) fn agreed(&self, group: usize) -> Option<(Epoch, Place)> {
-        self.nodes.iter().filter_map(|n| n.knows(group)).max()
+        self.places().into_iter().filter_map(|p| self.known_by(p, group)).max()
     }
 
     /// All paths are whole and fast, all disks work.
@@ -203,7 +232,10 @@ impl World {
                     return Some((Invariant::L1, format!("nodes disagree on {name}: {first:?}, {view:?}")));
                 }
             }
-            let master = agreed?.master;
+            let (master, epoch) = agreed.map(|v| (v.master, v.epoch))?;
+            if let Some(why) = self.stocks_unsettled(master, epoch, &within) {
+                return Some((Invariant::L1, why));
+            }
             if let Some(why) = self.servers_unsettled(group, master, &within) {
                 return Some(why);
             }
@@ -214,6 +246,29 @@ impl World {
                         format!("client{} has no write done; its session: {}", client.index + 1, client.explain(now));
                     return Some((Invariant::L1, why));
                 }
+            }
+        }
+        None
+    }
+
+    fn stocks_unsettled(
+        &self,
+        master: std::net::SocketAddr,
+        epoch: Epoch,
+        within: &impl Fn(&Place) -> bool,
+    ) -> Option<String> {
+        for stock in self.stocks.iter().filter(|s| within(&s.place())) {
+            if let Some(why) = stock.unsettled() {
+                return Some(format!("{} is not at rest: {why}", stock.place()));
+            }
+            if stock.knows() != (epoch, master) {
+                let (at, other) = stock.knows();
+                let ours = name_of(master);
+                return Some(format!(
+                    "{} knows {} of epoch {at}, ours {ours} of {epoch}",
+                    stock.place(),
+                    name_of(other)
+                ));
             }
         }
         None

@@ -9,6 +9,7 @@ use crate::options::pick;
 use crate::world::World;
 
 mod blows;
+mod members;
 mod recovery;
 
 pub(crate) use recovery::Recovery;
@@ -62,6 +63,10 @@ pub enum Kind {
     MasterAndLeader,
     /// Two other faults begin within milliseconds.
     TwoAtOnce,
+    /// A node that nobody knew joins: by its hellos.
+    NodeJoins,
+    /// A node leaves for good; an operator may then tell the others to forget it.
+    NodeLeaves,
 }
 
 /// A moment of a failover at which an ambush strikes.
@@ -99,7 +104,7 @@ impl Tripwire {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::ServerKill,
         Self::ServerReloads,
         Self::ServerKillOlder,
@@ -123,6 +128,8 @@ impl Kind {
         Self::Ambush,
         Self::MasterAndLeader,
         Self::TwoAtOnce,
+        Self::NodeJoins,
+        Self::NodeLeaves,
     ];
 
     /// Kinds of which one is begun together with another.
@@ -192,11 +199,11 @@ impl World {
                 self.hang(kind, place);
             }
             Kind::NodeFreeze => {
-                let place = self.some_node();
+                let place = self.some_voter();
                 self.hang(kind, place);
             }
             Kind::NodeKill => {
-                let place = self.some_node();
+                let place = self.some_voter();
                 self.kill_a_node(kind, place);
             }
             Kind::ClockLeaps => self.let_a_clock_leap(),
@@ -213,7 +220,7 @@ impl World {
                 self.cut_off(kind, &[place]);
             }
             Kind::Room => {
-                let (node, server) = (self.some_node(), self.some_server());
+                let (node, server) = (self.some_voter(), self.some_server());
                 self.cut_off(kind, &[node, server]);
             }
             Kind::Slow => {
@@ -232,6 +239,8 @@ impl World {
             }
             Kind::MasterAndLeader => self.strike_master_and_leader(),
             Kind::TwoAtOnce => self.strike_twice(),
+            Kind::NodeJoins => self.let_a_node_join(),
+            Kind::NodeLeaves => self.let_a_node_leave(),
         }
     }
 }

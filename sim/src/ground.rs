@@ -27,6 +27,8 @@ pub(crate) enum Happening {
     Wake { node: usize, life: u32 },
     /// A disk finished a write.
     DiskDone { node: usize, life: u32, seq: u64 },
+    /// A stock Sentinel's timer.
+    Tick { stock: usize, life: u32 },
     /// A server's own timer, ten times a second as in Redis.
     Cron { server: usize, life: u32 },
     /// A client has something to ask.
@@ -37,6 +39,8 @@ pub(crate) enum Happening {
     Strike,
     /// The second of two faults.
     Inflict(Kind),
+    /// An operator tells a node to forget whom and what it has met.
+    Reset { node: usize },
     /// A server that runs a script begins to say so.
     Threshold { server: usize },
     /// An ambush strikes.

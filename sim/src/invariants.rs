@@ -19,6 +19,14 @@
 //! | B2 | nothing is due after a wake | such a machine is woken for ever |
 //! | L1 | when faults stop for a majority and for servers with data, it converges within the stated time, and writes succeed | being right and useless is not enough |
 //! | P1 | no machine breaks an assumption of its own (a panic) | its asserts are invariants too |
+//!
+//! **Beside stock Sentinels** (`stock`) these hold for both kinds together: V1 and V4, M6, L1 (with stock's patience added to the
+//! stated time), R1, R2, S1. V2, V3, M2, M3, M5, T1, B1, B2 and P1 are judged for our nodes alone; votes of stock count for M3.
+//! Two things cannot hold there:
+//!
+//! * M4 rests on a promise that stock does not know: it votes for a newer leader whenever it is asked.
+//! * V1 and V4 fail for an epoch in which stock breaks its own rule. It asks for votes in its *current* epoch and counts them for
+//!   an attempt that it began in an older one: so two lead the older one (`stock::failover` says when; `Judge::waive`).
 
 use std::fmt;
 

@@ -12,10 +12,11 @@ use view::{Epoch, GroupName, RunId, View};
 use crate::ground::Ground;
 use crate::invariants::Invariant;
 use crate::options::Options;
-use crate::place::name_of;
+use crate::place::{Place, name_of};
 use crate::redis::WriteId;
 use crate::wiring::Attempt;
 
+mod members;
 mod tilt;
 
 /// What was broken, when.
@@ -38,6 +39,10 @@ pub struct Judge {
     /// The first violation: what follows from it is of no interest.
     pub violation: Option<Violation>,
     ids: Vec<RunId>,
+    stocks: Vec<RunId>,
+    /// Epochs in which a stock Sentinel was elected by votes of a later one.
+    waived: BTreeSet<(GroupName, Epoch)>,
+    stock_votes: BTreeMap<(Place, GroupName, Epoch), RunId>,
     groups: BTreeMap<SocketAddr, GroupName>,
     priorities: BTreeMap<SocketAddr, u32>,
     /// Every vote that was ever durable.
@@ -46,7 +51,7 @@ pub struct Judge {
     /// Every vote that ever left.
     told: BTreeMap<(usize, GroupName, Epoch), RunId>,
     calls: BTreeMap<(usize, CallId), GroupName>,
-    leaders: BTreeMap<(GroupName, Epoch), usize>,
+    leaders: BTreeMap<(GroupName, Epoch), Place>,
     /// Of this life of the node.
     published: BTreeMap<(usize, GroupName), Epoch>,
     masters: BTreeMap<(GroupName, Epoch), SocketAddr>,
@@ -65,6 +70,7 @@ pub struct Judge {
     pub client_errors: u64,
     writes: WriteId,
     tilt: tilt::Tilt,
+    members: members::Members,
 }
 
 /// A seal as its leader saw it.
@@ -96,6 +102,33 @@ impl Judge {
         self.ids.push(id);
     }
 
+    pub(crate) fn know_stock(&mut self, id: RunId) {
+        self.stocks.push(id);
+    }
+
+    /// Whether an id is one of our nodes'.
+    pub(crate) fn is_ours(&self, id: &RunId) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// A stock Sentinel gave its vote.
+    pub(crate) fn stock_voted(&mut self, who: Place, group: &GroupName, epoch: Epoch, leader: &RunId) {
+        self.stock_votes.insert((who, group.clone(), epoch), leader.clone());
+    }
+
+    /// Stock broke its own rule of one leader an epoch: nobody is judged by that one.
+    pub(crate) fn waive(&mut self, group: &GroupName, epoch: Epoch) {
+        self.waived.insert((group.clone(), epoch));
+    }
+
+    /// How many stock Sentinels voted for an attempt.
+    fn stock_votes(&self, attempt: &Attempt) -> usize {
+        let for_it = |((_, group, epoch), leader): &(&(Place, GroupName, Epoch), &RunId)| {
+            (group, epoch, *leader) == (&attempt.group, &attempt.epoch, &attempt.leader)
+        };
+        self.stock_votes.iter().filter(for_it).count()
+    }
+
     pub(crate) fn know_server(&mut self, addr: SocketAddr, group: GroupName, priority: u32) {
         self.groups.insert(addr, group);
         self.priorities.insert(addr, priority);
@@ -109,7 +142,8 @@ impl Judge {
         self.violation.get_or_insert(Violation { at, invariant, what });
     }
 
-    pub(crate) fn node_started(&mut self, node: usize) {
+    pub(crate) fn node_started(&mut self, node: usize, state: &State) {
+        self.remember_members(node, state);
         self.published.retain(|(n, _), _| *n != node);
         self.seals.retain(|(n, _), _| *n != node);
         self.calls.retain(|(n, _), _| *n != node);
@@ -169,10 +203,13 @@ impl Judge {
     }
 
     /// V1.
-    pub(crate) fn elected(&mut self, node: usize, group: &GroupName, epoch: Epoch) -> Checked {
-        let leader = *self.leaders.entry((group.clone(), epoch)).or_insert(node);
-        if leader != node {
-            let why = format!("node{} and node{} both lead {group} in epoch {epoch}", leader + 1, node + 1);
+    pub(crate) fn elected(&mut self, who: Place, group: &GroupName, epoch: Epoch) -> Checked {
+        if self.waived.contains(&(group.clone(), epoch)) {
+            return Ok(());
+        }
+        let leader = *self.leaders.entry((group.clone(), epoch)).or_insert(who);
+        if leader != who {
+            let why = format!("{leader} and {who} both lead {group} in epoch {epoch}");
             return Err((Invariant::V1, why));
         }
         Ok(())
@@ -186,16 +223,18 @@ impl Judge {
             return Err((Invariant::V3, why));
         }
         *before = view.epoch;
-        let master = *self.masters.entry((view.group.clone(), view.epoch)).or_insert(view.master);
-        if master != view.master {
-            let why = format!(
-                "epoch {} has two masters: {} and (on node{}) {}",
-                view.epoch,
-                name_of(master),
-                node + 1,
-                name_of(view.master)
-            );
-            return Err((Invariant::V4, why));
+        self.decided(Place::Node(node), &view.group, view.epoch, view.master)
+    }
+
+    /// V4: for whoever follows a decision, of both kinds.
+    pub(crate) fn decided(&mut self, who: Place, group: &GroupName, epoch: Epoch, master: SocketAddr) -> Checked {
+        if self.waived.contains(&(group.clone(), epoch)) {
+            return Ok(());
+        }
+        let known = *self.masters.entry((group.clone(), epoch)).or_insert(master);
+        if known != master {
+            let (known, master) = (name_of(known), name_of(master));
+            return Err((Invariant::V4, format!("epoch {epoch} has two masters: {known} and (on {who}) {master}")));
         }
         Ok(())
     }
@@ -223,19 +262,21 @@ impl Judge {
 
     /// M2 to M5, at the moment in which a leader orders a promotion.
     pub(crate) fn promoting(&mut self, now: Instant, node: usize, server: SocketAddr, attempt: &Attempt) -> Checked {
-        self.elected(node, &attempt.group, attempt.epoch)?;
+        self.elected(Place::Node(node), &attempt.group, attempt.epoch)?;
         let who = format!("node{} promotes {} in epoch {}", node + 1, name_of(server), attempt.epoch);
         let for_us = |n: &usize| {
             let key = (*n, attempt.group.clone(), attempt.epoch);
             // What was told was durable in its moment, or V2 would have said so.
             [self.votes.get(&key), self.told.get(&key)].contains(&Some(&attempt.leader))
         };
-        let votes = (0..self.ids.len()).filter(for_us).count();
-        if votes * 2 <= self.ids.len() {
-            return Err((Invariant::M3, format!("{who} with {votes} durable votes of {}", self.ids.len())));
+        let votes = (0..self.ids.len()).filter(for_us).count() + self.stock_votes(attempt);
+        let voters = self.voters_for(node, &attempt.group);
+        if votes * 2 <= voters {
+            return Err((Invariant::M3, format!("{who} with {votes} durable votes of {voters}")));
         }
+        // Stock promises nothing: where it has a voice, a newer leader may always be there.
         let newer = |(group, epoch): &&(GroupName, Epoch)| *group == attempt.group && *epoch > attempt.epoch;
-        if let Some((_, epoch)) = self.leaders.keys().find(newer) {
+        if let Some((_, epoch)) = self.leaders.keys().find(newer).filter(|_| self.stocks.is_empty()) {
             return Err((Invariant::M4, format!("{who}, but epoch {epoch} has a leader already")));
         }
         if self.priorities.get(&server) == Some(&0) {

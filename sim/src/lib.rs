@@ -16,6 +16,7 @@
 //! | `network`, `disk`, `clock` | how do packets travel, what survives, what time does a node take it for? |
 //! | `redis`, `replication`, `busy` | what does a server do, how does it follow another, what keeps it from both? |
 //! | `node`, `wiring` | how is the unchanged machine driven? |
+//! | `stock` | what does a stock Sentinel beside our nodes do? |
 //! | `client` | what does an application behind the proxy see? |
 //! | [`faults`] | what fails, when, for how long? |
 //! | [`invariants`], [`judge`] | what must never be, and who sees it? |
@@ -46,6 +47,7 @@ mod replication;
 pub mod run;
 pub mod saboteur;
 pub mod scenario;
+mod stock;
 mod wiring;
 pub mod world;
 

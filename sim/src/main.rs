@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sim::coverage::Coverage;
-use sim::{Keep, Saboteur, run_seed, run_seed_keeping};
+use sim::{Keep, Options, Saboteur, run_seed, run_seed_keeping};
 
 fn main() {
     // A panic of a machine is a finding, printed with its history; its backtrace would only hide that.
@@ -19,6 +19,7 @@ fn main() {
 
 const USAGE: &str = "usage: sim --seeds N [--from S] [--go-on]   run N seeds
        sim --seed S [--trace]               run one again; --trace shows everything
+       --mixed                              only seeds with stock Sentinels in them
        --sabotage NAME                      break one part of the world first, to see it caught";
 
 #[derive(Default)]
@@ -28,6 +29,7 @@ struct Wish {
     seed: Option<u64>,
     trace: bool,
     go_on: bool,
+    mixed: bool,
     sabotage: Option<Saboteur>,
 }
 
@@ -45,6 +47,7 @@ impl Wish {
                 "--seed" => wish.seed = Some(number()?),
                 "--trace" => wish.trace = true,
                 "--go-on" => wish.go_on = true,
+                "--mixed" => wish.mixed = true,
                 "--sabotage" => wish.sabotage = Some(saboteur(args.next().unwrap_or_default().as_str())?),
                 other => return Err(format!("{other} is no option")),
             }
@@ -58,8 +61,44 @@ impl Wish {
     fn grant(self) -> i32 {
         match self.seed {
             Some(seed) => replay(seed, self.trace, self.sabotage),
-            None => run(self.from, self.seeds, self.go_on, self.sabotage),
+            None => self.run(),
         }
+    }
+
+    fn run(&self) -> i32 {
+        // A tool beside the program: how fast the simulator is, only a real clock can say.
+        #[expect(clippy::disallowed_methods, reason = "seeds per second are measured in real time")]
+        let start = Instant::now();
+        let (mut coverage, mut failed, mut slowest) = (Coverage::default(), 0, Duration::ZERO);
+        let mut done = 0;
+        for seed in self.seeds() {
+            let outcome = run_seed(seed, self.sabotage);
+            coverage.add(&outcome.coverage);
+            slowest = slowest.max(outcome.converged.unwrap_or_default());
+            done += 1;
+            if let Some(v) = &outcome.violation {
+                failed += 1;
+                if self.go_on {
+                    println!("seed {seed} violates {} at {:?}: {}", v.invariant, v.at, v.what);
+                } else {
+                    print!("{}", outcome.explain());
+                    break;
+                }
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        print!("{coverage}");
+        println!(
+            "{done} seeds, {failed} failed, {:.1} seeds/s; slowest convergence {slowest:?}",
+            f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / seconds
+        );
+        i32::from(failed > 0)
+    }
+
+    fn seeds(&self) -> impl Iterator<Item = u64> {
+        let mixed = self.mixed;
+        let all = (self.from..).filter(move |seed| !mixed || Options::of_seed(*seed).0.stocks > 0);
+        all.take(usize::try_from(self.seeds).unwrap_or(usize::MAX))
     }
 }
 
@@ -78,34 +117,4 @@ fn replay(seed: u64, trace: bool, sabotage: Option<Saboteur>) -> i32 {
     print!("{}", outcome.history);
     println!("seed {seed} holds; converged after {:?}", outcome.converged.unwrap_or_default());
     0
-}
-
-fn run(from: u64, seeds: u64, go_on: bool, sabotage: Option<Saboteur>) -> i32 {
-    // A tool beside the program: how fast the simulator is, only a real clock can say.
-    #[expect(clippy::disallowed_methods, reason = "seeds per second are measured in real time")]
-    let start = Instant::now();
-    let (mut coverage, mut failed, mut slowest) = (Coverage::default(), 0, Duration::ZERO);
-    let mut done = 0;
-    for seed in from..from + seeds {
-        let outcome = run_seed(seed, sabotage);
-        coverage.add(&outcome.coverage);
-        slowest = slowest.max(outcome.converged.unwrap_or_default());
-        done += 1;
-        if let Some(v) = &outcome.violation {
-            failed += 1;
-            if go_on {
-                println!("seed {seed} violates {} at {:?}: {}", v.invariant, v.at, v.what);
-            } else {
-                print!("{}", outcome.explain());
-                break;
-            }
-        }
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    print!("{coverage}");
-    println!(
-        "{done} seeds, {failed} failed, {:.1} seeds/s; slowest convergence {slowest:?}",
-        f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / seconds
-    );
-    i32::from(failed > 0)
 }

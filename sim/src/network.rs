@@ -86,6 +86,8 @@ pub(crate) enum Purpose {
     Replication,
     /// A client's requests.
     Client(usize),
+    /// A stock Sentinel's wire.
+    Stock,
 }
 
 /// One connection.
@@ -137,6 +139,7 @@ pub(crate) struct Path {
 /// All paths and connections.
 pub(crate) struct Network {
     nodes: usize,
+    servers: usize,
     places: usize,
     paths: Vec<Path>,
     conns: BTreeMap<ConnId, Conn>,
@@ -144,15 +147,17 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(nodes: usize, servers: usize, mut path: impl FnMut() -> Path) -> Self {
-        let places = nodes + servers;
-        Self { nodes, places, paths: (0..places * places).map(|_| path()).collect(), conns: BTreeMap::new(), opened: 0 }
+    pub(crate) fn new(nodes: usize, servers: usize, stocks: usize, mut path: impl FnMut() -> Path) -> Self {
+        let places = nodes + servers + stocks;
+        let paths = (0..places * places).map(|_| path()).collect();
+        Self { nodes, servers, places, paths, conns: BTreeMap::new(), opened: 0 }
     }
 
     const fn index(&self, place: Place) -> usize {
         match place {
             Place::Node(i) => i,
             Place::Server(i) => self.nodes + i,
+            Place::Stock(i) => self.nodes + self.servers + i,
         }
     }
 
@@ -173,7 +178,8 @@ impl Network {
     pub(crate) const fn has(&self, place: Place) -> bool {
         match place {
             Place::Node(i) => i < self.nodes,
-            Place::Server(i) => self.nodes + i < self.places,
+            Place::Server(i) => i < self.servers,
+            Place::Stock(i) => self.nodes + self.servers + i < self.places,
         }
     }
 
@@ -333,7 +339,7 @@ mod tests {
     use super::*;
 
     fn network() -> (Network, ConnId) {
-        let mut net = Network::new(1, 1, || Path {
+        let mut net = Network::new(1, 1, 0, || Path {
             latency: Duration::from_millis(1),
             jitter: Duration::ZERO,
             cuts: 0,

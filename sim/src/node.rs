@@ -61,6 +61,8 @@ pub(crate) struct Node {
     pub(crate) index: usize,
     pub(crate) config: Config,
     pub(crate) life: Life,
+    /// Whether it is one of those that watch: some come later, some leave for good.
+    pub(crate) member: Member,
     pub(crate) nr: u32,
     brain: Option<Box<dyn Monitor>>,
     pub(crate) clock: Clock,
@@ -81,6 +83,17 @@ pub(crate) struct Node {
     pub(crate) inbox: VecDeque<Mail>,
 }
 
+/// Whether a node is one of those that watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Member {
+    /// It will be, perhaps.
+    NotYet,
+    /// It is, dead or alive.
+    Here,
+    /// It was.
+    Gone,
+}
+
 /// Something that waits for a frozen process.
 pub(crate) enum Mail {
     Packet(ConnId, Side, Packet),
@@ -93,6 +106,7 @@ impl Node {
             index,
             config,
             life: Life::Dead,
+            member: Member::Here,
             nr: 0,
             brain: None,
             clock,
@@ -124,8 +138,9 @@ impl Node {
         let seed = g.rng.next_u64();
         let now = self.clock.read(g.now);
         g.note(self.place(), || "starts".into());
-        self.brain = Some(birth(self.config.clone(), self.disk.read(), seed, now));
-        g.judge.node_started(self.index);
+        let state = self.disk.read();
+        g.judge.node_started(self.index, &state);
+        self.brain = Some(birth(self.config.clone(), state, seed, now));
         self.drive(g, None);
     }
 

@@ -12,6 +12,10 @@ use crate::faults::Kind;
 pub struct Options {
     /// Nodes: 1, 3 or 5.
     pub nodes: usize,
+    /// Nodes that may join later.
+    pub spares: usize,
+    /// Stock Sentinels beside them.
+    pub stocks: usize,
     /// Servers of each group: 2 to 5.
     pub groups: Vec<usize>,
     /// How many nodes must see a master down.
@@ -56,6 +60,8 @@ impl Options {
     pub fn calm() -> Self {
         Self {
             nodes: 3,
+            spares: 0,
+            stocks: 0,
             groups: vec![3],
             quorum: 2,
             down_after: Duration::from_secs(1),
@@ -77,18 +83,31 @@ impl Options {
         }
     }
 
+    /// The options of a seed's world, and the seed of what happens in it.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> (Self, u64) {
+        let mut rng = Rng::new(seed);
+        let options = Self::from_seed(&mut rng);
+        (options, rng.next_u64())
+    }
+
     /// What the seed says. Every seed allows only some kinds of fault (swarm testing): a kind that happens all the time
     /// hides what the others could reach.
     #[must_use]
     pub fn from_seed(rng: &mut Rng) -> Self {
-        let nodes = pick(rng, &[1, 3, 3, 3, 3, 3, 5, 5]);
-        let groups: Vec<usize> = if rng.chance(120) {
+        let is_mixed = rng.chance(250);
+        let (nodes, stocks) = if is_mixed {
+            pick(rng, &[(2, 1), (2, 1), (1, 2), (1, 2), (2, 3), (3, 2), (4, 1)])
+        } else {
+            (pick(rng, &[1, 3, 3, 3, 3, 3, 5, 5]), 0)
+        };
+        let groups: Vec<usize> = if !is_mixed && rng.chance(120) {
             vec![pick(rng, &[2, 3]), pick(rng, &[2, 3])]
         } else {
             vec![pick(rng, &[2, 2, 3, 3, 3, 4, 5])]
         };
         let servers: usize = groups.iter().sum();
-        let majority = u32::try_from(nodes / 2 + 1).unwrap_or(1);
+        let majority = u32::try_from((nodes + stocks) / 2 + 1).unwrap_or(1);
         let quorum = if rng.chance(150) { 1 } else { majority };
         let planned_only = rng.chance(80);
         let mut faults: Vec<Kind> = vec![Kind::Switchover];
@@ -105,8 +124,11 @@ impl Options {
             (pick(rng, &[1, 1, 2, 5, 40]), pick(rng, &[0, 0, 10, 100]), pick(rng, &[0, 100, 1_000]))
         };
         let priority = |rng: &mut Rng| pick(rng, &[100, 100, 100, 100, 100, 100, 50, 10, 0]);
+        let spares = if nodes >= 2 && rng.chance(350) { pick(rng, &[1, 1, 2]) } else { 0 };
         Self {
             nodes,
+            spares,
+            stocks,
             quorum,
             down_after: ms(pick(rng, &[300, 500, 1_000, 1_000, 2_000, 5_000])).max(ms(latency * 12)),
             confirm: ms(pick(rng, &[20, 100, 100, 250])),
@@ -134,6 +156,31 @@ impl Options {
         self.groups.iter().sum()
     }
 
+    /// How many watch and vote, of both kinds.
+    #[must_use]
+    pub const fn sentinels(&self) -> usize {
+        self.nodes + self.stocks
+    }
+
+    /// How long all is left alone at first, so that everybody knows everybody. Stock asks a master for its replicas every ten
+    /// seconds, and at the first time they have not come yet.
+    #[must_use]
+    pub const fn warm_up(&self) -> Duration {
+        Duration::from_secs(if self.stocks > 0 { 13 } else { 5 })
+    }
+
+    /// Places for nodes, of whom some may join later.
+    #[must_use]
+    pub const fn node_places(&self) -> usize {
+        self.nodes + self.spares
+    }
+
+    /// How many a node's file says that there are: who joins is told of all that may.
+    #[must_use]
+    pub const fn told(&self, node: usize) -> usize {
+        self.sentinels() + if node < self.nodes { 0 } else { self.spares }
+    }
+
     /// Whether nothing fails that is not asked for: then a switchover has no excuse (S1).
     #[must_use]
     pub fn is_strict(&self) -> bool {
@@ -144,7 +191,10 @@ impl Options {
     #[must_use]
     pub fn convergence_bound(&self) -> Duration {
         // Attempts that began before the end have to end, then one has to succeed, then everyone has to follow.
-        Duration::from_secs(20) + 3 * (self.down_after + self.failover_timeout + self.switchover_timeout)
+        let ours = CONVERGENCE + 3 * (self.down_after + self.failover_timeout + self.switchover_timeout);
+        // Stock trusts no clock for half a minute, and waits for twice its timeout between two attempts.
+        let stock = if self.stocks > 0 { STOCK_TILT + 4 * self.failover_timeout } else { Duration::ZERO };
+        ours + stock
     }
 
     /// Which group a server belongs to.
@@ -172,6 +222,13 @@ impl Options {
         crate::place::Place::Server(self.first_of(group)).addr()
     }
 }
+
+/// The part of the stated time that no option of the world changes: connections that have to be made anew, answers that have
+/// to be asked for again, copies that have to be made.
+pub const CONVERGENCE: Duration = Duration::from_secs(20);
+
+/// How long a stock Sentinel decides nothing after it was stopped.
+const STOCK_TILT: Duration = Duration::from_secs(30);
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)

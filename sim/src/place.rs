@@ -10,6 +10,8 @@ pub enum Place {
     Node(usize),
     /// A Redis server.
     Server(usize),
+    /// A stock Sentinel.
+    Stock(usize),
 }
 
 impl Place {
@@ -19,6 +21,7 @@ impl Place {
         let (net, i, port) = match self {
             Self::Node(i) => (1, i, 26_379),
             Self::Server(i) => (2, i, 6_379),
+            Self::Stock(i) => (3, i, 26_379),
         };
         let last = u8::try_from(i + 1).expect("worlds are small");
         SocketAddr::from(([10, 0, net, last], port))
@@ -31,6 +34,7 @@ impl Place {
         match (ip.octets(), addr.port()) {
             ([10, 0, 1, i], 26_379) if i > 0 => Some(Self::Node(usize::from(i) - 1)),
             ([10, 0, 2, i], 6_379) if i > 0 => Some(Self::Server(usize::from(i) - 1)),
+            ([10, 0, 3, i], 26_379) if i > 0 => Some(Self::Stock(usize::from(i) - 1)),
             _ => None,
         }
     }
@@ -41,6 +45,7 @@ impl fmt::Display for Place {
         match self {
             Self::Node(i) => write!(f, "node{}", i + 1),
             Self::Server(i) => write!(f, "redis{}", i + 1),
+            Self::Stock(i) => write!(f, "stock{}", i + 1),
         }
     }
 }
@@ -63,7 +68,7 @@ mod tests {
 
     #[test]
     fn an_address_leads_back_to_its_place() {
-        for place in [Place::Node(0), Place::Node(4), Place::Server(0), Place::Server(4)] {
+        for place in [Place::Node(0), Place::Node(4), Place::Server(0), Place::Server(4), Place::Stock(2)] {
             assert_eq!(Place::at(place.addr()), Some(place));
         }
         assert_eq!(Place::at(SocketAddr::from(([127, 0, 0, 1], 1))), None);

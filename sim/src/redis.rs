@@ -176,7 +176,7 @@ impl Redis {
 
     pub(crate) const fn index(&self) -> usize {
         match self.place {
-            Place::Server(i) | Place::Node(i) => i,
+            Place::Server(i) | Place::Node(i) | Place::Stock(i) => i,
         }
     }
 

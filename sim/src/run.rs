@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use machine::Rng;
-
 use crate::coverage::Coverage;
 use crate::history::Keep;
 use crate::invariants::Invariant;
@@ -61,9 +59,7 @@ pub fn run_seed(seed: u64, sabotage: Option<Saboteur>) -> Outcome {
 /// Runs a seed and keeps as much of its history as is wanted.
 #[must_use]
 pub fn run_seed_keeping(seed: u64, sabotage: Option<Saboteur>, keep: Keep) -> Outcome {
-    let mut rng = Rng::new(seed);
-    let options = Options::from_seed(&mut rng);
-    let seed_of_world = rng.next_u64();
+    let (options, seed_of_world) = Options::of_seed(seed);
     // Held outside of what may panic: the history up to the panic is what one needs to see.
     let mut world: Option<World> = None;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -99,7 +95,7 @@ pub fn run_seed_keeping(seed: u64, sabotage: Option<Saboteur>, keep: Keep) -> Ou
 /// The two phases.
 fn live(world: &mut World) {
     // Nodes find each other and the replicas first: what was never known cannot be asked for.
-    world.run_for(WARM_UP);
+    world.run_for(world.options.warm_up());
     world.let_things_fail();
     world.run_for(world.options.safety);
     if world.ground.judge.violation.is_some() {
@@ -135,5 +131,3 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
         .unwrap_or_else(|| "a panic without words".into())
 }
-
-const WARM_UP: Duration = Duration::from_secs(5);

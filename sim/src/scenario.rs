@@ -14,7 +14,7 @@ impl World {
     #[must_use]
     pub fn warm(options: crate::Options, seed: u64) -> Self {
         let mut world = Self::new(options, seed, crate::Keep::Last(4_000), None);
-        world.run_for(Duration::from_secs(5));
+        world.run_for(world.options.warm_up());
         world
     }
 
@@ -56,6 +56,25 @@ impl World {
     /// `SIGCONT` of a node.
     pub fn continue_node(&mut self, i: usize) {
         self.thaw(Place::Node(i));
+    }
+
+    /// `SIGSTOP` of a stock Sentinel.
+    pub fn stop_stock(&mut self, i: usize) {
+        self.freeze(Place::Stock(i));
+    }
+
+    /// `SIGCONT` of a stock Sentinel.
+    pub fn continue_stock(&mut self, i: usize) {
+        self.thaw(Place::Stock(i));
+    }
+
+    /// The server that a stock Sentinel names as master.
+    #[must_use]
+    pub fn stock_names(&self, i: usize) -> Option<usize> {
+        match Place::at(self.stocks[i].current_master()) {
+            Some(Place::Server(server)) => Some(server),
+            _ => None,
+        }
     }
 
     /// Cuts a place off from all others.

@@ -134,7 +134,10 @@ impl Node {
                 g.net.leave(conn, Side::Opener);
                 Event::Failed { link, fault }
             }
-            Packet::Heard(hello) => Event::Heard { link, hello },
+            Packet::Heard(hello) => {
+                g.judge.heard_hello(self.index, &hello);
+                Event::Heard { link, hello }
+            }
             Packet::Answer(answer) => {
                 let Some(open) = self.wiring.links.get_mut(&link) else { return };
                 let asked = open.asked.pop_front();
@@ -164,7 +167,10 @@ impl Node {
             Packet::Ask(Ask::IsMasterDown { master, epoch, candidate }) => {
                 Request::IsMasterDown { master, epoch, candidate }
             }
-            Packet::Ask(Ask::Hello { text }) => Request::Hello { text },
+            Packet::Ask(Ask::Hello { text }) => {
+                g.judge.heard_hello(self.index, &text);
+                Request::Hello { text }
+            }
             Packet::Ask(ask) => {
                 let answer = match ask {
                     Ask::Ping => Answer::Pong,
@@ -189,6 +195,9 @@ impl Node {
 
     /// The operator of this node wants something.
     pub(crate) fn command(&mut self, g: &mut Ground, request: Request) {
+        if matches!(request, Request::Reset { .. }) {
+            g.judge.forget_members(self.index);
+        }
         let call = self.call(Caller::Operator);
         self.drive(g, Some(Event::Requested { call, request }));
     }
@@ -209,6 +218,7 @@ impl Node {
                 g.coverage.mark(match &reply {
                     Reply::Switched { .. } => "switchover: done",
                     Reply::Refused { .. } => "switchover: refused or undone",
+                    Reply::Count { .. } => "operator: reset",
                     _ => "switchover: other reply",
                 });
                 self.told.push(reply);
@@ -312,7 +322,7 @@ impl Node {
             && let Some(report) = self.report()
             && let Some(record) = report.records.iter().rev().find(|r| r.group == *group && r.outcome.is_none())
         {
-            let checked = g.judge.elected(self.index, group, record.epoch);
+            let checked = g.judge.elected(self.place(), group, record.epoch);
             g.check(checked);
         }
     }

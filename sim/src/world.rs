@@ -15,11 +15,12 @@ use crate::ground::{Ground, Happening, Who};
 use crate::history::{History, Keep};
 use crate::judge::Judge;
 use crate::network::{ConnId, Network, Packet, Path, Purpose, Side, UNORDERED};
-use crate::node::{Birth, Mail, Node};
+use crate::node::{Birth, Mail, Member, Node};
 use crate::options::Options;
 use crate::place::Place;
 use crate::redis::{Finds, Life, Redis, Settings};
 use crate::saboteur::Saboteur;
+use crate::stock::Stock;
 
 /// Everything there is.
 pub struct World {
@@ -29,9 +30,12 @@ pub struct World {
     pub ground: Ground,
     pub(crate) nodes: Vec<Node>,
     pub(crate) servers: Vec<Redis>,
+    pub(crate) stocks: Vec<Stock>,
     pub(crate) clients: Vec<Client>,
     pub(crate) birth: Birth,
     pub(crate) schedule: Schedule,
+    /// An operator told a node to forget what it knew.
+    pub(crate) was_reset: bool,
     /// Set when faults have stopped: who must converge, and by when.
     pub(crate) core: Option<Core>,
 }
@@ -43,7 +47,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let (mut net_rng, mut node_rng, mut redis_rng) = (rng.split(), rng.split(), rng.split());
         let schedule = Schedule::new(rng.split());
-        let net = Network::new(options.nodes, options.servers(), || Path {
+        let net = Network::new(options.node_places(), options.servers(), options.stocks, || Path {
             latency: Duration::from_micros(100) + net_rng.jitter(options.latency),
             jitter: net_rng.jitter(options.latency / 2),
             cuts: 0,
@@ -51,16 +55,24 @@ impl World {
             unreachable: net_rng.chance(300),
         });
         let mut judge = Judge::new(&options);
-        let nodes: Vec<Node> = (0..options.nodes).map(|i| make_node(&options, i, &mut node_rng)).collect();
+        let nodes: Vec<Node> = (0..options.node_places()).map(|i| make_node(&options, i, &mut node_rng)).collect();
         let servers: Vec<Redis> = (0..options.servers()).map(|i| make_server(&options, i, &mut redis_rng)).collect();
+        let stocks: Vec<Stock> =
+            (0..options.stocks).map(|i| Stock::new(&options, i, crate::ground::new_id(&mut node_rng))).collect();
         for node in &nodes {
             judge.know_node(node.config.id.clone());
+            if options.spares > 0 {
+                judge.told_members(node.index, options.told(node.index));
+            }
+        }
+        for stock in &stocks {
+            judge.know_stock(stock.id.clone());
         }
         for server in &servers {
             judge.know_server(server.place.addr(), group_name(server.group), server.settings.priority);
         }
         let mut clients = Vec::new();
-        for node in 0..options.nodes {
+        for node in 0..options.node_places() {
             for group in 0..options.groups.len() {
                 for _ in 0..options.clients {
                     clients.push(make_client(&options, clients.len(), node, group));
@@ -69,7 +81,8 @@ impl World {
         }
         let ground = Ground::new(net, rng, History::new(keep), judge, sabotage);
         let birth = sabotage.map_or(crate::saboteur::HONEST, Saboteur::birth);
-        let mut world = Self { options, ground, nodes, servers, clients, birth, schedule, core: None };
+        let mut world =
+            Self { options, ground, nodes, servers, stocks, clients, birth, schedule, was_reset: false, core: None };
         world.begin(seed);
         world
     }
@@ -80,8 +93,11 @@ impl World {
         for server in &mut self.servers {
             server.start(&mut self.ground, Finds::Data);
         }
-        for node in &mut self.nodes {
+        for node in self.nodes.iter_mut().filter(|n| n.member == Member::Here) {
             node.start(&mut self.ground, self.birth);
+        }
+        for stock in &mut self.stocks {
+            stock.start(&mut self.ground);
         }
         self.hand_out_views();
         for client in &self.clients {
@@ -127,6 +143,12 @@ impl World {
                 }
             }
             Happening::DiskDone { node, life, seq } => self.nodes[node].on_disk(&mut self.ground, life, seq),
+            Happening::Tick { stock, life } => {
+                let stock = &mut self.stocks[stock];
+                if stock.nr == life {
+                    stock.tick(&mut self.ground);
+                }
+            }
             Happening::Cron { server, life } => {
                 let server = &mut self.servers[server];
                 if server.nr == life {
@@ -148,6 +170,7 @@ impl World {
             Happening::Hit { node } => self.hit(node),
             Happening::Recover(recovery) => self.recover(recovery),
             Happening::Look => self.look(),
+            Happening::Reset { node } => self.reset_node(node),
             Happening::Inflict(kind) => self.inflict(kind),
             Happening::Threshold { server } => self.servers[server].wake_in_script(&mut self.ground),
         }
@@ -185,6 +208,7 @@ impl World {
         match place {
             Place::Node(i) => self.nodes[i].life,
             Place::Server(i) => self.servers[i].life,
+            Place::Stock(i) => self.stocks[i].life,
         }
     }
 
@@ -236,6 +260,7 @@ impl World {
         }
         match place {
             Place::Server(i) => self.servers[i].on_packet(&mut self.ground, conn, to, packet),
+            Place::Stock(i) => self.stocks[i].on_packet(&mut self.ground, conn, to, packet),
             Place::Node(i) if life == Life::Frozen => {
                 self.nodes[i].inbox.push_back(Mail::Packet(conn, to, packet));
             }
@@ -253,7 +278,7 @@ impl World {
                 let now = self.nodes[node].clock.read(g.now);
                 self.clients[client].on_packet(g, now, conn, packet);
             }
-            (Side::Opener, Purpose::Replication) => {}
+            (Side::Opener, Purpose::Replication | Purpose::Stock) => {}
         }
     }
 
@@ -271,6 +296,7 @@ impl World {
         }
         match place {
             Place::Server(i) => self.servers[i].die(life),
+            Place::Stock(i) => self.stocks[i].die(life),
             Place::Node(i) => {
                 self.nodes[i].die(&mut self.ground, life);
                 for client in self.clients.iter_mut().filter(|c| c.node == i) {
@@ -284,6 +310,7 @@ impl World {
     pub(crate) fn freeze(&mut self, place: Place) {
         match place {
             Place::Server(i) => self.servers[i].life = Life::Frozen,
+            Place::Stock(i) => self.stocks[i].life = Life::Frozen,
             Place::Node(i) => self.nodes[i].freeze(self.ground.now),
         }
     }
@@ -295,6 +322,7 @@ impl World {
                 self.servers[i].life = Life::Up;
                 self.servers[i].read_inbox(&mut self.ground);
             }
+            Place::Stock(i) => self.stocks[i].thaw(&mut self.ground),
             Place::Node(i) => {
                 self.nodes[i].thaw(&mut self.ground);
                 let life = self.nodes[i].nr;
@@ -317,6 +345,7 @@ impl World {
         let was_gone = self.life(place) == Life::HostGone;
         match place {
             Place::Server(i) => self.servers[i].start(&mut self.ground, finds),
+            Place::Stock(i) => self.stocks[i].start(&mut self.ground),
             Place::Node(i) => {
                 self.ground.coverage.mark("node: restarted");
                 self.nodes[i].start(&mut self.ground, self.birth);
@@ -391,7 +420,7 @@ fn make_node(options: &Options, i: usize, rng: &mut Rng) -> Node {
         ..GroupConfig::of(
             options.first_master(g),
             options.quorum,
-            u32::try_from(options.nodes).expect("worlds are small"),
+            u32::try_from(options.told(i)).expect("worlds are small"),
         )
     };
     let config = Config {
@@ -403,7 +432,11 @@ fn make_node(options: &Options, i: usize, rng: &mut Rng) -> Node {
     let ppm = i64::try_from(rng.below(spread)).unwrap_or(0) - i64::try_from(options.drift_ppm).unwrap_or(0);
     let clock = Clock::new(rng.jitter(Duration::from_secs(1_000)), ppm);
     let disk = Disk::new(Duration::from_micros(50) + rng.jitter(options.disk / 2), options.disk / 2);
-    Node::new(i, config, clock, disk, options.sluggish)
+    let mut node = Node::new(i, config, clock, disk, options.sluggish);
+    if i >= options.nodes {
+        node.member = Member::NotYet;
+    }
+    node
 }
 
 fn make_server(options: &Options, i: usize, rng: &mut Rng) -> Redis {

@@ -8,6 +8,7 @@ use super::recovery::Recovery;
 use super::{Kind, Tripwire};
 use crate::busy::Busy;
 use crate::ground::{Happening, Who};
+use crate::node::Member;
 use crate::options::pick;
 use crate::place::Place;
 use crate::redis::{Finds, Life};
@@ -202,11 +203,21 @@ impl World {
 
     pub(crate) fn places(&self) -> Vec<Place> {
         let nodes = (0..self.nodes.len()).map(Place::Node);
-        nodes.chain((0..self.servers.len()).map(Place::Server)).collect()
+        let stocks = (0..self.stocks.len()).map(Place::Stock);
+        nodes.chain((0..self.servers.len()).map(Place::Server)).chain(stocks).collect()
     }
 
     pub(super) fn some_place(&mut self) -> Place {
-        if self.schedule.rng.chance(500) { self.some_node() } else { self.some_server() }
+        if self.schedule.rng.chance(500) { self.some_voter() } else { self.some_server() }
+    }
+
+    /// A node, or a stock Sentinel.
+    pub(super) fn some_voter(&mut self) -> Place {
+        let (nodes, stocks) = (self.options.nodes as u64, self.stocks.len() as u64);
+        if self.schedule.rng.below(nodes + stocks) < nodes {
+            return self.some_node();
+        }
+        Place::Stock(usize::try_from(self.schedule.rng.below(stocks)).unwrap_or_default())
     }
 
     /// A node; often one that leads something at this moment.
@@ -219,7 +230,8 @@ impl World {
         if !leading.is_empty() && rng.chance(600) {
             return Place::Node(pick(rng, &leading));
         }
-        Place::Node(usize::try_from(rng.below(self.nodes.len() as u64)).unwrap_or_default())
+        let here: Vec<usize> = self.nodes.iter().filter(|n| n.member == Member::Here).map(|n| n.index).collect();
+        Place::Node(pick(rng, &here))
     }
 
     /// A server; often one that is a master.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ground::{Happening, Who};
+use crate::node::Member;
 use crate::place::Place;
 use crate::redis::{Finds, Life};
 use crate::world::World;
@@ -28,6 +29,10 @@ impl World {
         self.ground.after(wait, Happening::Recover(recovery));
     }
 
+    fn has_left(&self, place: Place) -> bool {
+        matches!(place, Place::Node(i) if self.nodes[i].member != Member::Here)
+    }
+
     /// A fault ends; once faults have stopped for good, what is outside of the core stays as it is.
     pub(crate) fn recover(&mut self, recovery: Recovery) {
         self.schedule.under_way = self.schedule.under_way.saturating_sub(1);
@@ -37,7 +42,7 @@ impl World {
         self.ground.note(Who::World, || format!("--- end: {recovery:?}"));
         match recovery {
             Recovery::Start(place, finds) => {
-                if matches!(self.life(place), Life::Dead | Life::HostGone) {
+                if matches!(self.life(place), Life::Dead | Life::HostGone) && !self.has_left(place) {
                     self.start(place, finds);
                 }
             }
