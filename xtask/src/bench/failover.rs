@@ -51,7 +51,11 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
         let mut command = Command::new(&program);
         command.args([system, fault, &u32::to_string(&times)]).env("STANDFAST_BIN", &standfast);
         let name = if times > 1 { CRASHES } else { fault };
-        let told = |figures| samples.push(Sample { round, system: system.into(), fault: name.into(), figures });
+        let told = |figures| {
+            let sample = Sample { round, system: system.into(), fault: name.into(), figures };
+            say(&sample);
+            samples.push(sample);
+        };
         lines_of(command, told).inspect_err(|failed| println!("{name}, {system}: {failed}"))
     };
     let (mut samples, mut failed) = (Vec::new(), 0_usize);
@@ -59,7 +63,6 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
         for fault in &options.faults {
             for system in in_turn(round) {
                 failed += usize::from(measure(round, system, fault, 1, &mut samples).is_err());
-                samples.last().into_iter().for_each(say);
             }
         }
         println!("round {} of {} done", round + 1, options.rounds);
