@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::cluster::{Cluster, Event, GROUP, Kind};
+use crate::cluster::Cluster;
+use crate::cluster::{Event, GROUP, Kind};
 use crate::program::wall_ms;
 
 /// A change of master that all have made.
@@ -92,7 +93,7 @@ impl Change {
     /// When it does not come to that.
     pub fn is_led_by(&self, cluster: &Cluster, kind: Kind) {
         let leaders = self.leaders(cluster);
-        assert!(leaders.len() == 1 && cluster.of_kind(kind).any(|n| n == leaders[0]), "{leaders:?} led");
+        assert!(leaders.len() == 1 && cluster.kind(leaders[0]) == kind, "{leaders:?} led");
     }
 
     /// The nodes that were elected since.

@@ -24,6 +24,8 @@ use crate::wire::{Connection, ask, field};
 #[derive(Debug)]
 pub struct Cluster {
     dir: PathBuf,
+    /// What the servers run.
+    server: PathBuf,
     servers: Vec<Server>,
     nodes: Vec<Node>,
 }
@@ -35,6 +37,8 @@ pub enum Kind {
     Ours,
     /// `redis-server FILE --sentinel`.
     Stock,
+    /// `valkey-server FILE --sentinel`: a later relative of the stock one.
+    Valkey,
     /// The program under test in the place of a stock Sentinel, on its file.
     InPlace,
 }
@@ -56,7 +60,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A node that sees a silent server as down after [`DOWN_AFTER`].
+    /// A node that sees a silent server as down after a few seconds, and believes a refused connection.
     #[must_use]
     pub const fn new(kind: Kind, quorum: usize) -> Self {
         Self { kind, down_after: DOWN_AFTER, confirm: CONFIRM, quorum, curious: true }
@@ -116,9 +120,18 @@ impl Cluster {
     #[must_use]
     pub fn start(watches: &[Watch]) -> Self {
         require("redis-server");
+        Self::start_with("redis-server".into(), watches)
+    }
+
+    /// The same with three servers of this program.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with(server: PathBuf, watches: &[Watch]) -> Self {
         let dir = scratch_parent().join(format!("standfast-loopback-{}-{}", process::id(), free_address().port()));
         fs::create_dir(&dir).unwrap_or_else(|e| panic!("cannot make {}: {e}", dir.display()));
-        let mut cluster = Self { dir, servers: Vec::new(), nodes: Vec::new() };
+        let mut cluster = Self { dir, server, servers: Vec::new(), nodes: Vec::new() };
         for n in 0..SERVERS {
             cluster.prepare_server(n, free_address());
             cluster.start_server(cluster.servers[n].addr);
@@ -163,7 +176,7 @@ impl Cluster {
         let master = self.servers[0].addr;
         let config = match watch.kind {
             Kind::Ours => node.our_file(master, of),
-            Kind::Stock | Kind::InPlace => node.stock_file(master),
+            Kind::Stock | Kind::Valkey | Kind::InPlace => node.stock_file(master),
         };
         fs::write(node.file(), config).expect("the scratch directory can be written");
         self.nodes.push(node);
@@ -174,11 +187,11 @@ impl Cluster {
     /// # Panics
     /// When there is none at this address, or it cannot be started.
     pub fn start_server(&mut self, addr: SocketAddr) {
+        let mut command = Command::new(&self.server);
         let server = self.server(addr);
         if server.process.is_some() {
             return;
         }
-        let mut command = Command::new("redis-server");
         command.arg(server.dir.join("redis.conf"));
         server.process = Some(spawn(command, &server.dir.join("out")));
     }
@@ -215,7 +228,7 @@ impl Cluster {
         let addr = node.addr;
         let mut listening =
             self.wait(&format!("node {n} answers"), |_| Connection::open(addr).and_then(subscribed).ok());
-        if let Watch { kind: Kind::Stock, curious: true, .. } = self.nodes[n].watch {
+        if let Watch { kind: Kind::Stock | Kind::Valkey, curious: true, .. } = self.nodes[n].watch {
             let answer = self.ask_node(n, &["DEBUG", "INFO-PERIOD", "1000"]).expect("it answered a moment ago");
             assert_eq!(answer, "OK", "node {n}");
         }
@@ -288,7 +301,7 @@ impl Cluster {
             Kind::Ours => {
                 fs::remove_dir_all(self.nodes[n].dir.join("state")).expect("it was started before");
             }
-            Kind::Stock | Kind::InPlace => self.edit(n, |text| {
+            Kind::Stock | Kind::Valkey | Kind::InPlace => self.edit(n, |text| {
                 let kept = text.lines().filter(|line| !line.starts_with("sentinel myid "));
                 kept.map(|line| format!("{line}\n")).collect()
             }),
@@ -323,9 +336,10 @@ impl Cluster {
         (0..self.nodes.len()).filter(|&n| self.nodes[n].process.is_some())
     }
 
-    /// The nodes of a kind.
-    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = usize> {
-        (0..self.nodes.len()).filter(move |&n| self.nodes[n].watch.kind == kind)
+    /// Which program a node is.
+    #[must_use]
+    pub fn kind(&self, n: usize) -> Kind {
+        self.nodes[n].watch.kind
     }
 
     /// The servers' addresses.
@@ -390,10 +404,12 @@ impl Cluster {
     /// Whether a node lists every other living node with its id and address, as well.
     fn knows_the_living(&self, n: usize) -> Option<bool> {
         let listed = self.ask_node(n, &["SENTINELS", GROUP])?;
+        // A stock Sentinel remembers what it was told of the old master until it asks about the new one.
+        let is_well = |flags: &str| ["sentinel", "sentinel,master_down"].contains(&flags);
         let listed: BTreeSet<(String, String)> = listed
             .as_array()?
             .iter()
-            .filter(|peer| field(peer, "flags") == Some("sentinel"))
+            .filter(|peer| field(peer, "flags").is_some_and(is_well))
             .filter_map(|peer| {
                 Some((field(peer, "runid")?.to_owned(), format!("{}:{}", field(peer, "ip")?, field(peer, "port")?)))
             })

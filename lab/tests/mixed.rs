@@ -1,9 +1,10 @@
-//! Stock Sentinels and our nodes around one group: they find each other, vote for each other, lead each other, and are of one mind
+//! Stock Sentinels, Redis's and Valkey's, and our nodes around one group: they find each other, vote for each other, lead each other, and are of one mind
 //! after each change of master, whoever led it.
 
 use lab::Cluster;
 use lab::change::{Change, all_can_have_a_leader};
 use lab::cluster::{GROUP, Kind, Watch};
+use lab::program::valkey_server;
 
 #[test]
 fn one_stock_of_three_and_ours_change_masters_together() {
@@ -21,9 +22,20 @@ fn three_stock_of_five_and_ours_change_masters_together() {
 }
 
 #[test]
+fn one_valkey_of_three_and_ours_change_masters_together_around_valkey_servers() {
+    change_masters_together_in(Cluster::start_with(valkey_server(), &[VALKEY, OURS, OURS]));
+}
+
+#[test]
+fn redis_valkey_and_ours_change_masters_together() {
+    change_masters_together(&[STOCK, OURS, VALKEY]);
+}
+
+#[test]
 fn ours_vote_for_one_stock_of_three_that_alone_saw_the_master_die() {
     // With a quorum of one, what it sees is enough to want to lead; to lead it needs a vote of ours.
-    stock_leads_after_a_crash(&[Watch::new(Kind::Stock, 1), PATIENT, PATIENT]);
+    // And at its own pace.
+    stock_leads_after_a_crash(&[Watch { curious: false, ..Watch::new(Kind::Stock, 1) }, PATIENT, PATIENT]);
 }
 
 #[test]
@@ -83,10 +95,14 @@ fn a_stock_sentinel_that_is_started_again_is_known_again() {
 
 /// Five changes of master in a row: two that a stock Sentinel leads because it is told to, one of ours likewise, and two deaths.
 fn change_masters_together(watches: &[Watch]) {
-    let mut cluster = Cluster::start(watches);
+    change_masters_together_in(Cluster::start(watches));
+}
+
+fn change_masters_together_in(mut cluster: Cluster) {
     all_can_have_a_leader(&cluster);
-    let stock = cluster.of_kind(Kind::Stock).last().expect("there is one");
-    let ours = cluster.of_kind(Kind::Ours).last().expect("there is one");
+    let (ours, stock): (Vec<usize>, Vec<usize>) = cluster.living().partition(|&n| cluster.kind(n) == Kind::Ours);
+    let count = ours.len() + stock.len();
+    let (ours, stock) = (*ours.last().expect("there is one"), *stock.last().expect("there is one"));
 
     Change::crash(&mut cluster).comes_back(&mut cluster);
     Change::order(&mut cluster, stock).comes_back(&mut cluster);
@@ -100,7 +116,7 @@ fn change_masters_together(watches: &[Watch]) {
         let epochs = cluster.epochs(last.new)?;
         let mut values = epochs.values();
         let first = values.next()?;
-        (epochs.len() == watches.len() && values.all(|epochs| epochs == first)).then_some(*first)
+        (epochs.len() == count && values.all(|epochs| epochs == first)).then_some(*first)
     };
     let (current, config) = cluster.wait("all say the same epochs", spread);
     assert!(current >= config && config == last.epoch, "current {current}, config {config}, decided {}", last.epoch);
@@ -115,6 +131,7 @@ fn stock_leads_after_a_crash(watches: &[Watch]) {
 }
 
 const STOCK: Watch = Watch::new(Kind::Stock, 2);
+const VALKEY: Watch = Watch::new(Kind::Valkey, 2);
 const OURS: Watch = Watch::new(Kind::Ours, 2);
 /// One of ours that votes and never wants to lead.
 const PATIENT: Watch = Watch::patient(Kind::Ours, 2);

@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use lab::cluster::{GROUP, Kind, PATIENCE, Watch, free_address};
+use lab::cluster::{GROUP, Kind, Watch};
+use lab::cluster::{PATIENCE, free_address};
 use lab::program::{lines_of, npm_modules, require};
 use lab::{Cluster, Demo, wire};
 use redis::sentinel::{Sentinel, SentinelClient, SentinelServerType};

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`cargo`] | where is the workspace, and how is cargo called in it? |
 //! | [`packages`] | which real servers must be there, and how do they get there? |
-//! | [`npm`] | which packages of npm must be there, and how do they get there? |
+//! | [`locked`] | which packages of npm and PyPI must be there, and how do they get there? |
 //! | [`steps`] | what ran, how long, how many tests, what was not run? |
 //! | [`verbs`] | what does each verb do? |
 //! | [`fuzz`] | does some sequence of bytes break a codec? |
@@ -15,7 +15,8 @@ mod bench;
 mod cargo;
 mod failure;
 mod fuzz;
-mod npm;
+mod locked;
+
 mod packages;
 mod steps;
 mod suite;
@@ -86,4 +87,4 @@ Usage: cargo xtask VERB [ARGUMENTS]
                               or another program; about two minutes
 
 test, demo, lab, bench and suite install the Debian packages that they miss (as root; no service is started), test
-and lab those of npm too, under target/npm. Servers listen on loopback only, in a temporary directory, and end with the command.";
+and lab also some of npm and PyPI, under target/. Servers listen on loopback only, in a temporary directory, and end with the command.";

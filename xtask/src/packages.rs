@@ -57,6 +57,7 @@ pub(crate) const ALL: &[Need] = &[
     Need { proof: Proof::PythonModule("redis"), package: "python3-redis" },
     Need { proof: Proof::Program(&["node"]), package: "nodejs" },
     Need { proof: Proof::Program(&["npm"]), package: "npm" },
+    Need { proof: Proof::PythonModule("pip"), package: "python3-pip" },
     IPROUTE,
     NFTABLES,
     PROCPS,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::cargo::{self, cargo};
 use crate::failure::{Failure, OrFail};
-use crate::npm;
+use crate::locked;
 use crate::packages::{self, REDIS};
 use crate::steps::{self, Step};
 
@@ -105,10 +105,10 @@ pub(crate) fn lab(args: &[String]) -> Result<(), Failure> {
     ])
 }
 
-/// From Debian, and with what came from there, from npm.
+/// From Debian, and with what came from there, from npm and PyPI.
 fn install_packages() -> Result<(), Failure> {
     packages::install(packages::ALL)?;
-    npm::install()
+    locked::install()
 }
 
 /// What the tests call and the tests themselves, in one go: what they share is compiled once, with the same features.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{FAILOVER_TIMEOUT, GROUP, Kind, Node, Watch};
-use crate::program::standfast;
+use crate::program::{standfast, valkey_server};
 
 impl Node {
     /// How each kind is started.
@@ -21,6 +21,11 @@ impl Node {
                 command.arg(self.file()).arg("--sentinel");
                 command
             }
+            Kind::Valkey => {
+                let mut command = Command::new(valkey_server());
+                command.arg(self.file()).arg("--sentinel");
+                command
+            }
             Kind::InPlace => {
                 let mut command = Command::new(standfast());
                 command.arg("sentinel").arg(self.file());
@@ -32,7 +37,7 @@ impl Node {
     pub(super) fn file(&self) -> PathBuf {
         self.dir.join(match self.watch.kind {
             Kind::Ours => "standfast.toml",
-            Kind::Stock | Kind::InPlace => "sentinel.conf",
+            Kind::Stock | Kind::Valkey | Kind::InPlace => "sentinel.conf",
         })
     }
 
