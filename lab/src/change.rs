@@ -87,13 +87,13 @@ impl Change {
         }
     }
 
-    /// Who was elected for it.
+    /// Who was elected for it: one of ours, or one of the others.
     ///
     /// # Panics
     /// When it does not come to that.
     pub fn is_led_by(&self, cluster: &Cluster, kind: Kind) {
         let leaders = self.leaders(cluster);
-        assert!(leaders.len() == 1 && cluster.kind(leaders[0]) == kind, "{leaders:?} led");
+        assert!(leaders.len() == 1 && cluster.kind(leaders[0]).is_ours() == kind.is_ours(), "{leaders:?} led");
     }
 
     /// The nodes that were elected since.

@@ -43,6 +43,14 @@ pub enum Kind {
     InPlace,
 }
 
+impl Kind {
+    /// Whether it is the program under test.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Ours | Self::InPlace)
+    }
+}
+
 /// How a node watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {

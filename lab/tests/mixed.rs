@@ -8,7 +8,7 @@ use lab::program::valkey_server;
 
 #[test]
 fn one_stock_of_three_and_ours_change_masters_together() {
-    change_masters_together(&[STOCK, OURS, OURS]);
+    change_masters_together(&[STOCK, OURS, IN_PLACE]);
 }
 
 #[test]
@@ -18,17 +18,17 @@ fn two_stock_of_three_and_ours_change_masters_together() {
 
 #[test]
 fn three_stock_of_five_and_ours_change_masters_together() {
-    change_masters_together(&[WIDE_STOCK, WIDE_STOCK, WIDE_STOCK, WIDE_OURS, WIDE_OURS]);
+    change_masters_together(&[WIDE_STOCK, WIDE_STOCK, WIDE_STOCK, WIDE_OURS, Watch::new(Kind::InPlace, 3)]);
 }
 
 #[test]
 fn one_valkey_of_three_and_ours_change_masters_together_around_valkey_servers() {
-    change_masters_together_in(Cluster::start_with(valkey_server(), &[VALKEY, OURS, OURS]));
+    change_masters_together_in(Cluster::start_with(valkey_server(), &[VALKEY, OURS, IN_PLACE]));
 }
 
 #[test]
 fn redis_valkey_and_ours_change_masters_together() {
-    change_masters_together(&[STOCK, OURS, VALKEY]);
+    change_masters_together(&[STOCK, IN_PLACE, VALKEY]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn change_masters_together(watches: &[Watch]) {
 
 fn change_masters_together_in(mut cluster: Cluster) {
     all_can_have_a_leader(&cluster);
-    let (ours, stock): (Vec<usize>, Vec<usize>) = cluster.living().partition(|&n| cluster.kind(n) == Kind::Ours);
+    let (ours, stock): (Vec<usize>, Vec<usize>) = cluster.living().partition(|&n| cluster.kind(n).is_ours());
     let count = ours.len() + stock.len();
     let (ours, stock) = (*ours.last().expect("there is one"), *stock.last().expect("there is one"));
 
@@ -133,6 +133,8 @@ fn stock_leads_after_a_crash(watches: &[Watch]) {
 const STOCK: Watch = Watch::new(Kind::Stock, 2);
 const VALKEY: Watch = Watch::new(Kind::Valkey, 2);
 const OURS: Watch = Watch::new(Kind::Ours, 2);
+/// One of ours on a stock Sentinel's file.
+const IN_PLACE: Watch = Watch::new(Kind::InPlace, 2);
 /// One of ours that votes and never wants to lead.
 const PATIENT: Watch = Watch::patient(Kind::Ours, 2);
 const WIDE_STOCK: Watch = Watch::new(Kind::Stock, 3);

@@ -77,7 +77,7 @@ fn a_node_that_comes_back_as_somebody_else_is_counted_once() {
 
 #[test]
 fn a_node_that_comes_back_elsewhere_is_counted_once() {
-    let mut cluster = Cluster::start(&[STOCK, STOCK, OURS]);
+    let mut cluster = Cluster::start(&[STOCK, STOCK, Watch::new(Kind::InPlace, 2)]);
     for n in [0, 2] {
         let before = cluster.ask_node(n, &["MYID"]);
         cluster.kill_node(n);

@@ -22,7 +22,7 @@ fn a_change_of_master_runs_the_scripts_of_ours_and_of_stock_alike() {
                 notify.display(),
                 reconfigure.display()
             ),
-            Kind::InPlace | Kind::Stock => format!(
+            Kind::InPlace | Kind::Stock | Kind::Valkey => format!(
                 "{file}sentinel notification-script {GROUP} {}\nsentinel client-reconfig-script {GROUP} {}\n",
                 notify.display(),
                 reconfigure.display()
