@@ -35,8 +35,17 @@ impl Change {
     /// When it does not come to that.
     #[must_use]
     pub fn order(cluster: &mut Cluster, node: usize) -> Self {
-        let change = Self::make(cluster, &format!("order to {node}"), |cluster, _| {
-            let answer = cluster.ask_node(node, &["FAILOVER", GROUP]).expect("it lives");
+        Self::order_with(cluster, node, &[])
+    }
+
+    /// The same with further words of `SENTINEL FAILOVER`.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    #[must_use]
+    pub fn order_with(cluster: &mut Cluster, node: usize, words: &[&str]) -> Self {
+        let change = Self::make(cluster, &format!("order to {node} {words:?}"), |cluster, _| {
+            let answer = cluster.ask_node(node, &[&["FAILOVER", GROUP], words].concat()).expect("it lives");
             assert_eq!(answer, "OK", "node {node}");
         });
         let (_, events) = change.published(cluster).find(|(n, _)| *n == node).expect("it lives");

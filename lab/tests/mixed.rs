@@ -27,6 +27,14 @@ fn one_valkey_of_three_and_ours_change_masters_together_around_valkey_servers() 
 }
 
 #[test]
+fn ours_vote_for_a_coordinated_failover_of_valkey_while_the_master_is_well() {
+    let mut cluster = Cluster::start_with(valkey_server(), &[VALKEY, OURS, IN_PLACE]);
+    let change = Change::order_with(&mut cluster, 0, &["COORDINATED"]);
+    change.is_led_by(&cluster, Kind::Valkey);
+    change.comes_back(&mut cluster);
+}
+
+#[test]
 fn redis_valkey_and_ours_change_masters_together() {
     change_masters_together(&[STOCK, IN_PLACE, VALKEY]);
 }

@@ -20,27 +20,27 @@ fn redis_py_goes_on_after_the_masters_death() {
     // Debian's own python3 has python3-redis.
     let mut python = Command::new("/usr/bin/python3");
     python.arg(program("redis_py.py"));
-    goes_on_after_the_masters_death(|arguments| Client::spawn(python, arguments));
+    goes_on_after_the_masters_death(Kind::Ours, |arguments| Client::spawn(python, arguments));
 }
 
 #[test]
 fn ioredis_goes_on_after_the_masters_death() {
-    goes_on_after_the_masters_death(|arguments| Client::spawn(node("ioredis.js"), arguments));
+    goes_on_after_the_masters_death(Kind::InPlace, |arguments| Client::spawn(node("ioredis.js"), arguments));
 }
 
 #[test]
 fn node_redis_goes_on_after_the_masters_death() {
-    goes_on_after_the_masters_death(|arguments| Client::spawn(node("node_redis.js"), arguments));
+    goes_on_after_the_masters_death(Kind::Ours, |arguments| Client::spawn(node("node_redis.js"), arguments));
 }
 
 #[test]
 fn redis_rs_goes_on_after_the_masters_death() {
-    goes_on_after_the_masters_death(Client::redis_rs);
+    goes_on_after_the_masters_death(Kind::InPlace, Client::redis_rs);
 }
 
 /// The client is told two Sentinels, and the first of them is dead. It writes rising numbers to a list, one at a time.
-fn goes_on_after_the_masters_death(start: impl FnOnce(&[String]) -> Client) {
-    let mut cluster = Cluster::start(&[Watch::new(Kind::Ours, 2); 3]);
+fn goes_on_after_the_masters_death(asked: Kind, start: impl FnOnce(&[String]) -> Client) {
+    let mut cluster = Cluster::start(&[asked, Kind::Ours, Kind::InPlace].map(|kind| Watch::new(kind, 2)));
     let (old, epoch) = cluster.agreed().expect("they agreed a moment ago");
     let dead = free_address();
     let mut client = start(&["numbers".to_owned(), dead.to_string(), cluster.sentinel(0).to_string()]);
