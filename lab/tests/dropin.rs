@@ -61,6 +61,33 @@ fn three_in_place_of_stock_fail_over_and_remember() {
     assert_eq!((remembered, identity(&cluster)), ((new, epoch), before));
 }
 
+#[test]
+fn names_are_resolved_and_told() {
+    let mut cluster = Cluster::start(&[Watch::new(Kind::InPlace, 2); 3]);
+    let (old, _) = cluster.agreed().expect("they agreed a moment ago");
+    for n in 0..3 {
+        cluster.kill_node(n);
+        cluster.edit(n, |text| {
+            let told = "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n";
+            let named = text.replace(&format!("monitor {GROUP} {} ", old.ip()), &format!("monitor {GROUP} localhost "));
+            format!("{named}{told}")
+        });
+        cluster.start_node(n);
+    }
+    cluster.wait("all see no fault", Cluster::agreed);
+    cluster.kill_server(old);
+    let (new, _) = cluster.wait("all agree on another master", |cluster| cluster.moved(old));
+    let third = cluster.servers().find(|server| *server != old && *server != new).expect("there are three");
+    cluster.wait("the third follows by name", |_| {
+        let role = ask(third, &["ROLE"])?;
+        (role[1] == "localhost" && role[2] == new.port() && role[3] == "connected").then_some(())
+    });
+    cluster.wait("the file names it", |cluster| {
+        let text = fs::read_to_string(cluster.file_of(0)).unwrap_or_default();
+        text.contains(&format!("sentinel monitor {GROUP} localhost {} 2", new.port())).then_some(())
+    });
+}
+
 /// The id of node 0, and the ids that it knows.
 fn identity(cluster: &Cluster) -> (String, Vec<String>) {
     let id = cluster.ask_node(0, &["MYID"]).and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();

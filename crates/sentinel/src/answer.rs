@@ -97,7 +97,7 @@ pub struct InfoReport {
     pub before: Option<(RunId, Offset)>,
     /// How far it has come.
     pub offset: Offset,
-    /// A replica's: whom it follows. `None` also for a host name.
+    /// A replica's: whom it follows. `None` also for a host name that is not known.
     pub master: Option<SocketAddr>,
     /// A replica's: whether it hears its master.
     pub link_up: bool,
@@ -118,6 +118,12 @@ impl Answer {
     /// What `value` says in reply to `ask`.
     #[must_use]
     pub fn read(ask: &Ask, value: &Value) -> Self {
+        Self::read_with(ask, value, &literally)
+    }
+
+    /// The same where servers may be named: `find` tells the address of a host with a port.
+    #[must_use]
+    pub fn read_with(ask: &Ask, value: &Value, find: &dyn Fn(&str, u16) -> Option<SocketAddr>) -> Self {
         if let Value::Error(text) = value {
             return Self::read_error(&String::from_utf8_lossy(text));
         }
@@ -126,12 +132,12 @@ impl Answer {
                 Some("PONG") => Self::Pong,
                 _ => strange(value),
             },
-            Ask::Info => match value.as_str().and_then(InfoReport::read) {
+            Ask::Info => match value.as_str().and_then(|text| InfoReport::read_with(text, find)) {
                 Some(info) => Self::Info(Box::new(info)),
                 None => strange(value),
             },
             Ask::Role => read_role(value).map_or_else(|| strange(value), |role| Self::Role { role }),
-            Ask::WhoIsMaster { .. } => Self::Named { master: read_addr(value) },
+            Ask::WhoIsMaster { .. } => Self::Named { master: read_addr(value, find) },
             Ask::IsMasterDown { .. } => read_vote(value).unwrap_or_else(|| strange(value)),
             _ => Self::Ok,
         }
@@ -171,11 +177,15 @@ fn read_role(value: &Value) -> Option<Role> {
     }
 }
 
-fn read_addr(value: &Value) -> Option<SocketAddr> {
+fn literally(host: &str, port: u16) -> Option<SocketAddr> {
+    Some(SocketAddr::new(host.parse().ok()?, port))
+}
+
+fn read_addr(value: &Value, find: &dyn Fn(&str, u16) -> Option<SocketAddr>) -> Option<SocketAddr> {
     let [ip, port] = value.as_array()? else {
         return None;
     };
-    Some(SocketAddr::new(ip.as_str()?.parse().ok()?, port.as_str()?.parse().ok()?))
+    find(ip.as_str()?, port.as_str()?.parse().ok()?)
 }
 
 fn read_vote(value: &Value) -> Option<Answer> {
@@ -193,6 +203,12 @@ impl InfoReport {
     /// Reads the text of an `INFO` reply; `None` if it does not even say a role.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
+        Self::read_with(text, &literally)
+    }
+
+    /// The same where servers may be named: `find` tells the address of a host with a port.
+    #[must_use]
+    pub fn read_with(text: &str, find: &dyn Fn(&str, u16) -> Option<SocketAddr>) -> Option<Self> {
         let info = Info::new(text);
         let role = match info.field("role")? {
             "master" => Role::Master,
@@ -218,18 +234,14 @@ impl InfoReport {
             master: info
                 .field("master_host")
                 .zip(info.field("master_port"))
-                .and_then(|(host, port)| Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))),
+                .and_then(|(host, port)| find(host, port.parse().ok()?)),
             link_up: info.field("master_link_status") == Some("up"),
             // Written as -1 where it never heard the master that it was told to follow.
             link_down_seconds: number("master_link_down_since_seconds"),
             priority: number(REPLICA_PRIORITY).and_then(|n| u32::try_from(n).ok()).unwrap_or(100),
             announced: info.field("replica_announced") != Some("0"),
             persists: info.field("aof_enabled") == Some("1"),
-            replicas: info
-                .replicas()
-                .take(MAX_REPLICAS)
-                .filter_map(|r| Some(SocketAddr::new(r.host.parse().ok()?, r.port)))
-                .collect(),
+            replicas: info.replicas().take(MAX_REPLICAS).filter_map(|r| find(r.host, r.port)).collect(),
         })
     }
 

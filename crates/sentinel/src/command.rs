@@ -97,6 +97,12 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials, local: IpA
     true
 }
 
+/// Writes the order to follow the master at a host that the server is told by name.
+pub fn write_replicate(out: &mut Vec<u8>, host: &str, port: u16, credentials: &Credentials) {
+    let name = credentials.renamed.get("SLAVEOF").map_or("SLAVEOF", String::as_str);
+    resp::write::command(out, &[name, host, &port.to_string()]);
+}
+
 /// A role as Sentinel's texts and `ROLE` name it.
 #[must_use]
 pub const fn role_word(role: Role) -> &'static str {

@@ -3,6 +3,8 @@
 //! `ip,port,runid,current_epoch,master_name,master_ip,master_port,master_config_epoch`: eight fields, as stock Sentinels
 //! write and read it.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
@@ -75,6 +77,21 @@ impl FromStr for Hello {
             config_epoch: Epoch(number(config_epoch)?),
         })
     }
+}
+
+/// A hello with its two hosts, the sender's and the master's, put in other words: names for addresses, or addresses for names. Where
+/// `put` has no other, the host stays. What is no hello stays as it is.
+#[must_use]
+pub fn with_hosts(text: &str, put: impl Fn(&str) -> Option<String>) -> String {
+    let mut fields: Vec<String> = text.split(',').map(Into::into).collect();
+    for at in [0, 5] {
+        if let Some(host) = fields.get_mut(at)
+            && let Some(other) = put(host)
+        {
+            *host = other;
+        }
+    }
+    fields.join(",")
 }
 
 fn addr(ip: &str, port: &str) -> Result<SocketAddr, Malformed> {
@@ -249,6 +266,14 @@ mod tests {
     }
 
     #[test]
+    fn hosts_are_put_in_other_words() {
+        let named = EXAMPLE.replace("127.0.0.1", "here");
+        assert_eq!(with_hosts(EXAMPLE, |host| (host == "127.0.0.1").then(|| "here".into())), named);
+        assert_eq!(with_hosts(&named, |host| (host == "here").then(|| "127.0.0.1".into())), EXAMPLE);
+        assert_eq!(with_hosts("no,hello", |_| None), "no,hello");
+    }
+
+    #[test]
     fn what_is_not_eight_good_fields_is_refused() {
         for text in [
             "",
@@ -267,7 +292,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic(text: alloc::string::String) {
+        fn any_text_is_read_without_a_panic(text: String) {
             let _ = text.parse::<Hello>();
         }
     }

@@ -7,13 +7,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sentinel::command::{self, HELLO_CHANNEL};
-use sentinel::{Answer, Ask, Channel, Event, Fault, LinkId, Target};
+use sentinel::{Answer, Ask, Channel, Event, Fault, LinkId, Target, hello};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, WriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use view::GroupName;
 
 use crate::keys::Keys;
+use crate::names::Names;
 use crate::node_loop::Input;
 
 /// How links are made: what all of them share. Cheap to clone.
@@ -23,6 +25,8 @@ pub(crate) struct Ways {
     pub(crate) keys: Keys,
     /// Where they start from; `None`: wherever the kernel likes.
     pub(crate) source: Option<IpAddr>,
+    /// Which names hosts have.
+    pub(crate) names: Names,
 }
 
 /// Who is at the other end of a link, and what the link is for.
@@ -86,9 +90,8 @@ async fn live(reports: &Reports, door: Door, ways: Ways, orders: mpsc::Receiver<
     };
     reports.send(Event::Connected { link: reports.id }).await;
     let local = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
-    let (owed, out, input) = (VecDeque::new(), Vec::new(), Vec::new());
-    let talk = Talk { stream, local, door, ways, owed, out, input, warned: false };
-    talk.run(reports, orders).await
+    let talk = Talk::new(local, door, ways);
+    talk.run(stream, reports, orders).await
 }
 
 async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -108,7 +111,6 @@ async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream
 
 /// An open connection.
 struct Talk {
-    stream: TcpStream,
     /// Our end, which a hello may have to name.
     local: IpAddr,
     door: Door,
@@ -129,16 +131,36 @@ enum Owed {
 }
 
 impl Talk {
-    async fn run(mut self, reports: &Reports, mut orders: mpsc::Receiver<Ask>) -> Fault {
+    fn new(local: IpAddr, door: Door, ways: Ways) -> Self {
+        let (owed, out, input) = (VecDeque::new(), Vec::new(), Vec::new());
+        Self { local, door, ways, owed, out, input, warned: false }
+    }
+
+    async fn run<S>(mut self, stream: S, reports: &Reports, mut orders: mpsc::Receiver<Ask>) -> Fault
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut from, mut to) = tokio::io::split(stream);
+        // What a TLS stream has taken may still wait in it.
+        let mut unflushed = false;
         loop {
             let may_take = self.owed.len() < MAX_OWED && self.out.len() < MAX_OUT;
             let done = tokio::select! {
                 order = orders.recv(), if may_take => match order {
-                    Some(ask) => self.take(&ask),
+                    Some(ask) => {
+                        self.take(&ask);
+                        continue;
+                    }
                     None => return Fault::Local,
                 },
-                ready = self.stream.readable() => ready.and_then(|()| self.read()),
-                ready = self.stream.writable(), if !self.out.is_empty() => ready.and_then(|()| self.write()),
+                read = from.read_buf(&mut self.input) => match read {
+                    Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+                    read => read.map(|_| ()),
+                },
+                pushed = push(&mut to, &self.out), if unflushed || !self.out.is_empty() => pushed.map(|n| {
+                    unflushed = n > 0;
+                    self.out.drain(..n);
+                }),
             };
             if let Err(e) = done {
                 // What came before the end was said before the end.
@@ -151,40 +173,22 @@ impl Talk {
         }
     }
 
-    fn take(&mut self, ask: &Ask) -> io::Result<()> {
+    fn take(&mut self, ask: &Ask) {
         // Looked up each time: a command can get another name while the link is up.
         let credentials = self.ways.keys.of(&self.door.group, self.door.target);
-        if command::write(&mut self.out, ask, &credentials, self.local) {
-            self.owed.push_back(Owed::Reply(ask.clone()));
-            self.write()
-        } else {
-            self.owed.push_back(Owed::Nothing);
-            Ok(())
-        }
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        match self.stream.try_write(&self.out) {
-            Ok(n) => {
-                self.out.drain(..n);
-                Ok(())
+        let names = &self.ways.names;
+        let sent = match ask {
+            Ask::Replicate { master } if names.name_of(master.ip()).is_some() => {
+                command::write_replicate(&mut self.out, &names.told(master.ip()), master.port(), &credentials);
+                true
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(e) => Err(e),
-        }
-    }
-
-    fn read(&mut self) -> io::Result<()> {
-        let mut chunk = [0; CHUNK];
-        match self.stream.try_read(&mut chunk) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(n) => {
-                self.input.extend_from_slice(&chunk[..n]);
-                Ok(())
+            Ask::Hello { text } => {
+                let text = hello::with_hosts(text, |host| names.name_of(host.parse().ok()?));
+                command::write(&mut self.out, &Ask::Hello { text }, &credentials, self.local)
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(e) => Err(e),
-        }
+            ask => command::write(&mut self.out, ask, &credentials, self.local),
+        };
+        self.owed.push_back(if sent { Owed::Reply(ask.clone()) } else { Owed::Nothing });
     }
 
     /// Reports every answer and message that is whole.
@@ -211,6 +215,7 @@ impl Talk {
         if self.door.channel == Channel::Hello
             && let Some(hello) = message(value)
         {
+            let hello = self.ways.names.in_addresses(&hello);
             return Ok(Event::Heard { link, hello });
         }
         // A reply that nobody asked for: this is not the protocol that we speak.
@@ -220,7 +225,7 @@ impl Talk {
         let answer = match (&ask, value.as_array()) {
             // While subscribed, Redis answers PING with a list.
             (Ask::Ping, Some([pong, ..])) if pong.as_str() == Some("pong") => Answer::Pong,
-            _ => Answer::read(&ask, value),
+            _ => Answer::read_with(&ask, value, &|host, port| self.ways.names.find_known(host, port)),
         };
         self.warn(link, &answer);
         Ok(Event::Answered { link, answer })
@@ -245,6 +250,11 @@ impl Talk {
         }
         self.warned = true;
     }
+}
+
+/// Hands on what waits; how many bytes were taken. Of none, those that were taken earlier are on their way.
+async fn push<S: AsyncWrite>(to: &mut WriteHalf<S>, out: &[u8]) -> io::Result<usize> {
+    if out.is_empty() { to.flush().await.map(|()| 0) } else { to.write(out).await }
 }
 
 /// The text of a message on the hello channel.
@@ -279,13 +289,11 @@ const MAX_OWED: usize = 128;
 const MAX_OUT: usize = 64 << 10;
 /// The longest reply that is waited for; INFO of a large server has some 10 KiB.
 const MAX_REPLY: usize = 1 << 20;
-const CHUNK: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use super::*;

@@ -22,6 +22,7 @@
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
 //! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
+//! | [`names`] | which address does a host name mean, and which name does an address have? |
 //! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
 //! | [`serve`] | the Sentinel protocol on our own port |
 //! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
@@ -46,6 +47,7 @@ mod keys;
 mod life;
 mod link;
 mod log;
+mod names;
 mod node_loop;
 mod probe;
 mod recorder;

@@ -157,6 +157,7 @@ impl NodeLoop {
 
     /// Drives the node until it is dropped.
     pub(crate) async fn run(&mut self) {
+        tokio::spawn(self.ways.names.clone().keep(self.inbox.clone()));
         self.wake(clock::now());
         loop {
             self.wake_if_due();
@@ -207,6 +208,10 @@ impl NodeLoop {
         match input {
             Input::Happened(event) => self.happened(event),
             Input::Asked { request, reply } => {
+                let request = match request {
+                    Request::Hello { text } => Request::Hello { text: self.ways.names.in_addresses(&text) },
+                    other => other,
+                };
                 self.last_call += 1;
                 let call = CallId(self.last_call);
                 self.calls.insert(call, reply);
@@ -287,7 +292,10 @@ impl NodeLoop {
         self.changed.send_modify(|n| *n += 1);
     }
 
-    fn announce(&self, event: Announcement) {
+    fn announce(&self, mut event: Announcement) {
+        if let Some(payload) = self.ways.names.told_in(&event.payload) {
+            event.payload = payload;
+        }
         let view = event.group.as_ref().and_then(|group| self.views.get(group));
         let epoch = view.map_or(Epoch(0), |feed| feed.borrow().epoch);
         (self.tell)(&event, epoch);

@@ -19,20 +19,22 @@ use sentinel::state::GroupState;
 use sentinel::{Config, GroupConfig, State};
 
 use crate::disk::Keep;
+use crate::names::Names;
 
 /// The file, and what it says at present. Cheap to clone; all clones are one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Book {
     /// Absolute, because the process enters another directory.
     path: Arc<Path>,
     /// A file for the state alone (`state-config-file`): then the other is never written.
     state: Option<Arc<Path>>,
     conf: Arc<Mutex<SentinelConf>>,
+    names: Names,
 }
 
 impl Book {
-    pub(super) fn new(path: &Path, state: Option<PathBuf>, conf: SentinelConf) -> Self {
-        Self { path: path.into(), state: state.map(Into::into), conf: Arc::new(Mutex::new(conf)) }
+    pub(super) fn new(path: &Path, state: Option<PathBuf>, conf: SentinelConf, names: Names) -> Self {
+        Self { path: path.into(), state: state.map(Into::into), conf: Arc::new(Mutex::new(conf)), names }
     }
 
     /// The file that is written.
@@ -63,7 +65,7 @@ impl Book {
 
 impl Keep for Book {
     fn keep(&self, config: &Config, state: &State) -> Result<(), HostRefused> {
-        self.with(|conf| merge(conf, config, state));
+        self.with(|conf| merge(conf, config, state, &self.names));
         let written = self.write();
         match &written {
             Ok(()) => tracing::info!("Sentinel new configuration saved on disk"),
@@ -76,7 +78,8 @@ impl Keep for Book {
 }
 
 /// Brings what the machine knows into what the file says.
-fn merge(conf: &mut SentinelConf, config: &Config, state: &State) {
+fn merge(conf: &mut SentinelConf, config: &Config, state: &State, names: &Names) {
+    let words = |addr: SocketAddr| (names.told(addr.ip()), addr.port());
     conf.current_epoch = state.epoch.0;
     conf.masters.retain(|master| config.groups.contains_key(&master.name.as_str().into()));
     for (name, rules) in &config.groups {
@@ -89,7 +92,7 @@ fn merge(conf: &mut SentinelConf, config: &Config, state: &State) {
         let master = &mut conf.masters[at];
         merge_rules(master, rules);
         if let Some(state) = state.groups.get(name) {
-            merge_state(master, state);
+            merge_state(master, state, &words);
         }
     }
 }
@@ -104,7 +107,7 @@ fn merge_rules(master: &mut Master, rules: &GroupConfig) {
     master.client_reconfig_script.clone_from(&rules.client_reconfig_script);
 }
 
-fn merge_state(master: &mut Master, state: &GroupState) {
+fn merge_state(master: &mut Master, state: &GroupState, words: &impl Fn(SocketAddr) -> (String, u16)) {
     (master.host, master.port) = words(state.master);
     master.config_epoch = state.config_epoch.0;
     // Whom the vote was for is not kept: after a restart nobody can be given one in that epoch, which is what matters.
@@ -116,10 +119,6 @@ fn merge_state(master: &mut Master, state: &GroupState) {
         KnownSentinel { host, port, id: peer.id.as_str().to_owned() }
     });
     master.known_sentinels = sentinels.collect();
-}
-
-fn words(addr: SocketAddr) -> (String, u16) {
-    (addr.ip().to_string(), addr.port())
 }
 
 fn millis(time: Duration) -> u32 {

@@ -12,29 +12,45 @@ use sentinel::{Config, GroupConfig, State};
 use view::{Epoch, GroupName, RunId};
 
 use crate::keys::Bunch;
+use crate::names::Names;
 
-/// What the machine is told. `find`: the address that a host means.
-pub(super) fn sentinel(
-    conf: &SentinelConf,
-    id: RunId,
-    find: &mut impl FnMut(&str, u16) -> Option<SocketAddr>,
-) -> Config {
+/// What the machine is told.
+pub(super) fn sentinel(conf: &SentinelConf, id: RunId, names: &Names) -> Config {
     let groups = conf.masters.iter().filter_map(|master| {
-        let addr = find(&master.host, master.port)?;
+        let addr = names.find_server(&master.host, master.port)?;
         Some((GroupName::from(master.name.as_str()), rules(master, addr)))
     });
-    Config { id, announce: announce(conf), groups: groups.collect() }
+    Config { id, announce: announce(conf, names), groups: groups.collect() }
 }
 
 /// Where other nodes reach us. Without `announce-ip` each is told our end of the connection to it.
-pub(super) fn announce(conf: &SentinelConf) -> SocketAddr {
-    let ip = conf.announce_ip.as_ref().and_then(|ip| ip.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+pub(super) fn announce(conf: &SentinelConf, names: &Names) -> SocketAddr {
+    let ip = conf.announce_ip.as_ref().and_then(|host| names.find(host)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     SocketAddr::new(ip, conf.announce_port.unwrap_or_else(|| own_port(&conf.server())))
 }
 
 /// The port under which the others know us.
 pub(super) fn own_port(server: &Server) -> u16 {
     if server.tls.replication && server.tls.port != 0 { server.tls.port } else { server.port }
+}
+
+/// The names that the file says, asked for; what they mean may not be known yet.
+pub(super) fn names(conf: &SentinelConf) -> Names {
+    let names = Names::default();
+    names.set(conf.resolve_hostnames, conf.announce_hostnames);
+    for master in &conf.masters {
+        names.find_server(&master.host, master.port);
+        for (host, port) in &master.known_replicas {
+            names.find_server(host, *port);
+        }
+        for known in &master.known_sentinels {
+            names.find_server(&known.host, known.port);
+        }
+    }
+    if let Some(ip) = &conf.announce_ip {
+        names.find(ip);
+    }
+    names
 }
 
 fn rules(master: &Master, addr: SocketAddr) -> GroupConfig {
@@ -51,7 +67,8 @@ fn rules(master: &Master, addr: SocketAddr) -> GroupConfig {
 }
 
 /// What this node promised and knew when the file was written.
-pub(super) fn state(conf: &SentinelConf, find: &mut impl FnMut(&str, u16) -> Option<SocketAddr>) -> State {
+pub(super) fn state(conf: &SentinelConf, names: &Names) -> State {
+    let find = |host: &str, port| names.find_server(host, port);
     let groups = conf.masters.iter().filter_map(|master| {
         let addr = find(&master.host, master.port)?;
         let mut servers = vec![addr];

@@ -10,7 +10,6 @@
 //! | [`book`] | the file is also the state: how is it kept? |
 //! | [`compose`] | what does the file mean for each part? |
 //! | [`log`] | how does a stock Sentinel's log look? |
-//! | [`names`] | which address does a host name mean? |
 //! | [`ports`] | where does it listen? |
 //! | [`process`] | how does it live beside other processes: directory, background, pid file? |
 
@@ -18,7 +17,6 @@ mod args;
 mod book;
 mod compose;
 mod log;
-mod names;
 mod ports;
 mod process;
 
@@ -213,12 +211,18 @@ fn start(
     let id = RunId::from_bits(host::random::node_id());
     let id = conf.myid.as_ref().and_then(|id| id.parse().ok()).unwrap_or(id);
     conf.myid = Some(id.as_str().to_owned());
-    let keys = Keys::new(compose::keys(&conf));
-    let machine_config = compose::sentinel(&conf, id.clone(), &mut names::find);
-    let machine_state = compose::state(&conf, &mut names::find);
+    let names = compose::names(&conf);
+    names.wait();
+    let machine_config = compose::sentinel(&conf, id.clone(), &names);
+    let machine_state = compose::state(&conf, &names);
+    let ways = Ways {
+        keys: Keys::new(compose::keys(&conf)),
+        source: server.bind_source_addr.as_ref().and_then(|ip| ip.parse().ok()),
+        names: names.clone(),
+    };
     let dir_word = dir.display().to_string();
     conf.settings.set("dir", &[dir_word]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
-    let book = Book::new(path, state, conf);
+    let book = Book::new(path, state, conf, names);
     // The id, before anybody hears it; and whether the directory can be written.
     book.write()
         .map_err(|e| format!("Sentinel config file {} is not writable: {e}. Exiting...", book.file().display()))?;
@@ -231,7 +235,7 @@ fn start(
     let life = Life {
         name: host::hostname(),
         machine: Sentinel::new(machine_config, machine_state, host::random::seed(), clock::now()),
-        ways: Ways { keys, source: server.bind_source_addr.as_ref().and_then(|ip| ip.parse().ok()) },
+        ways,
         keep: Box::new(book),
         memory: None,
         flights: dir.to_owned(),

@@ -1,7 +1,7 @@
 //! Where does a Sentinel listen? On every address that `bind` names, on the port that `port` names.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
 use config::sentinel_conf::Server;
 
@@ -32,7 +32,7 @@ fn addr(word: &str) -> Option<IpAddr> {
     match word {
         "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
         "::*" => Some(Ipv6Addr::UNSPECIFIED.into()),
-        word => super::names::find(word, 0).map(|addr| addr.ip()),
+        word => (word, 0).to_socket_addrs().ok()?.next().map(|addr| addr.ip()),
     }
 }
 

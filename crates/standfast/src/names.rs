@@ -1,0 +1,287 @@
+//! Which address does a host name mean, and which name does an address have? The machine knows addresses only; at the edges of the
+//! program names become addresses, and addresses names.
+//!
+//! ```text
+//!   name ──find──> the last good answer, at once      name server ──> a thread for each question, never the loop
+//!     └─ not known yet: asked, and meanwhile nobody's address stands for it (240.0.0.0/4, RFC 1112 4)
+//!   an answer that differs ──> Event::Moved for every server known under that name
+//! ```
+//!
+//! A question to a name server can take half a minute. A node that waited for it would be frozen, and whoever is frozen decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use host::clock;
+use sentinel::{Event, hello};
+use tokio::sync::mpsc;
+
+use crate::node_loop::Input;
+
+/// All names of a node. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Names(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    book: Mutex<Book>,
+    /// Rung when an answer came.
+    answered: Condvar,
+}
+
+#[derive(Default)]
+struct Book {
+    /// Hosts may be names (`resolve-hostnames`).
+    resolves: bool,
+    /// Others are told names (`announce-hostnames`).
+    announces: bool,
+    names: BTreeMap<String, Name>,
+    /// Whoever is to be told that a name has moved; `None`: nobody yet.
+    inbox: Option<mpsc::Sender<Input>>,
+    /// Questions under way.
+    asking: usize,
+}
+
+struct Name {
+    /// The last good answer, or an address that is nobody's.
+    ip: IpAddr,
+    /// What servers are known under it.
+    ports: BTreeSet<u16>,
+    asked: bool,
+}
+
+impl Names {
+    /// Changes what is done with names.
+    pub(crate) fn set(&self, resolves: bool, announces: bool) {
+        let mut book = self.book();
+        (book.resolves, book.announces) = (resolves, announces);
+    }
+
+    /// The address of a host, at once. `None`: it is a name, and names are not resolved here.
+    pub(crate) fn find(&self, host: &str) -> Option<IpAddr> {
+        if let Ok(ip) = host.parse() {
+            return Some(ip);
+        }
+        let mut book = self.book();
+        if !book.resolves || !is_name(host) {
+            return None;
+        }
+        if let Some(name) = book.names.get(host) {
+            return Some(name.ip);
+        }
+        if book.names.len() >= MAX_NAMES {
+            return None;
+        }
+        let nobody = nobody(book.names.len());
+        book.names.insert(host.to_owned(), Name { ip: nobody, ports: BTreeSet::new(), asked: false });
+        self.ask(&mut book, host);
+        Some(nobody)
+    }
+
+    /// The address of a server. Should the name move, the machine is told.
+    pub(crate) fn find_server(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        let ip = self.find(host)?;
+        if let Some(name) = self.book().names.get_mut(host)
+            && name.ports.len() < MAX_PORTS
+        {
+            name.ports.insert(port);
+        }
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// The same for what a server says of another; `None` also for a name whose address is not known.
+    pub(crate) fn find_known(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        self.find_server(host, port).filter(|addr| !is_nobody(addr.ip()))
+    }
+
+    /// What others are told in place of an address: its name, if names are told, or if nothing but the name is known. `None`: the
+    /// address itself.
+    pub(crate) fn name_of(&self, ip: IpAddr) -> Option<String> {
+        let book = self.book();
+        if !book.announces && !is_nobody(ip) {
+            return None;
+        }
+        book.names.iter().find(|(_, name)| name.ip == ip).map(|(host, _)| host.clone())
+    }
+
+    /// The same as a text, whether there is a name or not.
+    pub(crate) fn told(&self, ip: IpAddr) -> String {
+        self.name_of(ip).unwrap_or_else(|| ip.to_string())
+    }
+
+    /// A text of blanks and words, such as the payload of an event, with names in place of addresses.
+    pub(crate) fn told_in(&self, text: &str) -> Option<String> {
+        if self.book().names.is_empty() {
+            return None;
+        }
+        let word = |word: &str| {
+            if let Ok(ip) = word.parse() {
+                return self.name_of(ip);
+            }
+            let addr: SocketAddr = word.parse().ok()?;
+            Some(format!("{}:{}", self.name_of(addr.ip())?, addr.port()))
+        };
+        Some(text.split(' ').map(|part| word(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join(" "))
+    }
+
+    /// A hello with addresses in place of names; names that are not known stay, and make it no hello.
+    pub(crate) fn in_addresses(&self, hello: &str) -> String {
+        let ip = |host: &str| match host.parse::<IpAddr>() {
+            Ok(_) => None,
+            Err(_) => self.find(host).filter(|ip| !is_nobody(*ip)).map(|ip| ip.to_string()),
+        };
+        hello::with_hosts(hello, ip)
+    }
+
+    /// Waits for the first answers, at the start, when nothing waits for us yet.
+    pub(crate) fn wait(&self) {
+        let until = clock::now() + START_PATIENCE;
+        let mut book = self.book();
+        while book.asking > 0 && clock::now() < until {
+            let waited = self.0.answered.wait_timeout(book, START_PATIENCE / 20);
+            book = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// From now on the machine is told of names that move, and names are asked for again and again.
+    pub(crate) async fn keep(self, inbox: mpsc::Sender<Input>) {
+        self.book().inbox = Some(inbox);
+        loop {
+            let unknown = {
+                let mut book = self.book();
+                let hosts: Vec<String> = book.names.keys().cloned().collect();
+                hosts.iter().for_each(|host| self.ask(&mut book, host));
+                book.names.values().any(|name| is_nobody(name.ip))
+            };
+            tokio::time::sleep(if unknown { ASK_UNKNOWN } else { ASK_AGAIN }).await;
+        }
+    }
+
+    /// Asks for a name on a thread of its own, unless it is asked for already. Too many at a time wait for the next round.
+    fn ask(&self, book: &mut Book, host: &str) {
+        let Some(name) = book.names.get_mut(host).filter(|name| !name.asked) else { return };
+        if book.asking >= MAX_ASKING {
+            return;
+        }
+        let (names, owned) = (self.clone(), host.to_owned());
+        let thread = thread::Builder::new().name("name".to_owned()).spawn(move || {
+            let found = (owned.as_str(), 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+            names.on_answer(&owned, found.map(|addr| addr.ip()));
+        });
+        // Out of threads: the next round asks.
+        if thread.is_ok() {
+            name.asked = true;
+            book.asking += 1;
+        }
+    }
+
+    fn on_answer(&self, host: &str, found: Option<IpAddr>) {
+        let mut moved = Vec::new();
+        let mut book = self.book();
+        book.asking = book.asking.saturating_sub(1);
+        if let Some(name) = book.names.get_mut(host) {
+            name.asked = false;
+            // Without an answer the last good one stays: the servers behind it have not gone because a name server has.
+            if let Some(ip) = found.filter(|ip| *ip != name.ip) {
+                let to = |port: &u16| (SocketAddr::new(name.ip, *port), SocketAddr::new(ip, *port));
+                moved.extend(name.ports.iter().map(to));
+                name.ip = ip;
+            }
+        }
+        let inbox = book.inbox.clone();
+        drop(book);
+        self.0.answered.notify_all();
+        let Some(inbox) = inbox else { return };
+        for (from, to) in moved {
+            tracing::info!("{host} is now {}, it was {}", to.ip(), from.ip());
+            // The loop ends before the names do: then nobody wants to know.
+            let _ = inbox.blocking_send(Input::Happened(Event::Moved { from, to }));
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a name server may be asked for it: letters, digits, dots, dashes and underscores.
+fn is_name(host: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !host.is_empty() && host.len() <= MAX_NAME && host.chars().all(fits)
+}
+
+/// An address that nobody has, for the `n`th name while nobody knows where it is.
+fn nobody(n: usize) -> IpAddr {
+    let n = u32::try_from(n).unwrap_or_default();
+    Ipv4Addr::from_bits(Ipv4Addr::new(240, 0, 0, 1).to_bits() + n).into()
+}
+
+fn is_nobody(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 240)
+}
+
+/// Hosts of one node. At the bound a name is not found.
+const MAX_NAMES: usize = 1_024;
+/// Servers on one host that are followed when it moves.
+const MAX_PORTS: usize = 256;
+/// RFC 1035 2.3.4.
+const MAX_NAME: usize = 253;
+/// Questions under way: each has a thread, for as long as the name server wants.
+const MAX_ASKING: usize = 16;
+/// How long a start may wait for name servers.
+const START_PATIENCE: Duration = Duration::from_secs(2);
+/// How soon a moved host is noticed.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// The same for one that was never found.
+const ASK_UNKNOWN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_told_and_never_waited_for() {
+        let names = Names::default();
+        assert_eq!(names.find("localhost"), None, "not where they are not resolved");
+        assert_eq!(names.find("10.0.0.1"), Some(IpAddr::from([10, 0, 0, 1])));
+        names.set(true, false);
+        assert!(names.find_server("localhost", 6379).is_some_and(|addr| is_nobody(addr.ip())), "not waited for");
+        names.wait();
+        let here = names.find("localhost").unwrap();
+        assert!(here.is_loopback(), "{here}");
+        assert_eq!((names.name_of(here), names.told(here)), (None, here.to_string()));
+        names.set(true, true);
+        assert_eq!(names.told(here), "localhost");
+        assert_eq!(
+            names.told_in(&format!("m {here} 1 {}", SocketAddr::new(here, 2))).unwrap(),
+            "m localhost 1 localhost:2"
+        );
+        for bad in ["", "a b", "a\n", "é"] {
+            assert_eq!(names.find(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_moves_is_told_and_the_last_good_answer_stays() {
+        let names = Names::default();
+        names.set(true, false);
+        let before = names.find_server("no-such-host.invalid", 7).unwrap();
+        names.wait();
+        assert_eq!(names.find_server("no-such-host.invalid", 7), Some(before));
+        assert_eq!(names.told(before.ip()), "no-such-host.invalid", "nothing else is known of it");
+        let (inbox, mut told) = mpsc::channel(4);
+        names.book().inbox = Some(inbox);
+        let to = SocketAddr::from(([10, 0, 0, 1], 7));
+        names.on_answer("no-such-host.invalid", Some(to.ip()));
+        names.on_answer("no-such-host.invalid", None);
+        assert_eq!(names.find_server("no-such-host.invalid", 7), Some(to));
+        match told.try_recv() {
+            Ok(Input::Happened(event)) => assert_eq!(event, Event::Moved { from: before, to }),
+            _ => panic!("it is told"),
+        }
+        assert!(told.try_recv().is_err(), "once");
+    }
+}
