@@ -92,6 +92,14 @@ impl Names {
         Some(SocketAddr::new(ip, port))
     }
 
+    /// A server is there: should its host move, the machine is told.
+    pub(crate) fn note(&self, server: SocketAddr) {
+        let mut book = self.book();
+        for name in book.names.values_mut().filter(|name| name.ip == server.ip() && name.ports.len() < MAX_PORTS) {
+            name.ports.insert(server.port());
+        }
+    }
+
     /// The same for what a server says of another; `None` also for a name whose address is not known.
     pub(crate) fn find_known(&self, host: &str, port: u16) -> Option<SocketAddr> {
         self.find_server(host, port).filter(|addr| !is_nobody(addr.ip()))

@@ -281,6 +281,7 @@ impl NodeLoop {
             self.own.push_back(Event::Failed { link, fault: Fault::Local });
             return;
         }
+        self.ways.names.note(link.to);
         self.links.insert(link, Link::open(link, door, self.ways.clone(), self.inbox.clone()));
     }
 

@@ -187,3 +187,23 @@ fn assert_whole(bytes: &[u8]) {
     let n = u32::from_le_bytes(bytes[..4].try_into().unwrap());
     assert!(bytes == content(n), "a torn content of {} bytes that begins with {n}", bytes.len());
 }
+
+#[test]
+fn an_operators_file_is_replaced_whole_with_the_rights_that_it_had() {
+    let scratch = Scratch::new("replace");
+    let path = scratch.0.join("s.conf");
+    replace(&path, b"one").unwrap();
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&path) & 0o644, mode(&path), "a new one is not written by others");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::write(scratch.0.join(".s.conf.tmp"), b"torn by a crash").unwrap();
+    replace(&path, b"two").unwrap();
+    assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (&b"two"[..], 0o640));
+    let left: Vec<_> = fs::read_dir(&scratch.0).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["s.conf"]);
+
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(replace(&path, b"three").is_err());
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1, "nothing is left beside it");
+}

@@ -124,3 +124,55 @@ fn merge_state(master: &mut Master, state: &GroupState, words: &impl Fn(SocketAd
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use sentinel::Sentinel;
+    use sentinel_conf::Alone;
+
+    use super::super::compose;
+    use super::*;
+
+    const ID: &str = "1111111111111111111111111111111111111111";
+    const OTHER: &str = "2222222222222222222222222222222222222222";
+
+    fn file() -> String {
+        format!(
+            "# mine\nport 5000\nsentinel myid {ID}\nsentinel monitor m 10.0.0.1 6379 2\nsentinel auth-pass m secret\n\
+             sentinel rename-command m CONFIG c\nsentinel down-after-milliseconds m 1000\nsentinel config-epoch m 5\n\
+             sentinel leader-epoch m 7\nsentinel known-replica m 10.0.0.2 6379\n\
+             sentinel known-sentinel m 10.0.0.3 26379 {OTHER}\nsentinel current-epoch 6\n"
+        )
+    }
+
+    fn machine(conf: &SentinelConf) -> Sentinel {
+        let names = compose::names(conf);
+        let id = conf.myid.as_ref().unwrap().parse().unwrap();
+        let (config, state) = (compose::sentinel(conf, id, &names), compose::state(conf, &names));
+        Sentinel::new(config, state, 1, machine::Instant::START)
+    }
+
+    #[test]
+    fn what_the_machine_took_from_a_file_it_gives_back() {
+        let before = sentinel_conf::parse("s.conf", &file(), &Alone).unwrap();
+        let machine = machine(&before);
+        assert_eq!(machine.state().epoch.0, 7, "a vote was given in it: the larger one counts");
+        let mut after = before.clone();
+        merge(&mut after, &machine.config(), &machine.state(), &Names::default());
+        let expected = SentinelConf { current_epoch: 7, ..before };
+        assert_eq!(after, expected);
+    }
+
+    #[test]
+    fn groups_that_came_or_went_by_command_do_so_in_the_file() {
+        let conf = sentinel_conf::parse("s.conf", &file(), &Alone).unwrap();
+        let machine = machine(&conf);
+        let (mut config, mut state, mut after) = (machine.config(), machine.state(), conf);
+        let rules = config.groups.remove(&"m".into()).unwrap();
+        state.groups.clear();
+        config.groups.insert("n".into(), GroupConfig { quorum: 3, ..rules });
+        merge(&mut after, &config, &state, &Names::default());
+        let names: Vec<_> = after.masters.iter().map(|m| (m.name.as_str(), m.quorum, m.auth_pass.is_some())).collect();
+        assert_eq!(names, [("n", 3, false)]);
+    }
+}

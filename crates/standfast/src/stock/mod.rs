@@ -151,8 +151,12 @@ struct Here;
 
 impl Surroundings for Here {
     fn include(&self, pattern: &str) -> Result<Vec<(String, String)>, String> {
-        let text = fs::read(pattern).map_err(|e| ports::said(&e))?;
-        Ok(vec![(pattern.to_owned(), String::from_utf8_lossy(&text).into_owned())])
+        let mut files = Vec::new();
+        for path in process::fitting(Path::new(pattern)).map_err(|e| ports::said(&e))? {
+            let text = fs::read(&path).map_err(|e| ports::said(&e))?;
+            files.push((path.display().to_string(), String::from_utf8_lossy(&text).into_owned()));
+        }
+        Ok(files)
     }
 
     fn may_enter(&self, dir: &str) -> Result<(), String> {

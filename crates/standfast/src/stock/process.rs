@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use config::sentinel_conf::Server;
+use resp::glob;
 
 use super::ports::said;
 
@@ -50,5 +51,40 @@ pub(super) fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
+/// The files that an `include` means, by name: one, or those of a directory that a pattern fits.
+pub(super) fn fitting(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = pattern.file_name().unwrap_or_default().as_encoded_bytes();
+    if !name.iter().any(|byte| b"*?[".contains(byte)) {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let dir = pattern.parent().filter(|dir| *dir != Path::new("")).unwrap_or_else(|| Path::new("."));
+    let found = fs::read_dir(dir)?.flatten().map(|entry| entry.file_name());
+    // As for a shell: what is hidden has to be asked for.
+    let fits = |file: &[u8]| glob::fits(name, file) && (!file.starts_with(b".") || name.starts_with(b"."));
+    let mut paths: Vec<PathBuf> =
+        found.filter(|file| fits(file.as_encoded_bytes())).map(|file| pattern.with_file_name(file)).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 /// Where a Sentinel in the background leaves its number if nobody says otherwise.
 const PIDFILE: &str = "/var/run/redis.pid";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_include_names_one_file_or_those_that_fit() {
+        let dir = std::env::temp_dir().join(format!("standfast-include-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        for name in ["b.conf", "a.conf", ".c.conf", "d"] {
+            fs::write(dir.join(name), "").unwrap();
+        }
+        let found = |pattern: &str| fitting(&dir.join(pattern)).unwrap();
+        assert_eq!(found("*.conf"), [dir.join("a.conf"), dir.join("b.conf")]);
+        assert_eq!(found("missing"), [dir.join("missing")]);
+        assert!(found("x*").is_empty());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
