@@ -21,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use view::{Epoch, Offset, RunId};
 
 use crate::answer::{Answer, Role};
+use crate::command::role_word;
 use crate::config::ATTEMPT_LIMIT;
 use crate::core::Core;
-use crate::event::{Action, Ask, CallId, Channel, Level, Timer};
+use crate::event::{Action, Ask, CallId, Channel, Level, Timer, words};
 use crate::group::Group;
 use crate::record::{Cause, Moment, Outcome, Record};
 use crate::repoint::{AT_FIRST, Sync};
@@ -469,6 +470,12 @@ impl Group {
         let id = self.id_of_server(to);
         let Some(failover) = &mut self.failover else { return };
         failover.record.step(core.now, Moment::Verified, "");
+        let said = self.servers.get_mut(&to).and_then(|server| server.info.as_mut());
+        if said.is_some_and(|info| core::mem::replace(&mut info.role, Role::Master) != Role::Master) {
+            // Its ROLE came before its INFO.
+            let text = words(&[&id as &dyn core::fmt::Display, &"new reported role is", &role_word(Role::Master)]);
+            core.announce(Level::Verbose, Some(&self.name), "-role-change", text);
+        }
         core.announce(Level::Warning, Some(&self.name), "+promoted-slave", id);
         if core.simulate.after_promotion {
             core.act(Action::Exit { status: SIMULATED });

@@ -226,8 +226,15 @@ impl Group {
         }
         let text = words(&[&self.name, &old.ip(), &old.port(), &new.ip(), &new.port()]);
         core.announce(Level::Warning, Some(&self.name), "+switch-master", text);
-        for addr in self.servers.keys().filter(|addr| **addr != new) {
-            core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(*addr));
+        let others = self.servers.keys().copied().filter(|addr| ![old, new].contains(addr));
+        let replicas: alloc::vec::Vec<SocketAddr> =
+            others.chain(self.servers.contains_key(&old).then_some(old)).collect();
+        for &addr in &replicas {
+            core.announce(Level::Notice, Some(&self.name), "+slave", self.id_of_server(addr));
+        }
+        // They are other instances to who listens, of whom nothing bad was said yet.
+        for &addr in replicas.iter().filter(|addr| self.servers.get(addr).is_some_and(Server::is_down)) {
+            core.announce(Level::Warning, Some(&self.name), "+sdown", self.id_of_server(addr));
         }
     }
 

@@ -85,6 +85,7 @@ at 153ms answered link=10.0.0.3:6379#5 answer=info{run-id="333333333333333333333
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=130 lag=0} {addr=10.0.0.3:6379 link=stale offset=120 lag=0}]}
 at 154ms answered link=10.0.0.2:6379#3 answer=ok
 at 154ms answered link=10.0.0.2:6379#3 answer=role{role=master}
+       > announce event={level=verbose group=cache name=-role-change payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379 new reported role is master"}
        > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > save seq=3 state={epoch=6 groups={cache={master=10.0.0.2:6379 config-epoch=6 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=6 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[]}}}
 # a late word of the leader of epoch 5

@@ -67,6 +67,7 @@ until 124ms
          > send link=10.0.0.2:6379#3 ask=info
 at 125ms answered link=10.0.0.2:6379#3 answer=ok
 at 125ms answered link=10.0.0.2:6379#3 answer=role{role=master}
+       > announce event={level=verbose group=cache name=-role-change payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379 new reported role is master"}
        > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
@@ -83,4 +84,3 @@ at 126ms saved seq=3
 # the answer to what was asked before the switch
 at 127ms answered link=10.0.0.1:6379#1 answer=info{run-id="1111111111111111111111111111111111111111" version=7.0.15 role=master history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=140 link-up=false priority=100 announced=true replicas=[10.0.0.2:6379]}
 at 127ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=master history="dddddddddddddddddddddddddddddddddddddddd" offset=140 link-up=false priority=100 announced=true replicas=[]}
-       > announce event={level=verbose group=cache name=+role-change payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379 new reported role is master"}

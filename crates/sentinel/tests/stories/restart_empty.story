@@ -75,6 +75,7 @@ at 115ms answered link=10.0.0.2:6379#3 answer=info{run-id="222222222222222222222
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=120 lag=0}]}
 at 116ms answered link=10.0.0.2:6379#3 answer=ok
 at 116ms answered link=10.0.0.2:6379#3 answer=role{role=master}
+       > announce event={level=verbose group=cache name=-role-change payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379 new reported role is master"}
        > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 118ms saved seq=3
@@ -85,6 +86,7 @@ at 118ms saved seq=3
        > send link=10.0.0.2:6379#3 ask=rewrite
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
        > send link=10.0.0.1:6379#5 ask=info
        > send link=10.0.0.1:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
        > send link=10.0.0.2:6379#3 ask=info

@@ -78,6 +78,7 @@ at 26ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=140 lag=0}]}
 at 27ms answered link=10.0.0.2:6379#3 answer=ok
 at 27ms answered link=10.0.0.2:6379#3 answer=role{role=master}
+       > announce event={level=verbose group=cache name=-role-change payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379 new reported role is master"}
        > announce event={level=warning group=cache name=+promoted-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1500ms}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}

@@ -82,8 +82,9 @@ at 154ms requested call=1 request=hello{text="10.0.0.8,26379,bbbbbbbbbbbbbbbbbbb
        > send link=10.0.0.3:6379#5 ask=replicate{master=10.0.0.2:6379}
        > announce event={level=warning group=cache name=+config-update-from payload="sentinel bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.8 26379 @ cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
-       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.3:6379 10.0.0.3 6379 @ cache 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
+       > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
        > reply call=1 reply=ok
        > send link=10.0.0.2:6379#3 ask=info
        > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,5"}
