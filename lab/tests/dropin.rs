@@ -8,10 +8,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use config::sentinel_conf::{self, Alone};
 use lab::Cluster;
 use lab::cluster::{GROUP, Kind, PATIENCE, Watch, free_address};
 use lab::program::{said, standfast, wall_ms};
-use lab::wire::{ask, field};
+use lab::wire::{Connection, ask, field};
 
 #[test]
 fn a_stock_sentinels_place_is_taken_and_given_back() {
@@ -197,6 +198,66 @@ fn what_cannot_be_saved_is_not_said() {
     fs::remove_dir(room.path("s.conf")).expect("it is empty");
     room.write("s.conf", &saved);
     room.wait("it is saved", || room.read("s.conf").contains("sentinel current-epoch 7").then_some(()));
+}
+
+#[test]
+fn a_vote_that_was_said_is_in_the_file_whenever_the_process_is_killed() {
+    let room = Room::new("killed");
+    let addr = free_address();
+    for round in 0..8 {
+        // A new file each time: with an old one a promise to somebody unknown has to end first.
+        let text = format!("port {}\nbind 127.0.0.1\nsentinel monitor {GROUP} 127.0.0.1 1 1\n", addr.port());
+        room.write("s.conf", &text);
+        let mut command = Command::new(standfast());
+        command.args(["sentinel", "s.conf"]);
+        let sentinel = room.start(command);
+        let mut connection = room.wait("it answers", || Connection::open(addr).ok());
+        // Killed while the next vote is on its way to the disk, a little later each time.
+        let killer = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(40 + 7 * round));
+            drop(sentinel);
+        });
+        let mut said = 0;
+        for asked in 1_u64.. {
+            let words = ["SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", "1", &asked.to_string(), ELSE];
+            let Ok(vote) = connection.request(&words) else { break };
+            // Promised to this one since the first vote: all the others are for it, too.
+            if vote[1] == ELSE {
+                said = asked;
+            }
+        }
+        killer.join().expect("it only waits and kills");
+        let text = room.read("s.conf");
+        let conf = sentinel_conf::parse("s.conf", &text, &Alone).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let kept = conf.masters[0].leader_epoch;
+        assert!(said > 0 && kept >= said, "said {said}, kept {kept}\n{text}");
+    }
+}
+
+#[test]
+fn the_state_can_have_a_file_of_its_own() {
+    let room = Room::new("state");
+    let addr = free_address();
+    let main = format!(
+        "port {}\nbind 127.0.0.1\nsentinel state-config-file state.conf\nsentinel monitor {GROUP} 127.0.0.1 1 1\n",
+        addr.port()
+    );
+    room.write("s.conf", &main);
+    let id = |room: &Room| {
+        let mut command = Command::new(standfast());
+        command.args(["sentinel", "s.conf"]);
+        let _sentinel = room.start(command);
+        room.wait("it answers", || ask(addr, &["SENTINEL", "MYID"]))
+    };
+    let first = id(&room);
+    assert_eq!(id(&room), first, "remembered");
+    assert_eq!(room.read("s.conf"), main, "the operator's file is never written");
+    assert!(room.read("state.conf").contains(&format!("sentinel myid {}", first.as_str().expect("a text"))));
+
+    room.write("same.conf", &main.replace("state.conf", "same.conf"));
+    let told = room.run(&["same.conf"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(said(&told).contains("must differ from the main config file"), "{}", said(&told));
 }
 
 /// Somebody's id.

@@ -270,7 +270,11 @@ impl NodeLoop {
             }
             Action::Publish { view } => self.publish(view),
             Action::Announce { event } => self.announce(event),
-            Action::RunScript { nr, path, args } => self.scripts.run(nr, path, args),
+            Action::RunScript { nr, path, args } => {
+                let names = &self.ways.names;
+                let args = args.into_iter().map(|arg| names.told_in(&arg).unwrap_or(arg)).collect();
+                self.scripts.run(nr, path, args);
+            }
             Action::KillScript { nr } => self.scripts.kill(nr),
             Action::Exit { status } => std::process::exit(i32::from(status)),
         }

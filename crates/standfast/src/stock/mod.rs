@@ -232,7 +232,8 @@ fn start(
         .map_err(|e| format!("Sentinel config file {} is not writable: {e}. Exiting...", book.file().display()))?;
     tracing::warn!("Sentinel ID is {id}");
 
-    let traces = process::leave(&server, dir, &control_path(path)).map_err(|e| e.to_string())?;
+    let control = control_socket(path);
+    let traces = process::leave(&server, dir, control.as_ref().map(|_| control_path(path)));
     let listen = sentinel.first().and_then(|socket| socket.local_addr().ok());
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], server.port)));
     let file = path.display().to_string();
@@ -247,7 +248,7 @@ fn start(
         tell: log::announce,
         views: Feeds::new(),
         traffic: Traffic::none(),
-        doors: Doors { sentinel, admin: None, control: control_socket(path) },
+        doors: Doors { sentinel, admin: None, control },
         port: Box::new(move |node| serve::Port::new(node.clone(), listen, file)),
         summary: format!("Sentinel of {}", path.display()),
     };

@@ -31,9 +31,9 @@ impl Drop for Traces {
     }
 }
 
-/// Writes the pid file, if one is wanted. `control` goes with it.
-pub(super) fn leave(server: &Server, dir: &Path, control: &Path) -> io::Result<Traces> {
-    let mut traces = vec![control.to_owned()];
+/// Writes the pid file, if one is wanted. `control`, which is ours, goes with it.
+pub(super) fn leave(server: &Server, dir: &Path, control: Option<PathBuf>) -> Traces {
+    let mut traces = Vec::from_iter(control);
     let pidfile = server.pidfile.clone().or_else(|| server.daemonize.then(|| PIDFILE.to_owned()));
     if let Some(pidfile) = pidfile {
         let path = dir.join(pidfile);
@@ -43,7 +43,7 @@ pub(super) fn leave(server: &Server, dir: &Path, control: &Path) -> io::Result<T
             Err(e) => tracing::info!("the pid file {} cannot be written: {e}", path.display()),
         }
     }
-    Ok(Traces(traces))
+    Traces(traces)
 }
 
 /// Whether somebody may run this file.
