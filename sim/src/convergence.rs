@@ -72,10 +72,15 @@ impl World {
 
     fn choose_core(&mut self) -> BTreeSet<Place> {
         let needed = self.votes_needed();
-        let rng = &mut self.ground.rng;
         let stocks = (0..self.stocks.len()).map(Place::Stock);
-        let here = self.nodes.iter().filter(|n| n.member == Member::Here).map(|n| n.place());
+        // Who joined and has met nobody yet may never do so: the only server that it was told of may be gone.
+        let is_settled = |i: usize| i < self.options.nodes || self.ground.judge.is_settled(i);
+        let here = self.nodes.iter().filter(|n| n.member == Member::Here && is_settled(n.index)).map(|n| n.place());
         let mut voters: Vec<Place> = here.chain(stocks).collect();
+        if voters.len() < needed {
+            return self.all_there_are();
+        }
+        let rng = &mut self.ground.rng;
         let is_ours = |p: &&Place| matches!(p, Place::Node(_));
         while voters.len() > needed && rng.chance(500) {
             let out = voters[usize::try_from(rng.below(voters.len() as u64)).unwrap_or_default()];
@@ -274,6 +279,15 @@ impl World {
         None
     }
 
+    /// Whether an operator made everybody forget a server that the master did not know at that moment: then it is the
+    /// operator's, as with stock.
+    fn is_forgotten(&self, server: &Redis) -> bool {
+        let knows = |r: &sentinel::report::Report| {
+            r.groups.iter().any(|g| g.servers.iter().any(|s| s.addr == server.place.addr()))
+        };
+        self.was_reset && !self.nodes.iter().filter_map(|n| n.report()).any(|r| knows(&r))
+    }
+
     fn servers_unsettled(
         &self,
         group: usize,
@@ -284,7 +298,7 @@ impl World {
         if !of_core().any(|s| s.place.addr() == master) {
             return Some((Invariant::L1, format!("the agreed master {} is out of reach", name_of(master))));
         }
-        for server in of_core() {
+        for server in of_core().filter(|s| !self.is_forgotten(s)) {
             let is_agreed = server.place.addr() == master;
             let wrong = if is_agreed {
                 server.master.is_some().then_some(Invariant::L1)

@@ -74,6 +74,7 @@ pub enum Kind {
 pub(crate) enum Moment {
     Tries,
     Elected,
+    Pauses,
     Seals,
     Promotes,
     Promoted,
@@ -81,7 +82,22 @@ pub(crate) enum Moment {
 }
 
 impl Moment {
-    const ALL: [Self; 6] = [Self::Tries, Self::Elected, Self::Seals, Self::Promotes, Self::Promoted, Self::Publishes];
+    /// The most between an election and its promotion: who sleeps there may do what is no longer its to do.
+    const AIMED_AT: [Self; 13] = [
+        Self::Tries,
+        Self::Elected,
+        Self::Elected,
+        Self::Elected,
+        Self::Pauses,
+        Self::Pauses,
+        Self::Pauses,
+        Self::Seals,
+        Self::Seals,
+        Self::Seals,
+        Self::Promotes,
+        Self::Promoted,
+        Self::Publishes,
+    ];
 }
 
 /// A wire across a leader's way.
@@ -233,7 +249,9 @@ impl World {
             Kind::DiskFails | Kind::DiskFull | Kind::DiskSlow => self.spoil_a_disk(kind),
             Kind::Switchover => self.switch_something(),
             Kind::Ambush => {
-                let moment = pick(&mut self.schedule.rng, &Moment::ALL);
+                let rng = &mut self.schedule.rng;
+                let is_planned = self.options.faults.first() == Some(&Kind::Switchover) && rng.chance(700);
+                let moment = if is_planned { Moment::Pauses } else { pick(rng, &Moment::AIMED_AT) };
                 self.ground.note(Who::World, || format!("--- Ambush at {moment:?}"));
                 self.ground.tripwire = Tripwire { at: Some(moment), hit: None };
             }

@@ -43,6 +43,8 @@ pub(crate) enum Happening {
     Reset { node: usize },
     /// A server that runs a script begins to say so.
     Threshold { server: usize },
+    /// A switchover's hold is broken.
+    BreakHold { looks: u32 },
     /// An ambush strikes.
     Hit { node: usize },
     /// A fault ends.

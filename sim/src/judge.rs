@@ -50,7 +50,7 @@ pub struct Judge {
     durable_epochs: BTreeMap<(usize, GroupName), Epoch>,
     /// Every vote that ever left.
     told: BTreeMap<(usize, GroupName, Epoch), RunId>,
-    calls: BTreeMap<(usize, CallId), GroupName>,
+    calls: BTreeMap<(usize, CallId), Question>,
     leaders: BTreeMap<(GroupName, Epoch), Place>,
     /// Of this life of the node.
     published: BTreeMap<(usize, GroupName), Epoch>,
@@ -71,6 +71,14 @@ pub struct Judge {
     writes: WriteId,
     tilt: tilt::Tilt,
     members: members::Members,
+}
+
+/// Somebody asks for a vote.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) group: GroupName,
+    pub(crate) candidate: RunId,
+    pub(crate) epoch: Epoch,
 }
 
 /// A seal as its leader saw it.
@@ -104,6 +112,11 @@ impl Judge {
 
     pub(crate) fn know_stock(&mut self, id: RunId) {
         self.stocks.push(id);
+    }
+
+    /// Whether stock Sentinels are there.
+    pub(crate) const fn is_mixed(&self) -> bool {
+        !self.stocks.is_empty()
     }
 
     /// Whether an id is one of our nodes'.
@@ -169,16 +182,19 @@ impl Judge {
         Ok(())
     }
 
-    pub(crate) fn asked_for_vote(&mut self, call: CallId, node: usize, group: Option<GroupName>) {
-        if let Some(group) = group {
-            self.calls.insert((node, call), group);
-        }
+    pub(crate) fn asked_for_vote(&mut self, call: CallId, node: usize, question: Question) {
+        self.calls.insert((node, call), question);
+    }
+
+    /// What a node was asked, and has not answered.
+    pub(crate) fn question(&self, node: usize, call: CallId) -> Option<&Question> {
+        self.calls.get(&(node, call))
     }
 
     /// V2.
     pub(crate) fn replied(&mut self, node: usize, call: CallId, reply: &Reply) -> Checked {
         self.answered_about_master(node, call, reply)?;
-        let group = self.calls.remove(&(node, call));
+        let group = self.calls.remove(&(node, call)).map(|q| q.group);
         let (Some(group), Reply::Vote { leader: Some(leader), epoch, .. }) = (group, reply) else {
             return Ok(());
         };
@@ -228,7 +244,9 @@ impl Judge {
 
     /// V4: for whoever follows a decision, of both kinds.
     pub(crate) fn decided(&mut self, who: Place, group: &GroupName, epoch: Epoch, master: SocketAddr) -> Checked {
-        if self.waived.contains(&(group.clone(), epoch)) {
+        // Epoch 0 is no decision but what files say, and who joins later is told of a later master.
+        let by_file = epoch == Epoch(0) && self.may_be_joined();
+        if by_file || self.waived.contains(&(group.clone(), epoch)) {
             return Ok(());
         }
         let known = *self.masters.entry((group.clone(), epoch)).or_insert(master);
@@ -270,7 +288,7 @@ impl Judge {
             [self.votes.get(&key), self.told.get(&key)].contains(&Some(&attempt.leader))
         };
         let votes = (0..self.ids.len()).filter(for_us).count() + self.stock_votes(attempt);
-        let voters = self.voters_for(node, &attempt.group);
+        let voters = self.voters_of(node, attempt);
         if votes * 2 <= voters {
             return Err((Invariant::M3, format!("{who} with {votes} durable votes of {voters}")));
         }

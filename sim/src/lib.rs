@@ -23,6 +23,7 @@
 //! | `convergence` | what must be when faults have stopped? |
 //! | [`saboteur`] | would it be seen? |
 //! | [`scenario`] | how is a world moved by hand? |
+//! | `marks` | what of a run is worth counting? |
 //! | [`run`], [`history`], [`coverage`] | how did a seed go, as a person reads it? |
 #![forbid(unsafe_code)]
 
@@ -38,6 +39,7 @@ pub mod history;
 pub mod invariants;
 pub mod judge;
 mod line;
+mod marks;
 mod network;
 mod node;
 pub mod options;

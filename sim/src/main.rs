@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sim::coverage::Coverage;
+use sim::coverage::{COVERED_BY, Coverage};
 use sim::{Keep, Options, Saboteur, run_seed, run_seed_keeping};
 
 fn main() {
@@ -19,6 +19,7 @@ fn main() {
 
 const USAGE: &str = "usage: sim --seeds N [--from S] [--go-on]   run N seeds
        sim --seed S [--trace]               run one again; --trace shows everything
+       --coverage                           print only what the seeds have to reach
        --mixed                              only seeds with stock Sentinels in them
        --sabotage NAME                      break one part of the world first, to see it caught";
 
@@ -30,6 +31,7 @@ struct Wish {
     trace: bool,
     go_on: bool,
     mixed: bool,
+    coverage: bool,
     sabotage: Option<Saboteur>,
 }
 
@@ -48,9 +50,13 @@ impl Wish {
                 "--trace" => wish.trace = true,
                 "--go-on" => wish.go_on = true,
                 "--mixed" => wish.mixed = true,
+                "--coverage" => wish.coverage = true,
                 "--sabotage" => wish.sabotage = Some(saboteur(args.next().unwrap_or_default().as_str())?),
                 other => return Err(format!("{other} is no option")),
             }
+        }
+        if wish.coverage && wish.seeds == 0 {
+            wish.seeds = COVERED_BY;
         }
         if wish.seeds == 0 && wish.seed.is_none() {
             return Err("how many seeds?".into());
@@ -87,7 +93,11 @@ impl Wish {
             }
         }
         let seconds = start.elapsed().as_secs_f64();
-        print!("{coverage}");
+        if self.coverage {
+            print!("{}", coverage.of_wanted());
+        } else {
+            print!("{coverage}");
+        }
         println!(
             "{done} seeds, {failed} failed, {:.1} seeds/s; slowest convergence {slowest:?}",
             f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / seconds

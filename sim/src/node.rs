@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{Instant, Machine};
 use sentinel::report::Report;
-use sentinel::{Action, Config, Event, Reply, State, Timer};
+use sentinel::{Action, Config, Event, Reply, Request, State, Timer};
 use view::{Epoch, GroupName, View};
 
 use crate::clock::Clock;
@@ -211,6 +211,11 @@ impl Node {
         {
             let text = format!("{:<100} {}", line::of_event(event), self.describe());
             g.note(self.place(), || text);
+        }
+        if let Some(Event::Heard { hello: text, .. } | Event::Requested { request: Request::Hello { text }, .. }) =
+            &event
+        {
+            g.judge.heard_hello(self.index, text);
         }
         let mut actions = Vec::new();
         let act = |action| {

@@ -110,21 +110,16 @@ impl Options {
         let majority = u32::try_from((nodes + stocks) / 2 + 1).unwrap_or(1);
         let quorum = if rng.chance(150) { 1 } else { majority };
         let planned_only = rng.chance(80);
-        let mut faults: Vec<Kind> = vec![Kind::Switchover];
-        if !planned_only {
-            faults.extend(Kind::ALL.into_iter().filter(|k| *k != Kind::Switchover && rng.chance(400)));
-            // Two in three have none: an operator's order would end many a fault too soon.
-            if faults.len() > 1 && rng.chance(600) {
-                faults.remove(0);
-            }
-        }
+        let faults = if planned_only { vec![Kind::Switchover] } else { draw_faults(rng) };
         let (latency, sluggish, drift_ppm) = if planned_only {
             (pick(rng, &[1, 2, 5]), 0, 0)
         } else {
             (pick(rng, &[1, 1, 2, 5, 40]), pick(rng, &[0, 0, 10, 100]), pick(rng, &[0, 100, 1_000]))
         };
         let priority = |rng: &mut Rng| pick(rng, &[100, 100, 100, 100, 100, 100, 50, 10, 0]);
-        let spares = if nodes >= 2 && rng.chance(350) { pick(rng, &[1, 1, 2]) } else { 0 };
+        let may_join = faults.contains(&Kind::NodeJoins) || faults.contains(&Kind::NodeLeaves);
+        let spares = if nodes >= 2 && may_join { pick(rng, &[0, 1, 1, 2]) } else { 0 };
+        let is_ambush = faults.first() == Some(&Kind::Ambush);
         Self {
             nodes,
             spares,
@@ -142,10 +137,11 @@ impl Options {
             clients: pick(rng, &[1, 1, 2]),
             pace: ms(pick(rng, &[50, 100, 200])),
             append_only: rng.chance(600),
+            fault_every: ms(if is_ambush { 1_500 } else { pick(rng, &[700, 1_500, 3_000, 6_000]) }),
+            // Who sleeps at its work is to sleep until somebody else has done it.
+            fault_lasts: ms(if is_ambush { 12_000 } else { pick(rng, &[1_000, 4_000, 12_000]) }),
             faults,
-            fault_every: ms(pick(rng, &[700, 1_500, 3_000, 6_000])),
-            fault_lasts: ms(pick(rng, &[1_000, 4_000, 12_000])),
-            safety: ms(pick(rng, &[10_000, 20_000, 30_000])),
+            safety: ms(if is_ambush { 40_000 } else { pick(rng, &[10_000, 20_000, 30_000]) }),
             groups,
         }
     }
@@ -229,6 +225,35 @@ pub const CONVERGENCE: Duration = Duration::from_secs(20);
 
 /// How long a stock Sentinel decides nothing after it was stopped.
 const STOCK_TILT: Duration = Duration::from_secs(30);
+
+/// What may fail in a world.
+fn draw_faults(rng: &mut Rng) -> Vec<Kind> {
+    use Kind::{
+        Ambush, CutBoth, DiskSlow, HostGone, Isolate, NodeFreeze, NodeJoins, NodeKill, NodeLeaves, Script, ServerHang,
+        ServerKill, Slow, Switchover,
+    };
+    match rng.below(100) {
+        // A leader falls asleep at its work, and the others go on without it.
+        0..10 => vec![Ambush, Ambush, ServerKill, ServerKill, HostGone],
+        // Something breaks while writes are held.
+        10..20 => vec![
+            Switchover, Switchover, Switchover, Ambush, Ambush, ServerKill, ServerHang, CutBoth, Script, Slow, DiskSlow,
+        ],
+        // Whoever would be first to try is not there.
+        20..28 => vec![NodeFreeze, NodeKill, Isolate, ServerKill, HostGone, NodeFreeze],
+        // The group that votes changes while it has to.
+        28..34 => vec![NodeJoins, NodeLeaves, ServerKill, CutBoth, NodeKill],
+        _ => {
+            let mut faults: Vec<Kind> = vec![Switchover];
+            faults.extend(Kind::ALL.into_iter().filter(|k| *k != Switchover && rng.chance(350)));
+            // Two in three have none: an operator's order would end many a fault too soon.
+            if faults.len() > 1 && rng.chance(600) {
+                faults.remove(0);
+            }
+            faults
+        }
+    }
+}
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)

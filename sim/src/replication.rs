@@ -87,6 +87,9 @@ impl Redis {
             self.following.down_since = Some(g.now);
         }
         self.following.is_up = false;
+        if self.is_sealed() {
+            g.coverage.mark("redis: released from a seal");
+        }
         self.master = Some(master);
         // Its own replicas stay connected: they hear nothing until it has a master, and may go on with it then.
         g.note(self.place, || format!("follows {} {}", name_of(master), self.describe()));

@@ -10,6 +10,7 @@ use crate::disk::Written;
 use crate::faults::Moment;
 use crate::ground::{Ground, Happening};
 use crate::invariants::Invariant;
+use crate::judge::Question;
 use crate::network::{ConnId, Packet, Purpose, Side};
 use crate::node::{Mail, Node};
 use crate::place::{Place, name_of};
@@ -112,6 +113,7 @@ impl Node {
                 let attempt = self.attempt(g, link.to);
                 g.judge.sealing(self.index, link.to, attempt);
             }
+            Ask::Pause { .. } => g.tripwire.pass(self.index, Moment::Pauses),
             Ask::Promote => {
                 g.tripwire.pass(self.index, Moment::Promotes);
                 self.promoting(g, link.to);
@@ -134,10 +136,7 @@ impl Node {
                 g.net.leave(conn, Side::Opener);
                 Event::Failed { link, fault }
             }
-            Packet::Heard(hello) => {
-                g.judge.heard_hello(self.index, &hello);
-                Event::Heard { link, hello }
-            }
+            Packet::Heard(hello) => Event::Heard { link, hello },
             Packet::Answer(answer) => {
                 let Some(open) = self.wiring.links.get_mut(&link) else { return };
                 let asked = open.asked.pop_front();
@@ -167,10 +166,7 @@ impl Node {
             Packet::Ask(Ask::IsMasterDown { master, epoch, candidate }) => {
                 Request::IsMasterDown { master, epoch, candidate }
             }
-            Packet::Ask(Ask::Hello { text }) => {
-                g.judge.heard_hello(self.index, &text);
-                Request::Hello { text }
-            }
+            Packet::Ask(Ask::Hello { text }) => Request::Hello { text },
             Packet::Ask(ask) => {
                 let answer = match ask {
                     Ask::Ping => Answer::Pong,
@@ -185,10 +181,15 @@ impl Node {
         };
         let call = self.call(Caller::Conn(conn));
         self.wiring.owed.entry(conn).or_default().push_back(Owed::Call(call));
-        if let Request::IsMasterDown { master, candidate, .. } = &request {
+        if let Request::IsMasterDown { master, candidate, epoch } = &request {
             g.judge.asked_about_master(self.index, call);
-            let group = candidate.as_ref().and_then(|_| self.group_of(g, *master));
-            g.judge.asked_for_vote(call, self.index, group);
+            if let (Some(group), Some(candidate)) = (self.group_of(g, *master), candidate) {
+                g.judge.asked_for_vote(
+                    call,
+                    self.index,
+                    Question { group, candidate: candidate.clone(), epoch: *epoch },
+                );
+            }
         }
         self.drive(g, Some(Event::Requested { call, request }));
     }
@@ -210,6 +211,15 @@ impl Node {
     }
 
     fn reply(&mut self, g: &mut Ground, call: CallId, reply: Reply) {
+        if let Some(asked) = g.judge.question(self.index, call)
+            && let Some(what) = crate::marks::of_vote(&reply, &asked.candidate, asked.epoch)
+        {
+            let by_stock = !g.judge.is_ours(&asked.candidate);
+            g.coverage.mark(what);
+            if by_stock && what == "vote: given" {
+                g.coverage.mark("mixed: ours votes for stock");
+            }
+        }
         let checked = g.judge.replied(self.index, call, &reply);
         g.check(checked);
         match self.wiring.calls.remove(&call) {
@@ -296,12 +306,15 @@ impl Node {
             sentinel::record::Cause::Planned => "promotion: planned",
             _ => "promotion: after a failure",
         });
+        if g.judge.is_mixed() {
+            g.coverage.mark("mixed: ours promotes");
+        }
         let checked = g.judge.promoting(g.now, self.index, server, &attempt);
         g.check(checked);
     }
 
     fn announced(&self, g: &mut Ground, event: &Announcement) {
-        g.coverage.mark(&event.name);
+        self.mark(g, event);
         let checked = g.judge.announced(self.index, &event.name);
         g.check(checked);
         if matches!(event.name.as_str(), "+selected-slave" | "-failover-abort-no-good-slave") && g.history.is_on() {
@@ -322,6 +335,7 @@ impl Node {
             && let Some(report) = self.report()
             && let Some(record) = report.records.iter().rev().find(|r| r.group == *group && r.outcome.is_none())
         {
+            g.judge.count_voters(self.index, group, record.epoch);
             let checked = g.judge.elected(self.place(), group, record.epoch);
             g.check(checked);
         }

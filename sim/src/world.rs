@@ -170,6 +170,7 @@ impl World {
             Happening::Hit { node } => self.hit(node),
             Happening::Recover(recovery) => self.recover(recovery),
             Happening::Look => self.look(),
+            Happening::BreakHold { looks } => self.break_hold(looks),
             Happening::Reset { node } => self.reset_node(node),
             Happening::Inflict(kind) => self.inflict(kind),
             Happening::Threshold { server } => self.servers[server].wake_in_script(&mut self.ground),

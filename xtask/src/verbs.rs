@@ -153,9 +153,25 @@ fn run_tests(more: &[&str], filter: Option<Filter<'_>>) -> Result<Command, Failu
         };
         tests
     };
-    tests.args(more).env("STANDFAST_BIN", cargo::dev_program()?);
+    tests.args(more).env("STANDFAST_BIN", cargo::dev_program()?).env(SIM_COMMIT, commit());
     Ok(tests)
 }
+
+/// The commit, from which the simulator derives the seeds that it tries; said, so that a red run can be repeated.
+fn commit() -> String {
+    if let Ok(given) = env::var(SIM_COMMIT) {
+        return given;
+    }
+    let said = cargo::at_root("git", &["rev-parse", "HEAD"]).output();
+    let commit = said.ok().filter(|o| o.status.success()).map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    // Without git (an unpacked archive) the seeds are always the same.
+    let commit = commit.unwrap_or_default();
+    println!("simulated seeds: {SIM_COMMIT}={commit}");
+    commit
+}
+
+/// Read by `sim::run::first_seed`.
+const SIM_COMMIT: &str = "STANDFAST_SIM_COMMIT";
 
 fn format_check() -> Command {
     cargo(&["fmt", "--all", "--check"])

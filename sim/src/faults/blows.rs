@@ -5,7 +5,7 @@ use std::time::Duration;
 use sentinel::Request;
 
 use super::recovery::Recovery;
-use super::{Kind, Tripwire};
+use super::{Kind, Moment};
 use crate::busy::Busy;
 use crate::ground::{Happening, Who};
 use crate::node::Member;
@@ -19,8 +19,32 @@ impl World {
     pub(crate) fn ambush(&mut self, node: usize) {
         let rng = &mut self.schedule.rng;
         let wait = if rng.chance(500) { Duration::ZERO } else { rng.jitter(Duration::from_millis(5)) };
-        self.ground.tripwire = Tripwire::default();
-        self.ground.after(wait, Happening::Hit { node });
+        let moment = std::mem::take(&mut self.ground.tripwire).at;
+        let what = if moment == Some(Moment::Pauses) {
+            // While writes are held it is the servers that matter.
+            Happening::BreakHold { looks: LOOKS }
+        } else {
+            Happening::Hit { node }
+        };
+        self.ground.after(wait, what);
+    }
+
+    /// Who holds writes for a switchover, or who catches up meanwhile, fails.
+    pub(crate) fn break_hold(&mut self, looks: u32) {
+        let Some(holds) = self.servers.iter().find(|s| s.is_up() && s.paused_until.is_some()).map(|s| s.place) else {
+            // The order to hold is on its way.
+            if looks > 0 {
+                self.ground.after(LOOK, Happening::BreakHold { looks: looks - 1 });
+            }
+            return;
+        };
+        self.ground.coverage.mark("fault: a hold was broken");
+        let place = if self.schedule.rng.chance(600) { holds } else { self.some_server() };
+        if self.schedule.rng.chance(600) {
+            self.kill_a_server(Kind::ServerKill, place);
+        } else {
+            self.hang(Kind::ServerHang, place);
+        }
     }
 
     /// The ambush strikes.
@@ -30,9 +54,9 @@ impl World {
             return;
         }
         self.ground.coverage.mark("fault: a leader was hit");
-        match self.schedule.rng.below(3) {
-            0 => self.hang(Kind::Ambush, place),
-            1 => self.cut_off(Kind::Ambush, &[place]),
+        match self.schedule.rng.below(4) {
+            0 | 1 => self.hang(Kind::Ambush, place),
+            2 => self.cut_off(Kind::Ambush, &[place]),
             _ => self.kill_a_node(Kind::Ambush, place),
         }
     }
@@ -244,3 +268,7 @@ impl World {
         Place::Server(usize::try_from(rng.below(self.servers.len() as u64)).unwrap_or_default())
     }
 }
+
+/// How often, and how many times, it is looked whether a hold has begun.
+const LOOK: Duration = Duration::from_micros(300);
+const LOOKS: u32 = 200;

@@ -10,7 +10,7 @@ use crate::node::Member;
 use crate::options::pick;
 use crate::place::Place;
 use crate::redis::{Finds, Life};
-use crate::world::World;
+use crate::world::{World, group_name};
 
 impl World {
     /// A new host, with an empty disk and an id of its own.
@@ -19,6 +19,13 @@ impl World {
         self.tell(Kind::NodeJoins, &[Place::Node(i)]);
         self.ground.coverage.mark("members: a node joins");
         self.nodes[i].member = Member::Here;
+        // Whoever sets it up writes down who is master now.
+        for group in 0..self.options.groups.len() {
+            let master = self.agreed(group).map(|(_, master)| master.addr());
+            if let (Some(rules), Some(master)) = (self.nodes[i].config.groups.get_mut(&group_name(group)), master) {
+                rules.master = master;
+            }
+        }
         self.start(Place::Node(i), Finds::Data);
     }
 
@@ -47,7 +54,7 @@ impl World {
 
     /// How many votes elect a leader, once everybody knows everybody that there ever was.
     pub(crate) fn votes_needed(&self) -> usize {
-        let voters = self.ground.judge.ever_joined() + self.stocks.len();
+        let voters = self.ground.judge.ever_met(self.options.nodes) + self.stocks.len();
         (voters / 2 + 1).max(self.options.quorum as usize)
     }
 

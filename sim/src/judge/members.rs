@@ -1,14 +1,15 @@
 //! How many nodes vote where nodes come and go? As many as its file tells a node, or as it has met: counted here from what the
 //! network brought it, not from what its machine made of that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use sentinel::State;
 use sentinel::hello::Hello;
-use view::{GroupName, RunId};
+use view::{Epoch, GroupName, RunId};
 
 use crate::judge::Judge;
+use crate::wiring::Attempt;
 
 /// Whom each node has met.
 #[derive(Default)]
@@ -16,7 +17,8 @@ pub(super) struct Members {
     /// Nobody comes or goes in most worlds: then all there are have to be counted.
     told: BTreeMap<usize, usize>,
     met: BTreeMap<(usize, GroupName), BTreeMap<SocketAddr, RunId>>,
-    joined: BTreeSet<usize>,
+    /// How many voters there were when a leader was elected. Who is met after that had no vote to give.
+    at_election: BTreeMap<(usize, GroupName, Epoch), usize>,
 }
 
 impl Judge {
@@ -27,7 +29,6 @@ impl Judge {
 
     /// A node starts with what its disk has.
     pub(super) fn remember_members(&mut self, node: usize, state: &State) {
-        self.members.joined.insert(node);
         self.forget_members(node);
         for (group, state) in &state.groups {
             let met = state.peers.iter().map(|p| (p.addr, p.id.clone())).collect();
@@ -42,7 +43,7 @@ impl Judge {
 
     /// A hello reached a node.
     pub(crate) fn heard_hello(&mut self, node: usize, text: &str) {
-        if self.members.told.is_empty() {
+        if !self.may_be_joined() {
             return;
         }
         let Ok(hello) = text.parse::<Hello>() else { return };
@@ -54,14 +55,43 @@ impl Judge {
     }
 
     /// Of how many votes a leader needs more than half.
-    pub(super) fn voters_for(&self, node: usize, group: &GroupName) -> usize {
+    fn voters_for(&self, node: usize, group: &GroupName) -> usize {
         let Some(told) = self.members.told.get(&node) else { return self.ids.len() + self.stocks.len() };
         let met = self.members.met.get(&(node, group.clone())).map_or(0, BTreeMap::len);
         (*told).max(met + 1)
     }
 
-    /// How many of ours there have ever been.
-    pub(crate) fn ever_joined(&self) -> usize {
-        self.members.joined.len()
+    /// Whether nodes may join in this world.
+    pub(super) fn may_be_joined(&self) -> bool {
+        !self.members.told.is_empty()
+    }
+
+    /// A node was elected: by a majority of those that it has met by now.
+    pub(crate) fn count_voters(&mut self, node: usize, group: &GroupName, epoch: Epoch) {
+        let voters = self.voters_for(node, group);
+        self.members.at_election.insert((node, group.clone(), epoch), voters);
+    }
+
+    /// Of how many votes more than half had to be for the leader of an attempt.
+    pub(super) fn voters_of(&self, node: usize, attempt: &Attempt) -> usize {
+        let key = (node, attempt.group.clone(), attempt.epoch);
+        self.members.at_election.get(&key).copied().unwrap_or_else(|| self.voters_for(node, &attempt.group))
+    }
+
+    /// Whether a node that joined late has met anybody, and anybody has met it.
+    pub(crate) fn is_settled(&self, node: usize) -> bool {
+        let Some(id) = self.ids.get(node) else { return false };
+        let mut met = self.members.met.iter();
+        met.any(|((n, _), met)| *n == node && !met.is_empty()) && self.is_known(id)
+    }
+
+    /// Whether anybody has met it.
+    fn is_known(&self, id: &RunId) -> bool {
+        self.members.met.values().any(|met| met.values().any(|other| other == id))
+    }
+
+    /// How many of ours anybody has ever counted, the first ones included.
+    pub(crate) fn ever_met(&self, first: usize) -> usize {
+        first + self.ids.iter().skip(first).filter(|id| self.is_known(id)).count()
     }
 }
