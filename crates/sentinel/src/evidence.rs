@@ -108,6 +108,11 @@ impl Evidence {
         self.complaint = Some(complaint);
     }
 
+    /// Whether the last that was heard of its health is a complaint.
+    pub(crate) const fn is_complaint(&self) -> bool {
+        self.complaint.is_some()
+    }
+
     /// Something was asked, or is missing: if no answer comes, the silence began here.
     pub(crate) fn on_waiting(&mut self, now: Instant) {
         self.silent_since.get_or_insert(now);

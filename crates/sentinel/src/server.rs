@@ -121,8 +121,12 @@ impl Server {
     /// It answered: what that says of its health.
     pub(crate) fn on_answer(&mut self, core: &mut Core, ask: &Ask, asked: Instant, answer: &Answer) {
         if answer.is_good() {
-            self.evidence.on_good(core.now, asked);
             self.denied = false;
+            // A master that cannot save answers INFO as well as ever, and PING with an error: stock goes by the latter alone.
+            if *ask == Ask::Info && self.evidence.is_complaint() {
+                return;
+            }
+            self.evidence.on_good(core.now, asked);
             if *answer == Answer::Pong {
                 self.rebooted = None;
                 self.script_kill_sent = false;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use machine::time::at;
-use machine::{step, wake};
+use machine::{Machine, step, wake};
 use resp::Value;
 use sentinel::command::{self, Credentials};
 use sentinel::{Action, Answer, Ask, Config, Event, GroupConfig, InfoReport, LinkId, Role, Sentinel, State};
@@ -154,6 +154,44 @@ fn section_4_pong_loading_and_masterdown_are_answers_anything_else_is_not() {
     assert!(matches!(read("MISCONF Redis is configured to save"), Answer::Error { .. }));
     assert!(matches!(read("NOAUTH Authentication required."), Answer::Denied { .. }));
     assert!(matches!(Answer::read(&Ask::Ping, &Value::Int(1)), Answer::Strange { .. }));
+}
+
+#[test]
+fn section_4_an_info_is_no_sign_of_health_while_pings_are_answered_with_errors() {
+    let mut s = watching();
+    let link = LinkId { to: addr(MASTER), nr: 1 };
+    let misconf = || Answer::Error { text: "MISCONF Errors writing to the AOF file".into() };
+    let mut asked = Vec::new();
+    // Its first hello is still unanswered.
+    step(&mut s, at(3), Event::Answered { link, answer: Answer::Ok }, |_| ());
+    // Nobody answers for the replica; only what the master is asked counts.
+    let mut now = at(10);
+    while now < at(40_000) && !ask_flags(&s).contains("s_down") {
+        now = s.deadline().map_or(at(40_000), |(due, _)| due);
+        wake(&mut s, now, |action| asked.extend(sent(action, link)));
+        for ask in std::mem::take(&mut asked) {
+            let answer = match ask {
+                Ask::Ping => misconf(),
+                Ask::Info => Answer::Info(Box::new(master_info())),
+                _ => Answer::Ok,
+            };
+            step(&mut s, now, Event::Answered { link, answer }, |action| asked.extend(sent(action, link)));
+        }
+    }
+    assert!(ask_flags(&s).starts_with("s_down,"), "{}", ask_flags(&s));
+}
+
+fn ask_flags(s: &Sentinel) -> String {
+    let master = fields(&ask(s, &["MASTER", "cache"]));
+    master.into_iter().find(|(name, _)| name == "flags").expect("it has flags").1
+}
+
+/// What an action asks on this link.
+fn sent(action: Action, on: LinkId) -> Option<Ask> {
+    match action {
+        Action::Send { link, ask } if link == on => Some(ask),
+        _ => None,
+    }
 }
 
 #[test]
