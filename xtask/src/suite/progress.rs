@@ -67,8 +67,8 @@ impl Progress {
             }
             return;
         };
-        // `04:49:11> what is checked: OK`; behind the name, some checks print what they do.
-        if line.ends_with(": OK") || line.ends_with(" OK") {
+        // `04:49:11> what is checked: OK`; behind the name, some checks print what they do, in lines too.
+        if line == "OK" || line.ends_with(" OK") {
             unit.passed += 1;
         } else if let Some((check, why)) = line.split_once("FAILED: ") {
             let check = check.split_once("> ").map_or(check, |(_, check)| check).trim_end_matches([':', ' ']);
@@ -127,7 +127,8 @@ mod tests {
         let said = "Starting sentinel #0 at port 20000\n\
              \x1b[0;33;49mTesting unit: 00-base.tcl\x1b[0m\n\
              04:49:11> (init) Restart killed instances: redis/1 sentinel/2 \x1b[0;32;49mOK\x1b[0m\n\
-             04:49:13> Basic failover works if the master is down: \x1b[0;32;49mOK\x1b[0m\n\
+             04:49:13> Basic failover works if the master is down: Waiting for process 19 to exit...\n\
+             \x1b[0;32;49mOK\x1b[0m\n\
              \x1b[0;33;49mTesting unit: 06-ckquorum.tcl\x1b[0m\n\
              04:50:01> CKQUORUM detects quorum cannot be reached: \x1b[0;31;49mFAILED: Expected A to match B\x1b[0m\n\
              \x1b[0;31;49m(Jumping to next unit after error)\x1b[0m\n\
