@@ -30,6 +30,12 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
+    /// The scripts that run or wait.
+    #[must_use]
+    pub const fn scripts(&self) -> &crate::script::Scripts {
+        &self.core.scripts
+    }
+
     /// A node that starts at `now` with what it was told and what it had saved. `seed` is where its jitter comes from.
     #[must_use]
     pub fn new(config: Config, mut state: State, seed: u64, now: Instant) -> Self {

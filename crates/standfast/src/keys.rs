@@ -26,6 +26,11 @@ impl Keys {
         Self(Arc::new(RwLock::new(bunch)))
     }
 
+    /// All of them anew. Links that are up keep what they logged in with.
+    pub(crate) fn replace(&self, bunch: Bunch) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = bunch;
+    }
+
     /// What is said to this target. None is known: no password, and every command under its own name.
     pub(crate) fn of(&self, group: &GroupName, target: Target) -> Credentials {
         let bunch = self.0.read().unwrap_or_else(PoisonError::into_inner);

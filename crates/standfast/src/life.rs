@@ -94,12 +94,13 @@ impl Life {
         let history = History::open(node.clone(), memory.as_deref());
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
         let source = Source { name, node: node.clone(), traffic, history };
-        open(doors, &port(&node), &source)
-            .map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
+        let port = port(&node);
+        open(doors, &port, &source).map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
         let stop = stop_signal().map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;
         notify(&[NotifyState::Ready, NotifyState::Status(&summary)]);
         tokio::select! {
             () = node_loop.run() => {}
+            () = port.stop_asked() => tracing::warn!("User requested shutdown..."),
             signal = stop => tracing::info!("{signal}: stopping"),
         }
         notify(&[NotifyState::Stopping]);

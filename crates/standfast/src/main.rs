@@ -24,7 +24,8 @@
 //! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
 //! | [`names`] | which address does a host name mean, and which name does an address have? |
 //! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
-//! | [`serve`] | the Sentinel protocol on our own port |
+//! | [`serve`], [`info_cache`] | the Sentinel protocol on our own port; what it tells of servers |
+//! | [`tls`] | how is a connection encrypted? |
 //! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
 //! | [`admin`] | the page |
 //! | [`explain`], [`history`] | how did a failover go, and which ones are remembered? |
@@ -43,6 +44,7 @@ mod explain;
 mod failure;
 mod history;
 mod identity;
+mod info_cache;
 mod keys;
 mod life;
 mod link;
@@ -58,6 +60,8 @@ mod serve;
 mod status;
 mod stock;
 mod switchover;
+#[allow(dead_code, reason = "sentinel.conf has TLS; the file of `standfast run` does not")]
+mod tls;
 mod traffic;
 
 use std::ffi::OsString;

@@ -40,6 +40,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let control = control::bind(&config.node.control)?;
     let flights = store.dir().to_owned();
     let (listen, file) = (config.node.listen, config.file_name.clone());
+    let rules = serve::rules::Rules::of_file(&file);
+    let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let life = Life {
         name: compose::node_name(&config),
         machine,
@@ -52,7 +54,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         views: feeds,
         traffic: traffic.clone(),
         doors: Doors { sentinel: vec![sockets.sentinel], admin: sockets.admin, control: Some(control) },
-        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file)),
+        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file, rules, users)),
         summary: summary(&config),
     };
     let ended = life.live();

@@ -16,6 +16,7 @@ const WIRE_WORD: &[(&str, &str)] = &[
     ("crates/standfast/src/control/", "NOGOODSLAVE: the code of a refusal, as on the wire"),
     ("sim/src/judge/tilt.rs", "+convert-to-slave: events in which a node decides"),
     ("sim/src/coverage.rs", "+convert-to-slave: events that must be reached"),
+    ("crates/standfast/src/serve/", "SENTINEL SLAVES, slave-reconf-timeout: what the wire calls them"),
     ("sim/src/wiring.rs", "+selected-slave: events that a run is known by"),
     ("crates/resp/src/info.rs", "role:slave, slave0: lines of INFO"),
     ("crates/resp/src/command/", "SLAVEOF: a name in the table of commands"),

@@ -1,62 +1,200 @@
-//! Which command is answered by whom, and how is a wrong one refused? In Redis's words, because clients and their operators know them.
+//! Which command is answered by whom, and who is refused? First whether there is such a command, then who asks, then what for: in the
+//! order of Redis, because which of several faults is told can be seen.
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
 use resp::{Protocol, Value};
+use sentinel::Request;
 use sentinel::command::HELLO_CHANNEL;
-use sentinel::{Reply, Request};
-use view::{Epoch, GroupName, RunId};
 
-use super::client::Client;
-use super::info;
-use super::subscription::To;
+use super::acl::Denied;
+use super::acl::log::Entry;
+use super::client::{Answers, Client};
+use super::refusal::{error, lower, ok, stopping, syntax, text, unknown, unknown_subcommand, wrong_arity};
+use super::subscription::{Subscription, To};
+use super::table::{self, COMMANDS, F};
+use super::{acl, connection, describe, info, login, rules, sentinel as sentinel_room};
+
+/// Why there is no such request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// No such command.
+    Name,
+    /// The container has no such subcommand.
+    Subcommand(&'static str),
+    /// The command has not so many words; the name to tell.
+    Arity(String),
+}
+
+/// The command that these words ask for.
+pub(super) fn find(words: &[Vec<u8>]) -> Result<usize, Wrong> {
+    // A container's subcommand is the second word, never written with a bar.
+    let name = lower(&words[0]);
+    let mut command = table::find(&name).filter(|_| !name.contains('|')).ok_or(Wrong::Name)?;
+    if let Some(subcommand) = words.get(1)
+        && table::subcommands(&name).next().is_some()
+    {
+        let wrong = Wrong::Subcommand(COMMANDS[command].name);
+        command = table::find(&format!("{name}|{}", lower(subcommand))).ok_or(wrong)?;
+    }
+    let spec = &COMMANDS[command];
+    if spec.fits(words.len()) { Ok(command) } else { Err(Wrong::Arity(spec.name.to_owned())) }
+}
 
 /// Answers one request.
-pub(super) async fn answer(client: &mut Client<'_>, arguments: &[Vec<u8>]) {
-    client.guest.port.commands.fetch_add(1, Ordering::Relaxed);
-    let name = lower(&arguments[0]);
-    if client.protocol == Protocol::Resp2
-        && !client.subscription.is_empty()
-        && !ALLOWED_WHILE_SUBSCRIBED.contains(&name.as_str())
-    {
-        let text = format!(
-            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-        );
-        return client.reply(&error(&text));
-    }
-    let rest = &arguments[1..];
-    let reply = match (name.as_str(), rest) {
-        ("ping", _) => ping(client, rest),
-        ("hello", _) => hello(client, rest),
-        // Whoever sends a password to a Sentinel without one is let in: refusing would only break a careful client.
-        ("auth", [_] | [_, _]) => ok(),
-        ("client", [subcommand, rest @ ..]) => self::client(client, subcommand, rest),
-        ("command", [subcommand, ..]) if lower(subcommand) == "count" => Value::Int(0),
-        ("command", _) => Value::Array(Vec::new()),
-        ("info", sections) => Value::bulk(info::text(client, sections).await),
-        ("role", []) => role(client).await,
-        ("select", [db]) if db == b"0" => ok(),
-        ("sentinel", [_, ..]) => sentinel(client, rest).await,
-        ("publish", [channel, text]) => publish(client, channel, text).await,
-        ("subscribe", [_, ..]) => return subscribe(client, To::Channels, rest),
-        ("psubscribe", [_, ..]) => return subscribe(client, To::Patterns, rest),
-        ("unsubscribe", names) => return unsubscribe(client, To::Channels, names),
-        ("punsubscribe", names) => return unsubscribe(client, To::Patterns, names),
-        ("reset", []) => {
-            client.subscription = super::subscription::Subscription::default();
-            client.protocol = Protocol::Resp2;
-            Value::Simple(b"RESET".to_vec())
-        }
-        ("quit", _) => {
-            client.quits = true;
-            ok()
-        }
-        (known, _) if KNOWN.contains(&known) => wrong_arity(known),
-        _ => unknown(arguments),
+pub(super) async fn answer(client: &mut Client<'_>, words: &[Vec<u8>]) {
+    client.guest.port.counters.commands.fetch_add(1, Ordering::Relaxed);
+    client.answers = match client.answers {
+        Answers::SkipNext => Answers::SkipThis,
+        Answers::SkipThis => Answers::All,
+        other => other,
     };
-    client.reply(&reply);
+    if let Some(reply) = kindness(client, words) {
+        return client.reply(&reply);
+    }
+    let command = match find(words) {
+        Ok(command) => command,
+        Err(Wrong::Name) if is_http(&words[0]) => {
+            // A browser that was made to talk to this port by a page must not have the rest of its request taken for commands.
+            tracing::warn!("somebody spoke HTTP to the Sentinel port; closed");
+            client.quits = true;
+            return;
+        }
+        Err(Wrong::Name) => return client.reply(&unknown(words)),
+        Err(Wrong::Subcommand(container)) => return client.reply(&unknown_subcommand(container, &words[1])),
+        Err(Wrong::Arity(name)) => return client.reply(&wrong_arity(&name)),
+    };
+    client.guest.known(|known| {
+        known.last = host::clock::now();
+        known.command = COMMANDS[command].name;
+    });
+    if let Err(refusal) = admit(client, command, words) {
+        return client.reply(&refusal);
+    }
+    pause(client, command).await;
+    if let Some(reply) = run(client, COMMANDS[command].name, words).await {
+        client.reply(&reply);
+    }
+    let (channels, patterns) = client.subscription.len();
+    let (protocol, output) = (client.protocol, client.out.len());
+    client.guest.known(|known| {
+        (known.channels, known.patterns, known.protocol, known.output) = (channels, patterns, protocol, output);
+    });
+}
+
+/// What Sentinel 7.0 does not know, and libraries send all the same: an error would only frighten them.
+fn kindness(client: &mut Client<'_>, words: &[Vec<u8>]) -> Option<Value> {
+    let second = words.get(1).map(|word| lower(word)).unwrap_or_default();
+    match (lower(&words[0]).as_str(), second.as_str(), words.len()) {
+        ("quit", ..) => {
+            client.quits = true;
+            Some(ok())
+        }
+        ("select", "0", 2) | ("client", "setinfo", 4) => Some(ok()),
+        ("reset", _, 1) => {
+            client.subscription = Subscription::default();
+            client.protocol = Protocol::Resp2;
+            client.answers = Answers::All;
+            login::forget(client);
+            Some(Value::Simple(b"RESET".to_vec()))
+        }
+        _ => None,
+    }
+}
+
+/// HTTP's first words and its `Host:` line.
+fn is_http(word: &[u8]) -> bool {
+    [&b"post"[..], b"host:"].iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Whether this client may ask this: logged in, allowed, not busy listening.
+fn admit(client: &Client<'_>, command: usize, words: &[Vec<u8>]) -> Result<(), Value> {
+    let spec = &COMMANDS[command];
+    let port = &client.guest.port;
+    let (user, authenticated) = client.guest.known(|known| (known.user.clone(), known.authenticated));
+    if !authenticated && !spec.has(F::NO_AUTH) {
+        return Err(error("NOAUTH Authentication required."));
+    }
+    let may = match port.users().get(&user) {
+        Some(user) => user.may(command, words),
+        // Deleted a moment ago: the bell rings already.
+        None => Err(Denied::Command),
+    };
+    if let Err(denied) = may {
+        let (reason, object, told) = match denied {
+            Denied::Command => {
+                let told = format!("NOPERM this user has no permissions to run the '{}' command", spec.name);
+                ("command", spec.name.as_bytes().to_vec(), told)
+            }
+            Denied::Channel(name) => {
+                let told = "NOPERM this user has no permissions to access one of the channels used as arguments";
+                ("channel", name, told.to_owned())
+            }
+        };
+        note(client, reason, object, user);
+        return Err(error(&told));
+    }
+    let container = spec.container().unwrap_or(spec.name);
+    let listening = client.protocol == Protocol::Resp2 && !client.subscription.is_empty();
+    if listening && !WHILE_LISTENING.contains(&container) {
+        let name = spec.name;
+        return Err(error(&format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        )));
+    }
+    Ok(())
+}
+
+/// Writes a refusal into `ACL LOG`.
+pub(super) fn note(client: &Client<'_>, reason: &'static str, object: Vec<u8>, user: String) {
+    let port = &client.guest.port;
+    let at = host::clock::now();
+    let line = client.guest.known(|known| known.line(client.guest.id, at));
+    port.acl_log().add(Entry { reason, object, user, client: line, at, count: 1 }, port.rules.acl_log);
+}
+
+/// Waits for the end of a `CLIENT PAUSE`. Its own end is always taken: otherwise nobody could end a long one.
+async fn pause(client: &Client<'_>, command: usize) {
+    let port = &client.guest.port;
+    loop {
+        let resumed = port.resumed.notified();
+        let paused = *super::lock(&port.paused);
+        let now = host::clock::now();
+        let until = match paused {
+            Some((until, all)) if until > now && (all || COMMANDS[command].name == "publish") => until,
+            _ => return,
+        };
+        if COMMANDS[command].name == "client|unpause" {
+            return;
+        }
+        tokio::select! {
+            () = resumed => {}
+            () = tokio::time::sleep(until.since(now)) => {}
+        }
+    }
+}
+
+/// Runs a command that is admitted. `None`: it wrote its replies itself.
+async fn run(client: &mut Client<'_>, name: &'static str, words: &[Vec<u8>]) -> Option<Value> {
+    let rest = &words[1..];
+    Some(match name.split_once('|').map_or(name, |(container, _)| container) {
+        "ping" => ping(client, rest),
+        "hello" => login::hello(client, words),
+        "auth" => login::auth(client, words),
+        "acl" => acl::answer(client, rest),
+        "client" => return connection::answer(client, rest),
+        "command" => describe::answer(rest),
+        "info" => Value::bulk(info::text(client, rest).await),
+        "role" => role(client).await,
+        "sentinel" => sentinel_room::answer(client, rest).await,
+        "publish" => publish(client, &rest[0], &rest[1]).await,
+        "shutdown" => return shutdown(client, rest),
+        "subscribe" => return subscribe(client, To::Channels, rest),
+        "psubscribe" => return subscribe(client, To::Patterns, rest),
+        "unsubscribe" => return unsubscribe(client, To::Channels, rest),
+        "punsubscribe" => return unsubscribe(client, To::Patterns, rest),
+        _ => unknown(words),
+    })
 }
 
 fn ping(client: &Client<'_>, rest: &[Vec<u8>]) -> Value {
@@ -70,136 +208,10 @@ fn ping(client: &Client<'_>, rest: &[Vec<u8>]) -> Value {
     }
 }
 
-/// `HELLO [2|3 [AUTH user password] [SETNAME name]]`.
-fn hello(client: &mut Client<'_>, rest: &[Vec<u8>]) -> Value {
-    let mut rest = rest;
-    if let [version, more @ ..] = rest {
-        client.protocol = match version.as_slice() {
-            b"2" => Protocol::Resp2,
-            b"3" => Protocol::Resp3,
-            other if other.iter().all(u8::is_ascii_digit) => return error("NOPROTO unsupported protocol version"),
-            _ => return error("ERR Protocol version is not an integer or out of range"),
-        };
-        rest = more;
-    }
-    while let [option, more @ ..] = rest {
-        rest = match (lower(option).as_str(), more) {
-            ("auth", [_, _, more @ ..]) => more,
-            ("setname", [name, more @ ..]) => {
-                set_name(client, name);
-                more
-            }
-            (option, _) => return error(&format!("ERR Syntax error in HELLO option '{option}'")),
-        };
-    }
-    let text = |value: &str| Value::bulk(value);
-    let protocol = if client.protocol == Protocol::Resp3 { 3 } else { 2 };
-    Value::Map(vec![
-        (text("server"), text("redis")),
-        (text("version"), text(info::SPEAKS)),
-        (text("proto"), Value::Int(protocol)),
-        (text("id"), id(client)),
-        (text("mode"), text("sentinel")),
-        (text("modules"), Value::Array(Vec::new())),
-    ])
-}
-
-fn client(client: &Client<'_>, subcommand: &[u8], rest: &[Vec<u8>]) -> Value {
-    match (lower(subcommand).as_str(), rest) {
-        ("setname", [name]) => {
-            set_name(client, name);
-            ok()
-        }
-        ("getname", []) => {
-            let clients = client.guest.port.clients();
-            let name = clients.get(&client.guest.id).map_or("", |known| known.name.as_str());
-            if name.is_empty() { Value::Null } else { Value::bulk(name) }
-        }
-        ("id", []) => id(client),
-        ("setinfo", [_, _]) => ok(),
-        ("list", _) => Value::bulk(list(client)),
-        ("setname" | "getname" | "id" | "setinfo", _) => wrong_arity(&format!("client|{}", lower(subcommand))),
-        (other, _) => error(&format!("ERR unknown subcommand '{other}'. Try CLIENT HELP.")),
-    }
-}
-
-fn list(client: &Client<'_>) -> String {
-    let now = host::clock::now();
-    let mut text = String::new();
-    for (id, known) in &*client.guest.port.clients() {
-        let age = now.since(known.since).as_secs();
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "id={id} addr={} name={} age={age} db=0", known.addr, known.name);
-    }
-    text
-}
-
-fn set_name(client: &Client<'_>, name: &[u8]) {
-    if let Some(known) = client.guest.port.clients().get_mut(&client.guest.id) {
-        known.name = String::from_utf8_lossy(name).chars().filter(|c| c.is_ascii_graphic()).take(MAX_NAME).collect();
-    }
-}
-
-fn id(client: &Client<'_>) -> Value {
-    Value::Int(i64::try_from(client.guest.id).unwrap_or(i64::MAX))
-}
-
 async fn role(client: &Client<'_>) -> Value {
     let names =
         client.guest.port.node.look(|machine, _| machine.names().map(|n| Value::bulk(n.as_str())).collect()).await;
     names.map_or_else(stopping, |names| Value::Array(vec![Value::bulk("sentinel"), Value::Array(names)]))
-}
-
-/// `SENTINEL …`: what only reads is the machine's to answer; what asks for something becomes a request.
-async fn sentinel(client: &Client<'_>, arguments: &[Vec<u8>]) -> Value {
-    let request = match (lower(&arguments[0]).as_str(), &arguments[1..]) {
-        ("is-master-down-by-addr", [ip, port, epoch, candidate]) => match question(ip, port, epoch, candidate) {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
-        },
-        ("failover", [group]) => Request::Failover { group: GroupName::from(text(group).as_str()) },
-        (name @ ("is-master-down-by-addr" | "failover"), _) => return wrong_arity(&format!("sentinel|{name}")),
-        _ => return query(client, arguments).await,
-    };
-    client.guest.port.node.ask(request).await.map_or_else(stopping, |reply| to_value(&reply))
-}
-
-async fn query(client: &Client<'_>, arguments: &[Vec<u8>]) -> Value {
-    let owned = arguments.to_vec();
-    let answer = client.guest.port.node.look(move |machine, now| {
-        let arguments: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
-        machine.query(now, &arguments)
-    });
-    match answer.await {
-        Some(Some(value)) => value,
-        Some(None) => error(&format!("ERR unknown subcommand '{}'. Try SENTINEL HELP.", text(&arguments[0]))),
-        None => stopping(),
-    }
-}
-
-fn question(ip: &[u8], port: &[u8], epoch: &[u8], candidate: &[u8]) -> Result<Request, Value> {
-    let not_a_number = || error("ERR value is not an integer or out of range");
-    let port: u16 = text(port).parse().map_err(|_| not_a_number())?;
-    let epoch: u64 = text(epoch).parse().map_err(|_| not_a_number())?;
-    let ip: IpAddr = text(ip).parse().map_err(|_| error("ERR Invalid IP address"))?;
-    let candidate = match candidate {
-        b"*" => None,
-        id => Some(text(id).parse::<RunId>().map_err(|_| error("ERR Invalid runid"))?),
-    };
-    Ok(Request::IsMasterDown { master: SocketAddr::new(ip, port), epoch: Epoch(epoch), candidate })
-}
-
-fn to_value(reply: &Reply) -> Value {
-    match reply {
-        Reply::Vote { down, leader, epoch } => Value::Array(vec![
-            Value::Int(i64::from(*down)),
-            Value::bulk(leader.as_ref().map_or("*", RunId::as_str)),
-            Value::Int(i64::try_from(epoch.0).unwrap_or(i64::MAX)),
-        ]),
-        Reply::Ok | Reply::Switched { .. } => ok(),
-        Reply::Count { n } => Value::Int(i64::from(*n)),
-        Reply::Refused { code, why } => error(&format!("{code} {why}")),
-    }
 }
 
 async fn publish(client: &Client<'_>, channel: &[u8], message: &[u8]) -> Value {
@@ -210,66 +222,42 @@ async fn publish(client: &Client<'_>, channel: &[u8], message: &[u8]) -> Value {
     client.guest.port.node.ask(request).await.map_or_else(stopping, |_| Value::Int(1))
 }
 
-fn subscribe(client: &mut Client<'_>, to: To, names: &[Vec<u8>]) {
+/// Ends the process, and answers nothing but a refusal: the end of the connection is the answer.
+fn shutdown(client: &mut Client<'_>, options: &[Vec<u8>]) -> Option<Value> {
+    let options: Vec<String> = options.iter().map(|option| lower(option)).collect();
+    let has = |name: &str| options.iter().any(|option| option == name);
+    let known = options.iter().all(|o| matches!(o.as_str(), "nosave" | "save" | "now" | "force" | "abort"));
+    if !known || (has("save") && has("nosave")) || (has("abort") && options.len() > 1) {
+        return Some(syntax());
+    }
+    if has("abort") {
+        return Some(error("ERR No shutdown in progress."));
+    }
+    if let rules::Owner::File(_) = client.guest.port.rules.owner {
+        // This node is a proxy too: who may reach this port may not for that reason cut off its clients.
+        return Some(error("ERR this node is not stopped from here: use its service manager, or send it SIGTERM"));
+    }
+    tracing::warn!(client = %client.guest.known(|known| known.addr), "SHUTDOWN was asked for");
+    client.guest.port.stop.notify_one();
+    client.quits = true;
+    None
+}
+
+fn subscribe(client: &mut Client<'_>, to: To, names: &[Vec<u8>]) -> Option<Value> {
     for name in names {
         match client.subscription.add(to, name) {
             Ok(confirmation) => client.push(confirmation),
             Err(refusal) => client.reply(&refusal),
         }
     }
+    None
 }
 
-fn unsubscribe(client: &mut Client<'_>, to: To, names: &[Vec<u8>]) {
+fn unsubscribe(client: &mut Client<'_>, to: To, names: &[Vec<u8>]) -> Option<Value> {
     for confirmation in client.subscription.remove(to, names) {
         client.push(confirmation);
     }
+    None
 }
 
-fn ok() -> Value {
-    Value::Simple(b"OK".to_vec())
-}
-
-fn error(text: &str) -> Value {
-    Value::Error(text.as_bytes().to_vec())
-}
-
-fn stopping() -> Value {
-    error("ERR the node is stopping")
-}
-
-fn wrong_arity(name: &str) -> Value {
-    error(&format!("ERR wrong number of arguments for '{name}' command"))
-}
-
-fn unknown(arguments: &[Vec<u8>]) -> Value {
-    let mut line = format!("ERR unknown command '{}', with args beginning with: ", cut(&arguments[0]));
-    for argument in &arguments[1..] {
-        if line.len() >= MAX_NAME {
-            break;
-        }
-        let _ = write!(line, "'{}' ", cut(argument));
-    }
-    error(&line)
-}
-
-fn cut(argument: &[u8]) -> String {
-    text(&argument[..argument.len().min(MAX_NAME)])
-}
-
-fn lower(name: &[u8]) -> String {
-    text(name).to_ascii_lowercase()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Characters of a client's name, and of what an error repeats: as in Redis.
-const MAX_NAME: usize = 128;
-
-const ALLOWED_WHILE_SUBSCRIBED: [&str; 7] =
-    ["subscribe", "psubscribe", "unsubscribe", "punsubscribe", "ping", "quit", "reset"];
-
-/// Commands that exist here, so that a wrong number of arguments is told apart from a wrong name.
-const KNOWN: [&str; 9] =
-    ["auth", "client", "role", "select", "sentinel", "publish", "subscribe", "psubscribe", "reset"];
+const WHILE_LISTENING: [&str; 5] = ["subscribe", "psubscribe", "unsubscribe", "punsubscribe", "ping"];

@@ -2,18 +2,36 @@
 //!
 //! | module | answers |
 //! |---|---|
+//! | [`rules`] | what was the port told? |
 //! | [`client`] | how does one connection live? Bytes in, bytes out, messages in between |
-//! | [`command`] | which command is answered by whom, and how is a wrong one refused? |
+//! | [`guest`] | who is connected? |
+//! | [`command`] | which command is answered by whom, and who is refused? |
+//! | [`table`], [`describe`] | which commands are there, and what does `COMMAND` say of them? |
+//! | [`refusal`] | how is a request refused? |
+//! | [`login`], [`acl`] | who is this, and what may they do? |
+//! | [`connection`] | what does `CLIENT` do? |
 //! | [`subscription`] | which events does a client want to hear? |
 //! | [`info`] | what does `INFO` say? |
+//! | [`sentinel`], [`setting`] | what does `SENTINEL` answer, and what does it change? |
 
+mod acl;
 mod client;
 mod command;
+mod connection;
+mod describe;
+mod guest;
 mod info;
+mod login;
+mod refusal;
+pub(crate) mod rules;
+mod sentinel;
+mod setting;
 mod subscription;
+mod table;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,37 +39,69 @@ use std::time::Duration;
 use machine::Instant;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::node_loop::Node;
+use crate::tls;
+use acl::log::AclLog;
+use acl::users::DEFAULT;
+pub(crate) use acl::users::Users;
+use guest::{Guest, Known};
+use rules::Rules;
 
 /// What all clients of the port share.
 pub(crate) struct Port {
     node: Node,
     listen: SocketAddr,
     config_file: String,
+    rules: Rules,
+    /// Of this run of the port, as `INFO` tells it.
+    run_id: String,
+    since: Instant,
+    users: Mutex<Users>,
+    acl_log: Mutex<AclLog>,
     clients: Mutex<BTreeMap<u64, Known>>,
     last_id: AtomicU64,
-    rejected: AtomicU64,
-    commands: AtomicU64,
+    /// Until when, and whether for everything (`CLIENT PAUSE`).
+    paused: Mutex<Option<(Instant, bool)>>,
+    /// Rung when the pause is over.
+    resumed: Notify,
+    /// What `SENTINEL SIMULATE-FAILURE` set: 1 after an election, 2 after a promotion.
+    failures: AtomicU64,
+    /// Rung when somebody asked the process to end.
+    stop: Notify,
+    counters: Counters,
 }
 
-/// What `CLIENT LIST` tells of a client.
-struct Known {
-    addr: SocketAddr,
-    since: Instant,
-    name: String,
+/// What `INFO` counts.
+#[derive(Default)]
+struct Counters {
+    connections: AtomicU64,
+    rejected: AtomicU64,
+    commands: AtomicU64,
+    errors: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
 }
 
 impl Port {
-    pub(crate) fn new(node: Node, listen: SocketAddr, config_file: String) -> Arc<Self> {
+    pub(crate) fn new(node: Node, listen: SocketAddr, config_file: String, rules: Rules, users: Users) -> Arc<Self> {
         Arc::new(Self {
             node,
             listen,
             config_file,
-            clients: Mutex::new(BTreeMap::new()),
+            rules,
+            run_id: acl::user::hex(&host::random::node_id()),
+            since: host::clock::now(),
+            users: Mutex::new(users),
+            acl_log: Mutex::default(),
+            clients: Mutex::default(),
             last_id: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
-            commands: AtomicU64::new(0),
+            paused: Mutex::default(),
+            resumed: Notify::new(),
+            failures: AtomicU64::new(0),
+            stop: Notify::new(),
+            counters: Counters::default(),
         })
     }
 
@@ -59,58 +109,110 @@ impl Port {
     pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, addr)) => self.clone().welcome(stream, addr),
-                Err(e) => {
-                    tracing::warn!(
-                        "the Sentinel port {} could not accept a connection: {e}; trying again",
-                        self.listen
-                    );
-                    tokio::time::sleep(ACCEPT_RETRY).await;
-                }
+                Ok((stream, addr)) => self.clone().welcome(stream, addr, None),
+                Err(e) => self.could_not_accept(&e).await,
             }
         }
     }
 
-    fn welcome(self: Arc<Self>, stream: TcpStream, addr: SocketAddr) {
-        // An old connection whose other end vanished without a word is found by the kernel.
-        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    /// Serves TLS for ever, on a port of its own.
+    #[allow(dead_code, reason = "sentinel.conf has tls-port; the file of `standfast run` does not")]
+    pub(crate) async fn run_tls(self: Arc<Self>, listener: TcpListener, acceptor: tls::Acceptor) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, addr)) => self.clone().welcome(stream, addr, Some(acceptor.clone())),
+                Err(e) => self.could_not_accept(&e).await,
+            }
+        }
+    }
+
+    /// Ends when a client asked the process to end (`SHUTDOWN`).
+    pub(crate) async fn stop_asked(&self) {
+        self.stop.notified().await;
+    }
+
+    /// The users as lines of a file: `user default on nopass ~* &* +@all`.
+    #[allow(dead_code, reason = "who rewrites a sentinel.conf writes them into it")]
+    pub(crate) fn user_lines(&self) -> Vec<String> {
+        self.users().lines().collect()
+    }
+
+    async fn could_not_accept(&self, e: &std::io::Error) {
+        tracing::warn!("the Sentinel port {} could not accept a connection: {e}; trying again", self.listen);
+        tokio::time::sleep(ACCEPT_RETRY).await;
+    }
+
+    fn welcome(self: Arc<Self>, stream: TcpStream, addr: SocketAddr, tls: Option<tls::Acceptor>) {
+        self.counters.connections.fetch_add(1, Ordering::Relaxed);
+        if let Some(after) = self.rules.keepalive {
+            // An old connection whose other end vanished without a word is found by the kernel.
+            let keepalive = TcpKeepalive::new().with_time(after).with_interval((after / 3).max(Duration::from_secs(1)));
+            let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        }
         let _ = stream.set_nodelay(true);
-        if self.clients().len() >= MAX_CLIENTS {
-            self.rejected.fetch_add(1, Ordering::Relaxed);
+        let open = self.users().get(DEFAULT).is_some_and(acl::user::User::is_open);
+        let refusal = if self.clients().len() >= self.rules.max_clients {
+            Some(TOO_MANY)
+        } else if self.rules.protected_mode && open && !is_loopback(addr.ip()) {
+            Some(PROTECTED)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            self.counters.rejected.fetch_add(1, Ordering::Relaxed);
             // Best effort, as in Redis: the connection is new, so its buffer is empty.
-            let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+            let _ = stream.try_write(refusal);
             return;
         }
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        self.clients().insert(id, Known { addr, since: host::clock::now(), name: String::new() });
+        let laddr = stream.local_addr().unwrap_or(self.listen);
+        self.clients().insert(id, Known::new(addr, laddr, stream.as_raw_fd(), DEFAULT, open));
+        let guest = Guest { port: self, id };
         tokio::spawn(async move {
-            let guest = Guest { port: self, id };
-            if let Err(e) = client::live(&guest, stream).await {
+            let ended = match tls {
+                None => client::live(&guest, stream).await,
+                Some(acceptor) => match acceptor.accept(stream).await {
+                    Ok(stream) => client::live(&guest, stream).await,
+                    Err(e) => Err(e),
+                },
+            };
+            if let Err(e) = ended {
                 tracing::debug!(client = %addr, "Sentinel port: {e}");
             }
         });
     }
 
     fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.clients)
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        lock(&self.users)
+    }
+
+    fn acl_log(&self) -> MutexGuard<'_, AclLog> {
+        lock(&self.acl_log)
+    }
+
+    /// Closes the connections that fit, as soon as they have been answered; returns how many.
+    fn close_where(&self, fits: impl Fn(&Known) -> bool) -> usize {
+        let clients = self.clients();
+        let closed = clients.values().filter(|known| fits(known));
+        closed.map(|known| known.bell.notify_one()).count()
     }
 }
 
-/// One client's place in the list; it leaves the list when it goes.
-struct Guest {
-    port: Arc<Port>,
-    id: u64,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.port.clients().remove(&self.id);
-    }
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
 }
 
-/// Clients of the Sentinel port at a time. At the bound: Redis's own words, and the connection is closed.
-const MAX_CLIENTS: usize = 4_096;
-const KEEPALIVE: Duration = Duration::from_secs(300);
 /// Out of descriptors: accepting again at once would only burn a processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
+const PROTECTED: &[u8] =
+    b"-DENIED this port is in protected mode and has no password: only clients of its own host are served. Set \
+requirepass, give the default user a password, or say `protected-mode no`.\r\n";

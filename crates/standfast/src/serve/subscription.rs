@@ -23,6 +23,11 @@ impl Subscription {
         self.channels.is_empty() && self.patterns.is_empty()
     }
 
+    /// How many channels, and how many patterns.
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.channels.len(), self.patterns.len())
+    }
+
     /// Adds one and returns the confirmation. At the bound: the error.
     pub(super) fn add(&mut self, to: To, name: &[u8]) -> Result<Vec<Value>, Value> {
         let set = self.set(to);

@@ -9,6 +9,7 @@
 //! | [`args`] | what do the words behind the program's name say? |
 //! | [`book`] | the file is also the state: how is it kept? |
 //! | [`compose`] | what does the file mean for each part? |
+//! | [`keeper`] | what do commands change that the machine does not know? |
 //! | [`log`] | how does a stock Sentinel's log look? |
 //! | [`ports`] | where does it listen? |
 //! | [`process`] | how does it live beside other processes: directory, background, pid file? |
@@ -16,6 +17,7 @@
 mod args;
 mod book;
 mod compose;
+mod keeper;
 mod log;
 mod ports;
 mod process;
@@ -24,6 +26,7 @@ use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use config::sentinel_conf::{self, SentinelConf, Server, Surroundings};
 use host::clock;
@@ -31,13 +34,16 @@ use sentinel::Sentinel;
 use view::RunId;
 
 use crate::control;
+use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
 use crate::link::Ways;
 use crate::serve;
+use crate::serve::rules::Owner;
 use crate::traffic::{Feeds, Traffic};
 use args::Command;
 use book::Book;
+use keeper::Pages;
 use log::{Log, Sign, Syslog, say};
 
 /// Whether the program was called in a way that means a stock Sentinel: `redis-sentinel ...`, `redis-server ... --sentinel`.
@@ -226,7 +232,10 @@ fn start(
     };
     let dir_word = dir.display().to_string();
     conf.settings.set("dir", &[dir_word]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
-    let book = Book::new(path, state, conf, names);
+    let book = Book::new(path, state, conf, names.clone());
+    let owner = Owner::Commands(Arc::new(Pages { book: book.clone(), keys: ways.keys.clone(), names: names.clone() }));
+    let rules = book.with(|conf| keeper::rules(conf, &server, owner, InfoCache::default(), names));
+    let users = serve::Users::new(&rules)?;
     // The id, before anybody hears it; and whether the directory can be written.
     book.write()
         .map_err(|e| format!("Sentinel config file {} is not writable: {e}. Exiting...", book.file().display()))?;
@@ -249,7 +258,7 @@ fn start(
         views: Feeds::new(),
         traffic: Traffic::none(),
         doors: Doors { sentinel, admin: None, control },
-        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file)),
+        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file, rules, users)),
         summary: format!("Sentinel of {}", path.display()),
     };
     Ok((life, traces))

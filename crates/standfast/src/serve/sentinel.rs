@@ -1,0 +1,181 @@
+//! What does `SENTINEL` answer? What only reads is the machine's to tell; what asks for something becomes a request.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
+
+use resp::Value;
+use sentinel::{Reply, Request};
+use view::{Epoch, GroupName, RunId};
+
+use super::client::Client;
+use super::refusal::{error, lower, not_an_integer, ok, stopping, text, wrong_arity};
+use super::{describe, setting};
+
+/// Answers `SENTINEL …`; the number of words is right.
+pub(super) async fn answer(client: &Client<'_>, words: &[Vec<u8>]) -> Value {
+    let name = lower(&words[0]);
+    match (name.as_str(), &words[1..]) {
+        ("is-master-down-by-addr", [ip, port, epoch, candidate]) => {
+            match question(client, ip, port, epoch, candidate).await {
+                Ok(request) => ask(client, request).await,
+                Err(reply) => reply,
+            }
+        }
+        ("failover", [group]) => failover(client, group).await,
+        ("reset", [pattern]) => ask(client, Request::Reset { pattern: text(pattern) }).await,
+        ("flushconfig", _) => ask(client, Request::Configure { announce: None, reconnect: false }).await,
+        ("info-cache", groups) => info_cache(client, groups).await,
+        ("help", _) => describe::help("sentinel"),
+        ("simulate-failure", flags) => simulate_failure(client, flags).await,
+        ("monitor" | "remove" | "set" | "config" | "debug" | "pending-scripts", rest) => {
+            setting::answer(client, &name, rest).await
+        }
+        _ => named(client, query(client, words).await),
+    }
+}
+
+/// The same with names in place of addresses, where clients are told names.
+fn named(client: &Client<'_>, value: Value) -> Value {
+    let told = |value: Value| {
+        let name = value.as_str().and_then(|text| client.guest.port.rules.names.name_of(text.parse().ok()?));
+        name.map_or(value, Value::bulk)
+    };
+    match value {
+        Value::Map(fields) => Value::Map(
+            fields
+                .into_iter()
+                .map(|(name, value)| match name.as_str() {
+                    Some("ip" | "master-host") => (name, told(value)),
+                    _ => (name, value),
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(
+            items
+                .into_iter()
+                .map(|item| if let Value::Map(_) = item { named(client, item) } else { told(item) })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+/// Brings a request to the machine.
+pub(super) async fn ask(client: &Client<'_>, request: Request) -> Value {
+    client.guest.port.node.ask(request).await.map_or_else(stopping, |reply| to_value(&reply))
+}
+
+async fn query(client: &Client<'_>, words: &[Vec<u8>]) -> Value {
+    let owned = words.to_vec();
+    let answer = client.guest.port.node.look(move |machine, now| {
+        let words: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
+        machine.query(now, &words)
+    });
+    match answer.await {
+        Some(Some(value)) => value,
+        Some(None) => wrong_arity(&format!("sentinel|{}", lower(&words[0]))),
+        None => stopping(),
+    }
+}
+
+/// The machine's question, or the reply that needs no machine: an address that is none of ours is not down.
+async fn question(
+    client: &Client<'_>,
+    ip: &[u8],
+    port: &[u8],
+    epoch: &[u8],
+    candidate: &[u8],
+) -> Result<Request, Value> {
+    let port: i64 = text(port).parse().map_err(|_| not_an_integer())?;
+    let epoch: i64 = text(epoch).parse().map_err(|_| not_an_integer())?;
+    let not_mine = || to_value(&Reply::Vote { down: false, leader: None, epoch: Epoch(0) });
+    let port = u16::try_from(port).map_err(|_| not_mine())?;
+    let epoch = u64::try_from(epoch).map_err(|_| not_an_integer())?;
+    let ip: IpAddr = match text(ip).parse() {
+        Ok(ip) => ip,
+        Err(_) => setting::resolve(client, &text(ip)).ok_or_else(not_mine)?,
+    };
+    let candidate = match candidate {
+        b"*" => None,
+        // What is no id is nobody's: only the opinion is told.
+        id => text(id).parse::<RunId>().ok(),
+    };
+    Ok(Request::IsMasterDown { master: SocketAddr::new(ip, port), epoch: Epoch(epoch), candidate })
+}
+
+fn to_value(reply: &Reply) -> Value {
+    match reply {
+        Reply::Vote { down, leader, epoch } => Value::Array(vec![
+            Value::Int(i64::from(*down)),
+            Value::bulk(leader.as_ref().map_or("*", RunId::as_str)),
+            Value::Int(i64::try_from(epoch.0).unwrap_or(i64::MAX)),
+        ]),
+        Reply::Ok | Reply::Switched { .. } => ok(),
+        Reply::Count { n } => Value::Int(i64::from(*n)),
+        Reply::Refused { code, why } => error(&format!("{code} {why}")),
+    }
+}
+
+async fn failover(client: &Client<'_>, group: &[u8]) -> Value {
+    let group = text(group);
+    if !is_watched(client, &group).await {
+        return error(NO_SUCH_MASTER);
+    }
+    ask(client, Request::Failover { group: GroupName::from(group.as_str()) }).await
+}
+
+pub(super) async fn is_watched(client: &Client<'_>, group: &str) -> bool {
+    let name = group.to_owned();
+    let found = client.guest.port.node.look(move |machine, _| machine.names().any(|known| known.as_str() == name));
+    found.await.unwrap_or_default()
+}
+
+/// For each group its name and what its servers last said of themselves, the master first.
+async fn info_cache(client: &Client<'_>, groups: &[Vec<u8>]) -> Value {
+    let mut told = Vec::new();
+    for group in groups {
+        let words = |name: &[u8]| vec![name.to_vec(), group.clone()];
+        let master = query(client, &words(b"get-master-addr-by-name")).await;
+        let Some([ip, port]) = master.as_array() else { continue };
+        let mut servers = vec![address(ip, port)];
+        if let Value::Array(replicas) = query(client, &words(b"replicas")).await {
+            servers.extend(replicas.iter().map(|replica| address(replica.field("ip")?, replica.field("port")?)));
+        }
+        let now = host::clock::now();
+        let texts = servers.into_iter().map(|server| {
+            let last = server.and_then(|server| client.guest.port.rules.info.last(server));
+            let (age, text) = last.map_or((0, Value::Null), |(at, text)| {
+                (i64::try_from(now.since(at).as_millis()).unwrap_or(i64::MAX), Value::bulk(text))
+            });
+            Value::Array(vec![Value::Int(age), text])
+        });
+        told.extend([Value::bulk(group), Value::Array(texts.collect())]);
+    }
+    Value::Array(told)
+}
+
+fn address(ip: &Value, port: &Value) -> Option<SocketAddr> {
+    Some(SocketAddr::new(ip.as_str()?.parse().ok()?, port.as_str()?.parse().ok()?))
+}
+
+async fn simulate_failure(client: &Client<'_>, flags: &[Vec<u8>]) -> Value {
+    let (mut after_election, mut after_promotion) = (false, false);
+    for flag in flags {
+        match lower(flag).as_str() {
+            "crash-after-election" => after_election = true,
+            "crash-after-promotion" => after_promotion = true,
+            "help" => {
+                return Value::Array(vec![Value::bulk("crash-after-election"), Value::bulk("crash-after-promotion")]);
+            }
+            _ => return error("ERR Unknown failure simulation specified"),
+        }
+    }
+    if let Some(refusal) = setting::refused_by_file(client, "SENTINEL SIMULATE-FAILURE") {
+        return refusal;
+    }
+    let bits = u64::from(after_election) | u64::from(after_promotion) << 1;
+    client.guest.port.failures.store(bits, Ordering::Relaxed);
+    ask(client, Request::SimulateFailure { after_election, after_promotion }).await
+}
+
+pub(super) const NO_SUCH_MASTER: &str = "ERR No such master with that name";

@@ -1,0 +1,324 @@
+//! How is a connection encrypted? The Sentinel port's side ([`Acceptor`]) and the side of links ([`Connector`]), with the files that
+//! sentinel.conf names.
+//!
+//! Files are read anew when they change: certificates live shorter than processes. One that cannot be used leaves the one before in
+//! place, with a warning.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use machine::Instant;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+/// What is needed for either side.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// `tls-cert-file`: our certificate and those above it; a client may do without.
+    pub(crate) cert: Option<PathBuf>,
+    /// `tls-key-file`.
+    pub(crate) key: Option<PathBuf>,
+    /// `tls-client-cert-file`, where it differs: what links show.
+    pub(crate) client_cert: Option<PathBuf>,
+    /// `tls-client-key-file`.
+    pub(crate) client_key: Option<PathBuf>,
+    /// `tls-ca-cert-file`: who signs those that we believe.
+    pub(crate) ca: Option<PathBuf>,
+    /// `tls-ca-cert-dir`: every file in it.
+    pub(crate) ca_dir: Option<PathBuf>,
+    /// `tls-auth-clients`.
+    pub(crate) clients: Clients,
+    /// `tls-protocols`; empty: those that are safe.
+    pub(crate) protocols: Vec<Protocol>,
+}
+
+/// Whether clients of the port have to show a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Clients {
+    /// `yes`: one that our authority signed.
+    #[default]
+    Verified,
+    /// `optional`: none, or a good one.
+    Optional,
+    /// `no`: nobody is asked.
+    Anybody,
+}
+
+/// Versions that are spoken; older ones are broken, and are refused where a file names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// `TLSv1.2`.
+    Tls12,
+    /// `TLSv1.3`.
+    Tls13,
+}
+
+/// The server's side. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(crate) struct Acceptor(Arc<Mutex<Fresh<ServerConfig>>>);
+
+/// The client's side. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<Mutex<Fresh<ClientConfig>>>);
+
+impl Acceptor {
+    /// # Errors
+    /// Which file cannot be used, and why.
+    pub(crate) fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, server_config)?))))
+    }
+
+    /// Shakes hands with a client.
+    ///
+    /// # Errors
+    /// A client that shows no certificate or a wrong one, speaks no TLS, or takes too long.
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<server::TlsStream<S>> {
+        let config = lock(&self.0).config();
+        in_time(TlsAcceptor::from(config).accept(stream)).await
+    }
+
+    /// Reads the files anew at once.
+    ///
+    /// # Errors
+    /// Which file cannot be used, and why; what was read before stays.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        lock(&self.0).reload()
+    }
+}
+
+impl Connector {
+    /// # Errors
+    /// Which file cannot be used, and why.
+    pub(crate) fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, client_config)?))))
+    }
+
+    /// Shakes hands with the server at `ip`. Whoever shows a certificate of our authority is the right one, whatever names are in it:
+    /// Redis does not look at them either, and servers of a group are known by address.
+    ///
+    /// # Errors
+    /// A server that is not of our authority, speaks no TLS, or takes too long.
+    pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        ip: IpAddr,
+    ) -> io::Result<client::TlsStream<S>> {
+        let config = lock(&self.0).config();
+        in_time(TlsConnector::from(config).connect(ServerName::IpAddress(ip.into()), stream)).await
+    }
+
+    /// Reads the files anew at once.
+    ///
+    /// # Errors
+    /// Which file cannot be used, and why; what was read before stays.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        lock(&self.0).reload()
+    }
+}
+
+async fn in_time<T>(handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let done = tokio::time::timeout(HANDSHAKE, handshake).await;
+    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))?
+}
+
+/// A configuration that follows its files.
+struct Fresh<C> {
+    settings: Settings,
+    make: fn(&Settings) -> Result<C, String>,
+    config: Arc<C>,
+    /// Names, times and lengths of the files when they were read.
+    seen: Vec<(PathBuf, Option<(SystemTime, u64)>)>,
+    looked: Instant,
+}
+
+impl<C> Fresh<C> {
+    fn new(settings: Settings, make: fn(&Settings) -> Result<C, String>) -> Result<Self, String> {
+        let seen = settings.stamps();
+        let config = Arc::new(make(&settings)?);
+        Ok(Self { settings, make, config, seen, looked: host::clock::now() })
+    }
+
+    fn config(&mut self) -> Arc<C> {
+        let now = host::clock::now();
+        if now.since(self.looked) >= LOOK {
+            self.looked = now;
+            if self.settings.stamps() != self.seen {
+                match self.reload() {
+                    Ok(()) => tracing::info!("TLS: certificates were read anew"),
+                    Err(why) => {
+                        tracing::warn!("TLS: files changed and cannot be used: {why}; going on with those before")
+                    }
+                }
+            }
+        }
+        Arc::clone(&self.config)
+    }
+
+    fn reload(&mut self) -> Result<(), String> {
+        // First the stamps: a file that changes while it is read is read once more.
+        self.seen = self.settings.stamps();
+        self.config = Arc::new((self.make)(&self.settings)?);
+        Ok(())
+    }
+}
+
+impl Settings {
+    fn stamps(&self) -> Vec<(PathBuf, Option<(SystemTime, u64)>)> {
+        let files = [&self.cert, &self.key, &self.client_cert, &self.client_key, &self.ca, &self.ca_dir];
+        let stamp = |path: &PathBuf| {
+            let data = std::fs::metadata(path).ok()?;
+            Some((data.modified().ok()?, data.len()))
+        };
+        files.into_iter().flatten().map(|path| (path.clone(), stamp(path))).collect()
+    }
+
+    fn versions(&self) -> Vec<&'static SupportedProtocolVersion> {
+        let spoken = |protocol: &Protocol| match protocol {
+            Protocol::Tls12 => &TLS12,
+            Protocol::Tls13 => &TLS13,
+        };
+        if self.protocols.is_empty() { vec![&TLS13, &TLS12] } else { self.protocols.iter().map(spoken).collect() }
+    }
+
+    /// Those whom we believe.
+    fn roots(&self) -> Result<RootCertStore, String> {
+        let mut roots = RootCertStore::empty();
+        let mut files: Vec<PathBuf> = self.ca.iter().cloned().collect();
+        if let Some(dir) = &self.ca_dir {
+            let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+            files.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()));
+        }
+        for file in &files {
+            for certificate in certificates(file)? {
+                roots.add(certificate).map_err(|e| format!("{}: {e}", file.display()))?;
+            }
+        }
+        if roots.is_empty() {
+            return Err(
+                "neither tls-ca-cert-file nor tls-ca-cert-dir names a certificate: nobody could be believed".into()
+            );
+        }
+        Ok(roots)
+    }
+}
+
+fn server_config(settings: &Settings) -> Result<ServerConfig, String> {
+    let (Some(cert), Some(key)) = (&settings.cert, &settings.key) else {
+        return Err("a port with TLS needs tls-cert-file and tls-key-file".into());
+    };
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&settings.versions());
+    let builder = builder.map_err(|e| format!("tls-protocols: {e}"))?;
+    let builder = if settings.clients == Clients::Anybody {
+        builder.with_no_client_auth()
+    } else {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(settings.roots()?), provider());
+        let verifier = if settings.clients == Clients::Optional { verifier.allow_unauthenticated() } else { verifier };
+        builder.with_client_cert_verifier(verifier.build().map_err(|e| format!("tls-ca-cert-file: {e}"))?)
+    };
+    let config = builder.with_single_cert(certificates(cert)?, private_key(key)?);
+    config.map_err(|e| format!("{} and {}: {e}", cert.display(), key.display()))
+}
+
+fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&settings.versions());
+    let builder = builder.map_err(|e| format!("tls-protocols: {e}"))?;
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(settings.roots()?), provider()).build();
+    let inner = inner.map_err(|e| format!("tls-ca-cert-file: {e}"))?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName { inner }));
+    let cert = settings.client_cert.as_ref().or(settings.cert.as_ref());
+    let key = settings.client_key.as_ref().or(settings.key.as_ref());
+    match (cert, key) {
+        (Some(cert), Some(key)) => builder
+            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+            .map_err(|e| format!("{} and {}: {e}", cert.display(), key.display())),
+        _ => Ok(builder.with_no_client_auth()),
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let fail = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
+    let read = CertificateDer::pem_file_iter(file).map_err(|e| fail(&e))?.collect::<Result<Vec<_>, _>>();
+    let found = read.map_err(|e| fail(&e))?;
+    if found.is_empty() { Err(fail(&"no certificate in it")) } else { Ok(found) }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(file).map_err(|e| format!("{}: {e}", file.display()))
+}
+
+/// Believes whoever our authority signed, by any name: the check of rustls without its last step.
+#[derive(Debug)]
+struct AnyName {
+    inner: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // The name is looked at last: chain, time and use were found good.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Files are looked at this often at most, when somebody connects.
+const LOOK: Duration = Duration::from_secs(1);
+/// A peer that has not shaken hands by then will not.
+const HANDSHAKE: Duration = Duration::from_secs(10);
