@@ -371,8 +371,7 @@ impl Cluster {
     #[must_use]
     pub fn master_of(&self, n: usize) -> Option<(SocketAddr, u64)> {
         let master = self.ask_node(n, &["MASTER", GROUP])?;
-        let addr = format!("{}:{}", field(&master, "ip")?, field(&master, "port")?);
-        Some((addr.parse().ok()?, field(&master, "config-epoch")?.parse().ok()?))
+        Some((address(&master)?.parse().ok()?, field(&master, "config-epoch")?.parse().ok()?))
     }
 
     /// The other master on which all living nodes agree, with its config epoch.
@@ -418,9 +417,7 @@ impl Cluster {
             .as_array()?
             .iter()
             .filter(|peer| field(peer, "flags").is_some_and(is_well))
-            .filter_map(|peer| {
-                Some((field(peer, "runid")?.to_owned(), format!("{}:{}", field(peer, "ip")?, field(peer, "port")?)))
-            })
+            .filter_map(|peer| Some((field(peer, "runid")?.to_owned(), address(peer)?)))
             .collect();
         let others = self.living().filter(|&other| other != n);
         let expected = others.map(|other| {
@@ -555,6 +552,12 @@ pub fn free_address() -> SocketAddr {
         }
     }
     panic!("no free port between 10000 and 20000 on 127.0.0.1");
+}
+
+/// Where an instance is, as Sentinel tells it. Where names are told, it is the one that every host has for itself.
+fn address(instance: &Value) -> Option<String> {
+    let ip = field(instance, "ip")?.replace("localhost", "127.0.0.1");
+    Some(format!("{ip}:{}", field(instance, "port")?))
 }
 
 /// The group's name.
