@@ -12,7 +12,6 @@ pub(crate) struct InfoCache(Arc<Mutex<BTreeMap<SocketAddr, (Instant, String)>>>)
 
 impl InfoCache {
     /// Remembers what a server said. At the bound the oldest text goes.
-    #[allow(dead_code, reason = "links fill it as soon as they are given one")]
     pub(crate) fn put(&self, server: SocketAddr, now: Instant, text: &str) {
         let mut texts = self.texts();
         if texts.len() >= MAX_TEXTS && !texts.contains_key(&server) {

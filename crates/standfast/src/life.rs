@@ -22,7 +22,7 @@ use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
 use crate::status::Source;
 use crate::traffic::{Feeds, Traffic};
-use crate::{admin, control, recorder, serve};
+use crate::{admin, control, recorder, serve, tls};
 
 /// A node that is about to live.
 pub(crate) struct Life {
@@ -56,6 +56,8 @@ pub(crate) type OpenPort = Box<dyn FnOnce(&Node) -> Arc<serve::Port>>;
 pub(crate) struct Doors {
     /// The Sentinel protocol.
     pub(crate) sentinel: Vec<TcpListener>,
+    /// The same, encrypted.
+    pub(crate) encrypted: Vec<(TcpListener, tls::Acceptor)>,
     /// The page, if there is one.
     pub(crate) admin: Option<TcpListener>,
     /// The control socket, if it could be made.
@@ -118,6 +120,9 @@ impl Life {
 fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source) -> std::io::Result<()> {
     for listener in doors.sentinel {
         tokio::spawn(Arc::clone(port).run(tokio::net::TcpListener::from_std(listener)?));
+    }
+    for (listener, acceptor) in doors.encrypted {
+        tokio::spawn(Arc::clone(port).run_tls(tokio::net::TcpListener::from_std(listener)?, acceptor));
     }
     if let Some(listener) = doors.admin {
         let source = source.clone();

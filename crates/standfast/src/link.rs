@@ -14,9 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use view::GroupName;
 
+use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::names::Names;
 use crate::node_loop::Input;
+use crate::tls;
 
 /// How links are made: what all of them share. Cheap to clone.
 #[derive(Clone, Default)]
@@ -27,6 +29,10 @@ pub(crate) struct Ways {
     pub(crate) source: Option<IpAddr>,
     /// Which names hosts have.
     pub(crate) names: Names,
+    /// How they are encrypted; `None`: not at all.
+    pub(crate) tls: Option<tls::Connector>,
+    /// What servers say of themselves is kept here.
+    pub(crate) infos: InfoCache,
 }
 
 /// Who is at the other end of a link, and what the link is for.
@@ -88,10 +94,17 @@ async fn live(reports: &Reports, door: Door, ways: Ways, orders: mpsc::Receiver<
         Ok(stream) => stream,
         Err(e) => return fault(&e),
     };
-    reports.send(Event::Connected { link: reports.id }).await;
     let local = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
+    let tls = ways.tls.clone();
     let talk = Talk::new(local, door, ways);
-    talk.run(stream, reports, orders).await
+    let Some(tls) = tls else { return talk.run(stream, reports, orders).await };
+    match tls.connect(stream, reports.id.to.ip()).await {
+        Ok(stream) => talk.run(stream, reports, orders).await,
+        Err(e) => {
+            tracing::debug!(server = %reports.id.to, "no TLS: {e}");
+            fault(&e)
+        }
+    }
 }
 
 async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -140,6 +153,7 @@ impl Talk {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        reports.send(Event::Connected { link: reports.id }).await;
         let (mut from, mut to) = tokio::io::split(stream);
         // What a TLS stream has taken may still wait in it.
         let mut unflushed = false;
@@ -227,6 +241,9 @@ impl Talk {
             (Ask::Ping, Some([pong, ..])) if pong.as_str() == Some("pong") => Answer::Pong,
             _ => Answer::read_with(&ask, value, &|host, port| self.ways.names.find_known(host, port)),
         };
+        if let (Ask::Info, Some(text)) = (&ask, value.as_str()) {
+            self.ways.infos.put(link.to, host::clock::now(), text);
+        }
         self.warn(link, &answer);
         Ok(Event::Answered { link, answer })
     }
@@ -278,6 +295,8 @@ fn fault(e: &io::Error) -> Fault {
             Fault::Unreachable
         }
         io::ErrorKind::TimedOut => Fault::TimedOut,
+        // Not the TLS, or not the certificate, that was expected.
+        io::ErrorKind::InvalidData => Fault::Malformed,
         // No descriptors, no memory, no free port, no right.
         _ => Fault::Local,
     }

@@ -60,7 +60,6 @@ mod serve;
 mod status;
 mod stock;
 mod switchover;
-#[allow(dead_code, reason = "sentinel.conf has TLS; the file of `standfast run` does not")]
 mod tls;
 mod traffic;
 

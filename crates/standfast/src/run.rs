@@ -53,7 +53,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         tell: log::announce,
         views: feeds,
         traffic: traffic.clone(),
-        doors: Doors { sentinel: vec![sockets.sentinel], admin: sockets.admin, control: Some(control) },
+        doors: Doors {
+            sentinel: vec![sockets.sentinel],
+            encrypted: Vec::new(),
+            admin: sockets.admin,
+            control: Some(control),
+        },
         port: Box::new(move |node| serve::Port::new(node.clone(), listen, file, rules, users)),
         summary: summary(&config),
     };

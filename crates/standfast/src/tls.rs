@@ -93,14 +93,6 @@ impl Acceptor {
         let config = lock(&self.0).config();
         in_time(TlsAcceptor::from(config).accept(stream)).await
     }
-
-    /// Reads the files anew at once.
-    ///
-    /// # Errors
-    /// Which file cannot be used, and why; what was read before stays.
-    pub(crate) fn reload(&self) -> Result<(), String> {
-        lock(&self.0).reload()
-    }
 }
 
 impl Connector {
@@ -122,14 +114,6 @@ impl Connector {
     ) -> io::Result<client::TlsStream<S>> {
         let config = lock(&self.0).config();
         in_time(TlsConnector::from(config).connect(ServerName::IpAddress(ip.into()), stream)).await
-    }
-
-    /// Reads the files anew at once.
-    ///
-    /// # Errors
-    /// Which file cannot be used, and why; what was read before stays.
-    pub(crate) fn reload(&self) -> Result<(), String> {
-        lock(&self.0).reload()
     }
 }
 

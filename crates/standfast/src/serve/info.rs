@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use resp::Protocol;
 
+use super::Port;
 use super::client::Client;
 use super::guest::Kind;
 
@@ -161,12 +162,22 @@ fn ticks(file: &str) -> (u64, u64, u64, u64) {
     (next(), next(), next(), next())
 }
 
+/// A line about a master, with its host's name where names are told.
+fn named(port: &Port, line: String) -> String {
+    let told = |part: &str| {
+        let addr = part.strip_prefix("address=")?;
+        Some(format!("address={}", port.rules.names.told_in(addr)?))
+    };
+    line.split(',').map(|part| told(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join(",")
+}
+
 async fn sentinel(client: &Client<'_>) -> String {
     let port = &client.guest.port;
     let told = port.node.look(|machine, _| {
         (machine.is_tilted(), machine.info_lines(), machine.scripts().running(), machine.scripts().queued())
     });
     let (tilted, groups, running, queued) = told.await.unwrap_or_default();
+    let groups: Vec<String> = groups.into_iter().map(|line| named(port, line)).collect();
     let mut text = section(
         "Sentinel",
         &[

@@ -116,7 +116,6 @@ impl Port {
     }
 
     /// Serves TLS for ever, on a port of its own.
-    #[allow(dead_code, reason = "sentinel.conf has tls-port; the file of `standfast run` does not")]
     pub(crate) async fn run_tls(self: Arc<Self>, listener: TcpListener, acceptor: tls::Acceptor) {
         loop {
             match listener.accept().await {
@@ -132,7 +131,6 @@ impl Port {
     }
 
     /// The users as lines of a file: `user default on nopass ~* &* +@all`.
-    #[allow(dead_code, reason = "who rewrites a sentinel.conf writes them into it")]
     pub(crate) fn user_lines(&self) -> Vec<String> {
         self.users().lines().collect()
     }

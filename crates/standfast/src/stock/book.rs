@@ -10,16 +10,18 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use config::sentinel_conf::{self, KnownSentinel, Master, SentinelConf};
+use config::Secret;
+use config::sentinel_conf::{self, KnownSentinel, Master, SentinelConf, User, words};
 use host::{HostRefused, store};
 use sentinel::state::GroupState;
 use sentinel::{Config, GroupConfig, State};
 
 use crate::disk::Keep;
 use crate::names::Names;
+use crate::serve;
 
 /// The file, and what it says at present. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -30,16 +32,30 @@ pub(super) struct Book {
     state: Option<Arc<Path>>,
     conf: Arc<Mutex<SentinelConf>>,
     names: Names,
+    /// Who knows the users of the moment, once there is a port.
+    port: Arc<OnceLock<Arc<serve::Port>>>,
 }
 
 impl Book {
     pub(super) fn new(path: &Path, state: Option<PathBuf>, conf: SentinelConf, names: Names) -> Self {
-        Self { path: path.into(), state: state.map(Into::into), conf: Arc::new(Mutex::new(conf)), names }
+        Self {
+            path: path.into(),
+            state: state.map(Into::into),
+            conf: Arc::new(Mutex::new(conf)),
+            names,
+            port: Arc::default(),
+        }
     }
 
     /// The file that is written.
     pub(super) fn file(&self) -> &Path {
         self.state.as_deref().unwrap_or(&self.path)
+    }
+
+    /// From now on users are written as the port knows them.
+    pub(super) fn ask_for_users(&self, port: Arc<serve::Port>) {
+        // Set once, at the start; there is one port.
+        let _ = self.port.set(port);
     }
 
     /// Looks at what the file says, or changes it for the next save. Short: saves wait.
@@ -65,7 +81,13 @@ impl Book {
 
 impl Keep for Book {
     fn keep(&self, config: &Config, state: &State) -> Result<(), HostRefused> {
-        self.with(|conf| merge(conf, config, state, &self.names));
+        let users = self.port.get().map(|port| port.user_lines());
+        self.with(|conf| {
+            merge(conf, config, state, &self.names);
+            if let Some(lines) = users {
+                conf.users = lines.iter().filter_map(|line| user(line)).collect();
+            }
+        });
         let written = self.write();
         match &written {
             Ok(()) => tracing::info!("Sentinel new configuration saved on disk"),
@@ -75,6 +97,12 @@ impl Keep for Book {
         }
         written
     }
+}
+
+/// A line `user NAME RULE...`, in words.
+fn user(line: &str) -> Option<User> {
+    let mut words = words::split(line).ok()?.into_iter().skip(1);
+    Some(User { name: words.next()?, rules: words.map(Secret::new).collect() })
 }
 
 /// Brings what the machine knows into what the file says.

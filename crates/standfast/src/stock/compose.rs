@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use config::Secret;
@@ -13,6 +14,7 @@ use view::{Epoch, GroupName, RunId};
 
 use crate::keys::Bunch;
 use crate::names::Names;
+use crate::tls;
 
 /// What the machine is told.
 pub(super) fn sentinel(conf: &SentinelConf, id: RunId, names: &Names) -> Config {
@@ -32,6 +34,38 @@ pub(super) fn announce(conf: &SentinelConf, names: &Names) -> SocketAddr {
 /// The port under which the others know us.
 pub(super) fn own_port(server: &Server) -> u16 {
     if server.tls.replication && server.tls.port != 0 { server.tls.port } else { server.port }
+}
+
+/// How links are encrypted, if they are.
+pub(super) fn connector(server: &Server) -> Result<Option<tls::Connector>, String> {
+    let connector = server.tls.replication.then(|| tls::Connector::new(tls(server)));
+    connector.transpose().map_err(|why| format!("Failed to configure TLS: {why}"))
+}
+
+/// The files and rules of TLS.
+pub(super) fn tls(server: &Server) -> tls::Settings {
+    let path = |path: &Option<String>| path.as_ref().map(PathBuf::from);
+    let words = server.tls.protocols.as_deref().unwrap_or_default().split_whitespace();
+    let protocols = words.filter_map(|word| match word.to_ascii_lowercase().as_str() {
+        "tlsv1.2" => Some(tls::Protocol::Tls12),
+        "tlsv1.3" => Some(tls::Protocol::Tls13),
+        // Broken ones are not spoken, whoever asks for them.
+        _ => None,
+    });
+    tls::Settings {
+        cert: path(&server.tls.cert_file),
+        key: path(&server.tls.key_file),
+        client_cert: path(&server.tls.client_cert_file),
+        client_key: path(&server.tls.client_key_file),
+        ca: path(&server.tls.ca_cert_file),
+        ca_dir: path(&server.tls.ca_cert_dir),
+        clients: match server.tls.auth_clients.as_str() {
+            "no" => tls::Clients::Anybody,
+            "optional" => tls::Clients::Optional,
+            _ => tls::Clients::Verified,
+        },
+        protocols: protocols.collect(),
+    }
 }
 
 /// The names that the file says, asked for; what they mean may not be known yet.

@@ -40,6 +40,7 @@ use crate::life::{Doors, Life};
 use crate::link::Ways;
 use crate::serve;
 use crate::serve::rules::Owner;
+use crate::tls;
 use crate::traffic::{Feeds, Traffic};
 use args::Command;
 use book::Book;
@@ -213,6 +214,7 @@ fn start(
     let could_not =
         |what: String| format!("Could not create server TCP listening socket {what}. Failed listening, aborting.");
     let sentinel = ports::bind(&server, server.port).map_err(could_not)?;
+    let encrypted = encrypted(&server)?;
     if server.port == 0 && server.tls.port == 0 {
         return Err("Configured to not listen anywhere, exiting.".to_owned());
     }
@@ -229,12 +231,14 @@ fn start(
         keys: Keys::new(compose::keys(&conf)),
         source: server.bind_source_addr.as_ref().and_then(|ip| ip.parse().ok()),
         names: names.clone(),
+        tls: compose::connector(&server)?,
+        infos: InfoCache::default(),
     };
     let dir_word = dir.display().to_string();
     conf.settings.set("dir", &[dir_word]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
     let book = Book::new(path, state, conf, names.clone());
     let owner = Owner::Commands(Arc::new(Pages { book: book.clone(), keys: ways.keys.clone(), names: names.clone() }));
-    let rules = book.with(|conf| keeper::rules(conf, &server, owner, InfoCache::default(), names));
+    let rules = book.with(|conf| keeper::rules(conf, &server, owner, ways.infos.clone(), names));
     let users = serve::Users::new(&rules)?;
     // The id, before anybody hears it; and whether the directory can be written.
     book.write()
@@ -243,25 +247,42 @@ fn start(
 
     let control = control_socket(path);
     let traces = process::leave(&server, dir, control.as_ref().map(|_| control_path(path)));
-    let listen = sentinel.first().and_then(|socket| socket.local_addr().ok());
+    let first = sentinel.first().or_else(|| encrypted.first().map(|(socket, _)| socket));
+    let listen = first.and_then(|socket| socket.local_addr().ok());
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], server.port)));
     let file = path.display().to_string();
     let life = Life {
         name: host::hostname(),
         machine: Sentinel::new(machine_config, machine_state, host::random::seed(), clock::now()),
         ways,
-        keep: Box::new(book),
+        keep: Box::new(book.clone()),
         memory: None,
         flights: dir.to_owned(),
         records_its_end: false,
         tell: log::announce,
         views: Feeds::new(),
         traffic: Traffic::none(),
-        doors: Doors { sentinel, admin: None, control },
-        port: Box::new(move |node| serve::Port::new(node.clone(), listen, file, rules, users)),
+        doors: Doors { sentinel, encrypted, admin: None, control },
+        port: Box::new(move |node| {
+            let port = serve::Port::new(node.clone(), listen, file, rules, users);
+            book.ask_for_users(port.clone());
+            port
+        }),
         summary: format!("Sentinel of {}", path.display()),
     };
     Ok((life, traces))
+}
+
+/// The sockets of `tls-port`.
+fn encrypted(server: &Server) -> Result<Vec<(std::net::TcpListener, tls::Acceptor)>, String> {
+    if server.tls.port == 0 {
+        return Ok(Vec::new());
+    }
+    let acceptor = tls::Acceptor::new(compose::tls(server)).map_err(|why| format!("Failed to configure TLS: {why}"))?;
+    let could_not =
+        |what: String| format!("Could not create server TLS listening socket {what}. Failed listening, aborting.");
+    let listeners = ports::bind(server, server.tls.port).map_err(could_not)?;
+    Ok(listeners.into_iter().map(|listener| (listener, acceptor.clone())).collect())
 }
 
 /// Beside the file, named after it.
