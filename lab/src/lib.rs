@@ -3,6 +3,7 @@
 //!
 //! | module | answers |
 //! |---|---|
+//! | [`room`] | where does a single program live in a test? |
 //! | [`program`] | where is the binary under test, and is everything there that it needs? |
 //! | [`demo`] | how does a test drive `standfast demo`? |
 //! | [`browser`] | how does a test look at a page? |
@@ -25,6 +26,7 @@ pub mod load;
 pub mod monitor;
 pub mod netns;
 pub mod program;
+pub mod room;
 pub mod wire;
 
 pub use browser::Browser;

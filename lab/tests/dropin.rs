@@ -1,18 +1,19 @@
 //! Can our program take the place of a stock Sentinel, on its file, and give it back? And does it behave as one beside other processes?
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use config::sentinel_conf::{self, Alone};
 use lab::Cluster;
-use lab::cluster::{GROUP, Kind, PATIENCE, Watch, free_address};
-use lab::program::{said, standfast, wall_ms};
+use lab::cluster::{GROUP, Kind, Watch, free_address};
+use lab::program::{said, standfast};
+use lab::room::Room;
 use lab::wire::{Connection, ask, field};
+use serde_json::json;
 
 #[test]
 fn a_stock_sentinels_place_is_taken_and_given_back() {
@@ -75,9 +76,18 @@ fn names_are_resolved_and_told() {
         });
         cluster.start_node(n);
     }
-    cluster.wait("all see no fault", Cluster::agreed);
+    let told = |cluster: &Cluster, n| cluster.ask_node(n, &["GET-MASTER-ADDR-BY-NAME", GROUP]);
+    let is_told = |cluster: &Cluster, port: u16| {
+        let name = json!(["localhost", port.to_string()]);
+        (0..3).all(|n| told(cluster, n).is_some_and(|told| told == name)).then_some(())
+    };
+    let others = |cluster: &Cluster, n| Some(cluster.ask_node(n, &["SENTINELS", GROUP])?.as_array()?.len());
+    cluster.wait("all say the name", |cluster| is_told(cluster, old.port()));
+    cluster.wait("all know each other", |cluster| (0..3).all(|n| others(cluster, n) == Some(2)).then_some(()));
     cluster.kill_server(old);
-    let (new, _) = cluster.wait("all agree on another master", |cluster| cluster.moved(old));
+    let new = cluster.wait("all say another", |cluster| {
+        cluster.servers().find(|server| *server != old && is_told(cluster, server.port()).is_some())
+    });
     let third = cluster.servers().find(|server| *server != old && *server != new).expect("there are three");
     cluster.wait("the third follows by name", |_| {
         let role = ask(third, &["ROLE"])?;
@@ -117,7 +127,7 @@ fn it_starts_speaks_and_ends_as_redis_sentinel_does() {
     assert!(said(&second).contains("Address already in use") && second.stderr.is_empty(), "{}", said(&second));
 
     sentinel.signal("TERM");
-    let status = room.wait("it ends", || sentinel.0.try_wait().expect("it is our child"));
+    let status = room.wait("it ends", || sentinel.ended());
     assert_eq!((status.code(), status.signal()), (Some(0), None));
     assert_eq!(room.read("err"), "", "in normal work nothing is written there");
     let log = room.read("out");
@@ -274,82 +284,6 @@ fn is_stock_line(line: &str) -> bool {
         && digits(year, 4)
         && digits(&time.replace([':', '.'], ""), 9)
         && [".", "-", "*", "#"].contains(sign)
-}
-
-/// A directory of its own, in which the program is started.
-struct Room(PathBuf);
-
-impl Room {
-    fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("standfast-dropin-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).expect("the temporary directory can be written");
-        Self(dir)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        fs::write(self.path(name), text).expect("the room can be written");
-        self.path(name)
-    }
-
-    /// The text of a file; empty if it is not there.
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
-    }
-
-    /// Runs `standfast sentinel` with these words to its end.
-    fn run(&self, words: &[&str]) -> Output {
-        let program = self.path("redis-sentinel-runs");
-        let _ = fs::create_dir(&program);
-        let program = program.join("redis-sentinel");
-        let _ = symlink(standfast(), &program);
-        Command::new(program).args(words).current_dir(&self.0).output().expect("it can be started")
-    }
-
-    /// Starts a program here; what it says goes to `out` and `err`.
-    fn start(&self, mut command: Command) -> Running {
-        let file = |name: &str| File::create(self.path(name)).expect("the room can be written");
-        command.current_dir(&self.0).stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
-        Running(command.spawn().expect("it can be started"))
-    }
-
-    fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let until = wall_ms() + PATIENCE.as_secs_f64() * 1e3;
-        while wall_ms() < until {
-            if let Some(found) = look() {
-                return found;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("not within {PATIENCE:?}: {what}\n{}\n{}\n{}", self.read("out"), self.read("err"), self.read("s.log"));
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A child that ends with the test.
-struct Running(Child);
-
-impl Running {
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status();
-        assert!(sent.expect("every system has it").success(), "SIG{signal}");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A process that is not our child, asked to end when the test does.
