@@ -9,7 +9,7 @@
 //! | M2 | only a server that this leader sealed in this attempt is promoted; priority 0 never | what is not sealed may still take in what the old master accepts |
 //! | M3 | a promotion only when a majority's votes for this leader and epoch are durable | a minority's master is a second master |
 //! | M4 | no promotion when somebody was already elected for a higher epoch | a leader that slept must not act on what it knew before |
-//! | M5 | of those sealed, with equal priority and history, the one with the greatest offset is promoted | less would lose acknowledged writes that were there to be kept |
+//! | M5 | of those sealed, with equal priority and history, the one with the greatest offset is promoted, and none that had not heard a master for too long; in a switchover one that has all that the held master had | less would lose acknowledged writes that were there to be kept |
 //! | M6 | nothing stays sealed, and no second master stays, once faults stop | a sealed replica grows old and tells nobody |
 //! | R1 | replies come in the order of requests, one each, or the connection closes | a client that reads another's answer corrupts data |
 //! | R2 | no history of writes holds one twice | a counter that counts twice is worse than an error |

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use machine::Instant;
-use sentinel::record::Cause;
-use sentinel::{Answer, Ask, CallId, InfoReport, Reply, Role, State};
+use sentinel::{CallId, Reply, State};
 use view::{Epoch, GroupName, RunId, View};
 
 use crate::ground::Ground;
@@ -16,8 +14,11 @@ use crate::place::{Place, name_of};
 use crate::redis::WriteId;
 use crate::wiring::Attempt;
 
+mod choice;
 mod members;
 mod tilt;
+
+pub(crate) use choice::Order;
 
 /// What was broken, when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +56,6 @@ pub struct Judge {
     /// Of this life of the node.
     published: BTreeMap<(usize, GroupName), Epoch>,
     masters: BTreeMap<(GroupName, Epoch), SocketAddr>,
-    seals: BTreeMap<(usize, SocketAddr), Seal>,
-    /// When each server last heard its master.
-    heard: BTreeMap<SocketAddr, Instant>,
-    /// A replica that has not heard its master for this long may be passed over as stale.
-    may_be_stale: Duration,
-    /// What each server last said to each node.
-    roles: BTreeMap<(usize, SocketAddr), Role>,
     /// Writes that were acknowledged to a client, with their group.
     pub acked: BTreeSet<(usize, u64)>,
     /// Nothing fails by itself in this world: an error that a client sees has no excuse (S1).
@@ -70,6 +64,7 @@ pub struct Judge {
     pub client_errors: u64,
     writes: WriteId,
     tilt: tilt::Tilt,
+    choice: choice::Choice,
     members: members::Members,
 }
 
@@ -81,23 +76,10 @@ pub(crate) struct Question {
     pub(crate) epoch: Epoch,
 }
 
-/// A seal as its leader saw it.
-struct Seal {
-    attempt: Option<Attempt>,
-    /// It called itself master before: it did not follow the agreed one, and may be passed over.
-    was_master: bool,
-    answered: bool,
-    info: Option<InfoReport>,
-}
-
 impl Judge {
     pub(crate) fn new(options: &Options) -> Self {
-        // The machine's own limit is ten times `down-after`, and the time for which the master is down.
-        Self { is_strict: options.is_strict(), may_be_stale: 5 * options.down_after, ..Self::default() }
-    }
-
-    pub(crate) fn heard_master(&mut self, now: Instant, server: SocketAddr) {
-        self.heard.insert(server, now);
+        let choice = choice::Choice::new(options.down_after);
+        Self { is_strict: options.is_strict(), choice, ..Self::default() }
     }
 
     /// A number that no request had before.
@@ -158,7 +140,7 @@ impl Judge {
     pub(crate) fn node_started(&mut self, node: usize, state: &State) {
         self.remember_members(node, state);
         self.published.retain(|(n, _), _| *n != node);
-        self.seals.retain(|(n, _), _| *n != node);
+        self.forget_choice(node);
         self.calls.retain(|(n, _), _| *n != node);
         self.forget_tilt(node);
     }
@@ -257,29 +239,9 @@ impl Judge {
         Ok(())
     }
 
-    pub(crate) fn sealing(&mut self, node: usize, server: SocketAddr, attempt: Option<Attempt>) {
-        let again = self.seals.get(&(node, server)).filter(|s| s.attempt == attempt).map(|s| s.was_master);
-        let was_master = again.unwrap_or_else(|| self.roles.get(&(node, server)) == Some(&Role::Master));
-        self.seals.insert((node, server), Seal { attempt, was_master, answered: false, info: None });
-    }
-
-    /// What a leader was answered by those that it sealed: by that it chooses.
-    pub(crate) fn answered(&mut self, node: usize, server: SocketAddr, asked: Option<&Ask>, answer: &Answer) {
-        if let Answer::Info(info) = answer {
-            self.roles.insert((node, server), info.role);
-        }
-        let Some(seal) = self.seals.get_mut(&(node, server)) else { return };
-        match (asked, answer) {
-            (Some(Ask::Seal { .. }), Answer::Ok) => seal.answered = true,
-            (Some(Ask::Info), Answer::Info(info)) if seal.answered => seal.info = Some((**info).clone()),
-            // It follows again: the seal is over.
-            (Some(Ask::Replicate { .. }), Answer::Ok) => seal.answered = false,
-            _ => {}
-        }
-    }
-
     /// M2 to M5, at the moment in which a leader orders a promotion.
-    pub(crate) fn promoting(&mut self, now: Instant, node: usize, server: SocketAddr, attempt: &Attempt) -> Checked {
+    pub(crate) fn promoting(&mut self, now: Instant, node: usize, order: &Order) -> Checked {
+        let (attempt, server) = (&order.attempt, order.server);
         self.elected(Place::Node(node), &attempt.group, attempt.epoch)?;
         let who = format!("node{} promotes {} in epoch {}", node + 1, name_of(server), attempt.epoch);
         let for_us = |n: &usize| {
@@ -300,26 +262,7 @@ impl Judge {
         if self.priorities.get(&server) == Some(&0) {
             return Err((Invariant::M2, format!("{who}, whose priority is 0")));
         }
-        let sealed = |s: &&Seal| s.answered && s.attempt.as_ref() == Some(attempt);
-        let Some(chosen) = self.seals.get(&(node, server)).filter(sealed) else {
-            return Err((Invariant::M2, format!("{who}, which it did not seal in this attempt")));
-        };
-        // A planned switchover waits for its target instead (S1): another may be a replication ping ahead.
-        let Some(chosen) = chosen.info.as_ref().filter(|_| attempt.cause != Cause::Planned) else {
-            return Ok(());
-        };
-        for ((n, other), seal) in &self.seals {
-            let is_fresh = self.heard.get(other).is_some_and(|at| now.since(*at) < self.may_be_stale);
-            let counts = *n == node && sealed(&seal) && !seal.was_master && is_fresh;
-            let Some(info) = seal.info.as_ref().filter(|_| counts) else {
-                continue;
-            };
-            if info.priority == chosen.priority && info.history == chosen.history && info.offset > chosen.offset {
-                let why = format!("{who} at {}, but {} has {}", chosen.offset, name_of(*other), info.offset);
-                return Err((Invariant::M5, why));
-            }
-        }
-        Ok(())
+        self.judge_choice(now, node, &who, order)
     }
 }
 

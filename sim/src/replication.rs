@@ -140,8 +140,8 @@ impl Redis {
             return;
         }
         self.following.heard_at = g.now;
-        if self.following.is_up {
-            g.judge.heard_master(g.now, self.place.addr());
+        if let Some(master) = self.master.filter(|_| self.following.is_up) {
+            g.judge.heard_master(g.now, self.place.addr(), master);
         }
         match packet {
             Packet::SynAck => {

@@ -35,6 +35,10 @@ pub enum Saboteur {
     ClockStandsStill,
     /// Offsets are heard upside down.
     PromotesWorst,
+    /// Replicas seem to hear their master for ever.
+    HidesAge,
+    /// Masters that hold writes seem to have come nowhere: nothing is waited for.
+    ForgetsTarget,
     /// Orders to follow never leave, and are answered as if they had.
     NeverUnseals,
     /// A proxy that gives one request's reply to the next.
@@ -62,7 +66,7 @@ pub(crate) const HONEST: Birth = |config, state, seed, now| Box::new(Sentinel::n
 
 impl Saboteur {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ForgesVotes,
         Self::DiskLies,
         Self::VotesTwice,
@@ -72,6 +76,8 @@ impl Saboteur {
         Self::NetworkVotes,
         Self::ClockStandsStill,
         Self::PromotesWorst,
+        Self::HidesAge,
+        Self::ForgetsTarget,
         Self::NeverUnseals,
         Self::ProxySwapsReplies,
         Self::RedisRunsTwice,
@@ -98,7 +104,9 @@ impl Saboteur {
             Self::PromotesAtOnce => &[M2],
             Self::NetworkVotes => &[M3, V1],
             Self::ClockStandsStill => &[M4],
-            Self::PromotesWorst => &[M5],
+            Self::PromotesWorst | Self::HidesAge => &[M5],
+            // Where nothing else fails, what was not waited for is lost.
+            Self::ForgetsTarget => &[M5, S1],
             Self::NeverUnseals | Self::RedisIgnoresDemotion => &[M6, L1, S1],
             Self::ProxySwapsReplies => &[R1],
             Self::RedisRunsTwice => &[R2],
@@ -125,6 +133,8 @@ impl Saboteur {
             Self::NamesAnother => broken!(NamesAnother),
             Self::PromotesAtOnce => broken!(PromotesAtOnce),
             Self::PromotesWorst => broken!(PromotesWorst),
+            Self::HidesAge => broken!(HidesAge),
+            Self::ForgetsTarget => broken!(ForgetsTarget),
             Self::NeverUnseals => broken!(NeverUnseals),
             Self::Floods => broken!(Floods),
             Self::DeadlineSticks => broken!(DeadlineSticks),
@@ -196,6 +206,14 @@ impl Broken {
             }
             (Saboteur::PromotesWorst, Event::Answered { answer: Answer::Info(info), .. }) => {
                 info.offset = Offset(UPSIDE_DOWN.saturating_sub(info.offset.0));
+            }
+            (Saboteur::HidesAge, Event::Answered { answer: Answer::Info(info), .. }) => {
+                info.link_down_seconds = info.link_down_seconds.map(|_| 0);
+            }
+            (Saboteur::ForgetsTarget, Event::Answered { answer: Answer::Info(info), .. })
+                if info.role == sentinel::Role::Master =>
+            {
+                info.offset = Offset(2);
             }
             (
                 Saboteur::VotesTwice,

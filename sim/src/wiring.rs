@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use sentinel::record::Record;
 use sentinel::{Action, Announcement, Answer, Ask, CallId, Event, Fault, LinkId, Reply, Request};
 use view::GroupName;
 
@@ -10,7 +11,7 @@ use crate::disk::Written;
 use crate::faults::Moment;
 use crate::ground::{Ground, Happening};
 use crate::invariants::Invariant;
-use crate::judge::Question;
+use crate::judge::{Order, Question};
 use crate::network::{ConnId, Packet, Purpose, Side};
 use crate::node::{Mail, Node};
 use crate::place::{Place, name_of};
@@ -110,7 +111,7 @@ impl Node {
         match &ask {
             Ask::Seal { .. } => {
                 g.tripwire.pass(self.index, Moment::Seals);
-                let attempt = self.attempt(g, link.to);
+                let attempt = self.open_record(g, link.to).map(|r| self.attempt(&r));
                 g.judge.sealing(self.index, link.to, attempt);
             }
             Ask::Pause { .. } => g.tripwire.pass(self.index, Moment::Pauses),
@@ -199,6 +200,9 @@ impl Node {
         if matches!(request, Request::Reset { .. }) {
             g.judge.forget_members(self.index);
         }
+        if let Request::Switchover { to, .. } = &request {
+            g.judge.switchover_asked(self.index, *to);
+        }
         let call = self.call(Caller::Operator);
         self.drive(g, Some(Event::Requested { call, request }));
     }
@@ -280,17 +284,24 @@ impl Node {
         self.drive(g, Some(event));
     }
 
-    /// The open attempt of this node at the group of a server: the one that a seal or a promotion belongs to.
-    fn attempt(&self, g: &Ground, server: SocketAddr) -> Option<Attempt> {
+    /// The open record of this node at the group of a server: the one that a seal or a promotion belongs to.
+    fn open_record(&self, g: &Ground, server: SocketAddr) -> Option<Record> {
         let group = self.group_of(g, server)?;
         let report = self.report()?;
-        let mine = |r: &&sentinel::record::Record| r.group == group && r.outcome.is_none();
-        report.records.iter().rev().find(mine).map(|record| Attempt {
-            group: record.group.clone(),
-            epoch: record.epoch,
-            cause: record.cause,
-            leader: self.config.id.clone(),
-        })
+        let mine = |r: &Record| r.group == group && r.outcome.is_none();
+        report.records.into_iter().rev().find(mine)
+    }
+
+    fn attempt(&self, record: &Record) -> Attempt {
+        let leader = self.config.id.clone();
+        Attempt { group: record.group.clone(), epoch: record.epoch, cause: record.cause, leader }
+    }
+
+    /// What a promotion is judged by.
+    fn order(&self, record: &Record, server: SocketAddr) -> Order {
+        let detected = record.steps.iter().rfind(|s| s.what == sentinel::record::Moment::Detected);
+        let down_at = detected.map(|s| self.clock.moment(s.at));
+        Order { attempt: self.attempt(record), server, from: record.from, down_at }
     }
 
     fn group_of(&self, g: &Ground, addr: SocketAddr) -> Option<GroupName> {
@@ -298,18 +309,18 @@ impl Node {
     }
 
     fn promoting(&self, g: &mut Ground, server: SocketAddr) {
-        let Some(attempt) = self.attempt(g, server) else {
+        let Some(order) = self.open_record(g, server).map(|r| self.order(&r, server)) else {
             g.violate(Invariant::M3, format!("{} promotes {} outside of any attempt", self.place(), name_of(server)));
             return;
         };
-        g.coverage.mark(match attempt.cause {
+        g.coverage.mark(match order.attempt.cause {
             sentinel::record::Cause::Planned => "promotion: planned",
             _ => "promotion: after a failure",
         });
         if g.judge.is_mixed() {
             g.coverage.mark("mixed: ours promotes");
         }
-        let checked = g.judge.promoting(g.now, self.index, server, &attempt);
+        let checked = g.judge.promoting(g.now, self.index, &order);
         g.check(checked);
     }
 

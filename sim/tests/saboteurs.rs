@@ -4,7 +4,7 @@
 use sim::{Invariant, Saboteur, run_seed};
 
 /// Seeds within which each saboteur is caught by the invariant that it is made for.
-const WITHIN: u64 = 200;
+const WITHIN: u64 = 500;
 
 fn is_caught(saboteur: Saboteur) {
     let expected = saboteur.caught_by();
@@ -46,6 +46,8 @@ caught! {
     votes_that_nobody_gave_are_caught_by_m3: NetworkVotes,
     a_clock_that_slept_is_caught_by_m4: ClockStandsStill,
     a_promotion_of_the_worst_is_caught_by_m5: PromotesWorst,
+    a_promotion_of_the_old_is_caught_by_m5: HidesAge,
+    a_switchover_that_does_not_wait_is_caught_by_m5: ForgetsTarget,
     a_seal_for_ever_is_caught_by_m6: NeverUnseals,
     a_redis_that_ignores_its_demotion_is_caught_by_m6: RedisIgnoresDemotion,
     swapped_replies_are_caught_by_r1: ProxySwapsReplies,

@@ -31,6 +31,9 @@ impl World {
 
     /// Who holds writes for a switchover, or who catches up meanwhile, fails.
     pub(crate) fn break_hold(&mut self, looks: u32) {
+        if self.core.is_some() {
+            return;
+        }
         let Some(holds) = self.servers.iter().find(|s| s.is_up() && s.paused_until.is_some()).map(|s| s.place) else {
             // The order to hold is on its way.
             if looks > 0 {
