@@ -24,7 +24,10 @@ impl Cluster {
     /// When it was never started.
     #[must_use]
     pub fn log(&self, n: usize) -> String {
-        let path = self.nodes[n].dir.join("out");
+        let path = self.nodes[n].dir.join(match self.nodes[n].watch.kind {
+            Kind::Ours => "out",
+            Kind::Stock | Kind::InPlace | Kind::Valkey => "log",
+        });
         fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()))
     }
 
