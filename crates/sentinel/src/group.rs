@@ -258,8 +258,7 @@ impl Group {
 
     fn on_peer_answered(&mut self, core: &mut Core, id: &RunId, ask: &Ask, at: Instant, answer: Answer) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        // Whatever a node answers, it is there.
-        peer.evidence.on_good(core.now, at);
+        peer.on_answer(core.now, ask, at, &answer);
         match (ask, answer) {
             (Ask::IsMasterDown { master, .. }, Answer::Vote { down, leader, epoch }) => {
                 self.on_word(core, id, *master, down, leader, epoch);

@@ -7,10 +7,11 @@ use machine::{Instant, soonest};
 use serde::{Deserialize, Serialize};
 use view::{Epoch, GroupName, RunId};
 
+use crate::answer::Answer;
 use crate::config::GroupConfig;
 use crate::core::Core;
 use crate::event::{Ask, Channel, Target, Timer};
-use crate::evidence::{Evidence, Why};
+use crate::evidence::{Complaint, Evidence, Why};
 use crate::link::{Line, Terms};
 use crate::server::{Down, HELLO_PERIOD, patience};
 use crate::state::Vote;
@@ -126,6 +127,17 @@ impl Peer {
         if self.hello_at <= core.now {
             self.hello_at = core.now + HELLO_PERIOD;
             self.line.send(core, Ask::Hello { text: hello.into() });
+        }
+    }
+
+    /// It answered: what that says of its health. Who does not let us in is there and no use: it neither votes nor tells.
+    pub(crate) fn on_answer(&mut self, now: Instant, ask: &Ask, asked: Instant, answer: &Answer) {
+        let pinged = *ask == Ask::Ping;
+        match answer {
+            Answer::Denied { .. } => self.evidence.on_complaint(Complaint::Denied),
+            Answer::Error { .. } | Answer::Strange { .. } if pinged => self.evidence.on_complaint(Complaint::Error),
+            _ if self.evidence.is_complaint() && !pinged => {}
+            _ => self.evidence.on_good(now, asked),
         }
     }
 

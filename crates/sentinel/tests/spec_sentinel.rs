@@ -181,6 +181,37 @@ fn section_4_an_info_is_no_sign_of_health_while_pings_are_answered_with_errors()
     assert!(ask_flags(&s).starts_with("s_down,"), "{}", ask_flags(&s));
 }
 
+#[test]
+fn section_3_a_sentinel_that_does_not_let_us_in_is_not_usable() {
+    let mut s = watching();
+    let hello = format!("10.0.0.8,26379,{},0,cache,10.0.0.1,6379,0", "b".repeat(40));
+    let on = LinkId { to: addr(MASTER), nr: 2 };
+    let mut orders = Vec::new();
+    step(&mut s, at(10), Event::Heard { link: on, hello }, |action| orders.push(action));
+    let peer = orders.iter().find_map(|order| match order {
+        Action::Connect { link, .. } if link.to == addr("10.0.0.8:26379") => Some(*link),
+        _ => None,
+    });
+    let link = peer.expect("it is met");
+    let said = |s: &Sentinel| match ask(s, &["CKQUORUM", "cache"]) {
+        Value::Simple(text) | Value::Error(text) => String::from_utf8_lossy(&text).into_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert!(said(&s).starts_with("OK 2 usable Sentinels."), "{}", said(&s));
+    let mut asked = Vec::new();
+    step(&mut s, at(11), Event::Connected { link }, |action| asked.extend(sent(action, link)));
+    let mut now = at(11);
+    while now < at(5_000) {
+        for _ in std::mem::take(&mut asked) {
+            let answer = Answer::Denied { text: "NOAUTH Authentication required.".into() };
+            step(&mut s, now, Event::Answered { link, answer }, |action| asked.extend(sent(action, link)));
+        }
+        now = s.deadline().map_or(at(5_000), |(due, _)| due);
+        wake(&mut s, now, |action| asked.extend(sent(action, link)));
+    }
+    assert!(said(&s).starts_with("NOQUORUM 1 usable Sentinels."), "{}", said(&s));
+}
+
 fn ask_flags(s: &Sentinel) -> String {
     let master = fields(&ask(s, &["MASTER", "cache"]));
     master.into_iter().find(|(name, _)| name == "flags").expect("it has flags").1
