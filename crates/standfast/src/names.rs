@@ -227,7 +227,8 @@ fn nobody(n: usize) -> IpAddr {
     Ipv4Addr::from_bits(Ipv4Addr::new(240, 0, 0, 1).to_bits() + n).into()
 }
 
-fn is_nobody(ip: IpAddr) -> bool {
+/// Whether it stands for a name whose address is not known.
+pub(crate) fn is_nobody(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 240)
 }
 
