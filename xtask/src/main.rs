@@ -75,6 +75,7 @@ Usage: cargo xtask VERB [ARGUMENTS]
   story                       run the story tests and write down what the machines answer now; read the diff
   sim [--seeds N]             simulate N random worlds
   sim --seed S [--trace]      simulate one world, and print its history
+  sim --coverage              what simulated worlds have to reach, and how often they do
   replay FILE                 run a flight record through the machines
   lab [FILTER]                only the tests beside real servers
   fuzz [TARGET] [--seconds N] fuzz one codec or all of them, 60 s each unless told; needs a C++ compiler

@@ -52,9 +52,9 @@ impl World {
         }
     }
 
-    /// How many votes elect a leader, once everybody knows everybody that there ever was.
+    /// How many votes elect a leader, once everybody knows everybody that there ever was; or is told so by its file.
     pub(crate) fn votes_needed(&self) -> usize {
-        let voters = self.ground.judge.ever_met(self.options.nodes) + self.stocks.len();
+        let voters = self.nodes.iter().filter(|n| n.member != Member::NotYet).count() + self.stocks.len();
         (voters / 2 + 1).max(self.options.quorum as usize)
     }
 

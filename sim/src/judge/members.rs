@@ -82,16 +82,7 @@ impl Judge {
     pub(crate) fn is_settled(&self, node: usize) -> bool {
         let Some(id) = self.ids.get(node) else { return false };
         let mut met = self.members.met.iter();
-        met.any(|((n, _), met)| *n == node && !met.is_empty()) && self.is_known(id)
-    }
-
-    /// Whether anybody has met it.
-    fn is_known(&self, id: &RunId) -> bool {
-        self.members.met.values().any(|met| met.values().any(|other| other == id))
-    }
-
-    /// How many of ours anybody has ever counted, the first ones included.
-    pub(crate) fn ever_met(&self, first: usize) -> usize {
-        first + self.ids.iter().skip(first).filter(|id| self.is_known(id)).count()
+        let is_known = self.members.met.values().any(|met| met.values().any(|other| other == id));
+        is_known && met.any(|((n, _), met)| *n == node && !met.is_empty())
     }
 }
