@@ -255,7 +255,7 @@ impl Talk {
             _ if self.warned => return,
             Answer::Denied { text } => tracing::warn!(
                 %server,
-                "it does not let us in: {text}. It counts as down until it does; see `username` and `password` of its group"
+                "it does not let us in: {text}. It counts as down until it does; see the user and password of its group"
             ),
             Answer::Info(info) if !info.is_supported() => {
                 tracing::warn!(%server, "it is Redis {}; Standfast needs 6.2 or newer, so expect orders to fail", info.version);

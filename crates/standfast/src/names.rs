@@ -39,6 +39,8 @@ struct Book {
     /// Others are told names (`announce-hostnames`).
     announces: bool,
     names: BTreeMap<String, Name>,
+    /// Counts the names there ever were.
+    last: u32,
     /// Whoever is to be told that a name has moved; `None`: nobody yet.
     inbox: Option<mpsc::Sender<Input>>,
     /// Questions under way.
@@ -48,6 +50,8 @@ struct Book {
 struct Name {
     /// The last good answer, or an address that is nobody's.
     ip: IpAddr,
+    /// What it was before: who still goes there is told.
+    former: BTreeSet<IpAddr>,
     /// What servers are known under it.
     ports: BTreeSet<u16>,
     asked: bool,
@@ -75,8 +79,12 @@ impl Names {
         if book.names.len() >= MAX_NAMES {
             return None;
         }
-        let nobody = nobody(book.names.len());
-        book.names.insert(host.to_owned(), Name { ip: nobody, ports: BTreeSet::new(), asked: false });
+        book.last += 1;
+        let nobody = nobody(book.last);
+        book.names.insert(
+            host.to_owned(),
+            Name { ip: nobody, former: BTreeSet::new(), ports: BTreeSet::new(), asked: false },
+        );
         self.ask(&mut book, host);
         Some(nobody)
     }
@@ -100,6 +108,44 @@ impl Names {
         }
     }
 
+    /// Where a server is now whose host was at this address and has moved; `None`: it has not.
+    pub(crate) fn moved(&self, server: SocketAddr) -> Option<SocketAddr> {
+        let book = self.book();
+        if book.names.values().any(|name| name.ip == server.ip()) {
+            return None;
+        }
+        let name = book.names.values().find(|name| name.former.contains(&server.ip()))?;
+        Some(SocketAddr::new(name.ip, server.port()))
+    }
+
+    /// The address of a host, once it is known. `None`: nobody knew it in time. Only who asked waits.
+    pub(crate) async fn settle(&self, host: &str) -> Option<IpAddr> {
+        let until = clock::now() + START_PATIENCE;
+        loop {
+            let ip = self.find(host)?;
+            if !is_nobody(ip) {
+                return Some(ip);
+            }
+            if self.give_up(host, clock::now() >= until) {
+                return None;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Whether nobody is asked for the name any more, or it is too late: nothing is to be known of it then.
+    fn give_up(&self, host: &str, is_late: bool) -> bool {
+        let mut book = self.book();
+        let Some(name) = book.names.get(host) else { return true };
+        if !is_nobody(name.ip) || (name.asked && !is_late) {
+            return false;
+        }
+        if name.ports.is_empty() {
+            book.names.remove(host);
+        }
+        true
+    }
+
     /// The same for what a server says of another; `None` also for a name whose address is not known.
     pub(crate) fn find_known(&self, host: &str, port: u16) -> Option<SocketAddr> {
         self.find_server(host, port).filter(|addr| !is_nobody(addr.ip()))
@@ -112,7 +158,8 @@ impl Names {
         if !book.announces && !is_nobody(ip) {
             return None;
         }
-        book.names.iter().find(|(_, name)| name.ip == ip).map(|(host, _)| host.clone())
+        let is_its = |name: &Name| name.ip == ip || (is_nobody(ip) && name.former.contains(&ip));
+        book.names.iter().find(|(_, name)| is_its(name)).map(|(host, _)| host.clone())
     }
 
     /// The same as a text, whether there is a name or not.
@@ -196,6 +243,10 @@ impl Names {
             if let Some(ip) = found.filter(|ip| *ip != name.ip) {
                 let to = |port: &u16| (SocketAddr::new(name.ip, *port), SocketAddr::new(ip, *port));
                 moved.extend(name.ports.iter().map(to));
+                if name.former.len() < MAX_FORMER {
+                    name.former.insert(name.ip);
+                }
+                name.former.remove(&ip);
                 name.ip = ip;
             }
         }
@@ -222,13 +273,12 @@ fn is_name(host: &str) -> bool {
 }
 
 /// An address that nobody has, for the `n`th name while nobody knows where it is.
-fn nobody(n: usize) -> IpAddr {
-    let n = u32::try_from(n).unwrap_or_default();
-    Ipv4Addr::from_bits(Ipv4Addr::new(240, 0, 0, 1).to_bits() + n).into()
+fn nobody(n: u32) -> IpAddr {
+    Ipv4Addr::from_bits(Ipv4Addr::new(240, 0, 0, 0).to_bits() | (n & 0x00ff_ffff)).into()
 }
 
 /// Whether it stands for a name whose address is not known.
-pub(crate) fn is_nobody(ip: IpAddr) -> bool {
+fn is_nobody(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 240)
 }
 
@@ -236,12 +286,16 @@ pub(crate) fn is_nobody(ip: IpAddr) -> bool {
 const MAX_NAMES: usize = 1_024;
 /// Servers on one host that are followed when it moves.
 const MAX_PORTS: usize = 256;
+/// Addresses of one host that it had before.
+const MAX_FORMER: usize = 64;
 /// RFC 1035 2.3.4.
 const MAX_NAME: usize = 253;
 /// Questions under way: each has a thread, for as long as the name server wants.
 const MAX_ASKING: usize = 16;
 /// How long a start may wait for name servers.
 const START_PATIENCE: Duration = Duration::from_secs(2);
+/// How soon an answer is seen by who waits for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How soon a moved host is noticed.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// The same for one that was never found.
@@ -273,6 +327,16 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn who_asks_waits_and_is_told_of_a_host_that_is_not_there() {
+        let names = Names::default();
+        assert_eq!(names.settle("localhost").await, None, "names are not resolved");
+        names.set(true, false);
+        assert!(names.settle("localhost").await.is_some_and(|ip| ip.is_loopback()));
+        assert_eq!(names.settle("no-such-host.invalid").await, None);
+        assert!(!names.book().names.contains_key("no-such-host.invalid"), "nothing is left of it");
+    }
+
     #[test]
     fn a_host_that_moves_is_told_and_the_last_good_answer_stays() {
         let names = Names::default();
@@ -287,6 +351,8 @@ mod tests {
         names.on_answer("no-such-host.invalid", Some(to.ip()));
         names.on_answer("no-such-host.invalid", None);
         assert_eq!(names.find_server("no-such-host.invalid", 7), Some(to));
+        assert_eq!((names.moved(before), names.moved(to)), (Some(to), None), "whoever still goes there is told");
+        assert_eq!(names.told(before.ip()), "no-such-host.invalid", "not where nobody is");
         match told.try_recv() {
             Ok(Input::Happened(event)) => assert_eq!(event, Event::Moved { from: before, to }),
             _ => panic!("it is told"),

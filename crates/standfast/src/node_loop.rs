@@ -286,6 +286,9 @@ impl NodeLoop {
             return;
         }
         self.ways.names.note(link.to);
+        if let Some(to) = self.ways.names.moved(link.to) {
+            self.own.push_back(Event::Moved { from: link.to, to });
+        }
         self.links.insert(link, Link::open(link, door, self.ways.clone(), self.inbox.clone()));
     }
 

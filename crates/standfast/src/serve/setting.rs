@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::clock;
 use resp::{Value, glob};
 use sentinel::script::Pending;
 use sentinel::{GroupConfig, Knob, Request, Setting};
@@ -16,7 +15,6 @@ use super::client::Client;
 use super::refusal::{error, ok, stopping, text};
 use super::rules::{Global, Keeper, Owner, Secret};
 use super::sentinel::{NO_SUCH_MASTER, ask, is_watched};
-use crate::names::is_nobody;
 
 /// Answers one of them; the number of words is right.
 pub(super) async fn answer(client: &Client<'_>, name: &str, words: &[Vec<u8>]) -> Value {
@@ -58,21 +56,6 @@ pub(super) fn resolve(client: &Client<'_>, host: &str) -> Option<IpAddr> {
     }
 }
 
-/// The same, once it is known: a group is not watched at an address that stands for none, and no name moves while nobody listens.
-async fn find(client: &Client<'_>, host: &str) -> Option<IpAddr> {
-    let until = clock::now() + FIND_PATIENCE;
-    loop {
-        let ip = resolve(client, host)?;
-        if !is_nobody(ip) {
-            return Some(ip);
-        }
-        if clock::now() >= until {
-            return None;
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-}
-
 async fn monitor(client: &Client<'_>, name: &str, host: &str, port: &str, quorum: &str) -> Result<Value, String> {
     let wrong = |why: &str| format!("ERR {why}");
     let quorum: i64 = quorum.parse().map_err(|_| wrong("Invalid quorum"))?;
@@ -81,7 +64,9 @@ async fn monitor(client: &Client<'_>, name: &str, host: &str, port: &str, quorum
         return Err(wrong("Quorum must be 1 or greater."));
     }
     let quorum = u32::try_from(quorum).map_err(|_| wrong("Invalid quorum"))?;
-    let ip = find(client, host).await.ok_or_else(|| wrong("Invalid IP address or hostname specified"))?;
+    // Only this client waits for the name server.
+    let ip = client.guest.port.rules.names.settle(host).await;
+    let ip = ip.ok_or_else(|| wrong("Invalid IP address or hostname specified"))?;
     if is_watched(client, name).await {
         return Err(wrong("Duplicate master name."));
     }
@@ -322,11 +307,6 @@ async fn tune(client: &Client<'_>, words: &[&str]) -> Result<Value, String> {
     let reply = ask(client, Request::Tune { knobs }).await;
     wrong.map_or(Ok(reply), Err)
 }
-
-/// How long a name server may take for a group that is to be watched. A client waits as long.
-const FIND_PATIENCE: Duration = Duration::from_secs(3);
-/// Between two looks at whether it has answered.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {
