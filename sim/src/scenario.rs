@@ -58,6 +58,11 @@ impl World {
         self.thaw(Place::Node(i));
     }
 
+    /// A node's clock leaps ahead.
+    pub fn leap(&mut self, node: usize, by: Duration) {
+        self.nodes[node].leap(&mut self.ground, by);
+    }
+
     /// `SIGSTOP` of a stock Sentinel.
     pub fn stop_stock(&mut self, i: usize) {
         self.freeze(Place::Stock(i));

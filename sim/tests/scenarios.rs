@@ -108,6 +108,20 @@ fn a_leader_that_dies_after_its_promotion_leaves_one_master() {
 }
 
 #[test]
+fn a_node_whose_clock_leaps_distrusts_itself_and_nobody_else() {
+    let mut world = world();
+    let before = world.count("+sdown");
+    world.leap(1, secs(60));
+    world.run_for(ms(200));
+    assert_eq!(world.count("+tilt"), 1, "a minute passed in a moment");
+    world.run_for(secs(5));
+    assert_eq!(world.count("-tilt"), 1);
+    assert_eq!(world.count("+sdown"), before, "silence was its own");
+    assert_eq!(world.master(), Some(0));
+    world.finish();
+}
+
+#[test]
 fn a_leader_that_sleeps_through_its_failover_promotes_nobody_when_it_wakes() {
     let world = sleep_through_a_failover(None);
     assert_eq!(world.ground.judge.violation, None);
