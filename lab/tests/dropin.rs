@@ -1,15 +1,16 @@
 //! Can our program take the place of a stock Sentinel, on its file, and give it back? And does it behave as one beside other processes?
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use config::sentinel_conf::{self, Alone};
 use lab::Cluster;
-use lab::cluster::{GROUP, Kind, Watch, free_address};
+use lab::cluster::{GROUP, Kind, PATIENCE, Watch, free_address};
 use lab::program::{said, standfast};
 use lab::room::Room;
 use lab::wire::{Connection, ask, field};
@@ -124,7 +125,14 @@ fn it_starts_speaks_and_ends_as_redis_sentinel_does() {
     // A second one on the same port: in the log, and status 1.
     let second = room.run(&["s.conf", "--bind", "127.0.0.1", "--port", &addr.port().to_string()]);
     assert_eq!(second.status.code(), Some(1), "{}", said(&second));
-    assert!(said(&second).contains("Address already in use") && second.stderr.is_empty(), "{}", said(&second));
+    let lines = [
+        format!(
+            "# Warning: Could not create server TCP listening socket 127.0.0.1:{}: bind: Address already in use",
+            addr.port()
+        ),
+        format!("# Failed listening on port {} (TCP), aborting.", addr.port()),
+    ];
+    assert!(lines.iter().all(|line| said(&second).contains(line)) && second.stderr.is_empty(), "{}", said(&second));
 
     sentinel.signal("TERM");
     let status = room.wait("it ends", || sentinel.ended());
@@ -186,6 +194,44 @@ fn in_the_background_it_leaves_its_number_and_its_log() {
     assert!(room.read("s.log").starts_with(&format!("{pid}:X ")), "{}", room.read("s.log"));
     drop(daemon);
     room.wait("the pid file is gone", || (!room.path("s.pid").exists()).then_some(()));
+}
+
+#[test]
+fn the_service_manager_is_told_and_a_script_inherits_nothing() {
+    let room = Room::new("service");
+    let addr = free_address();
+    let script = room.write("n.sh", "#!/bin/sh\nls /proc/self/fd > fds.part && mv fds.part fds\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    room.write(
+        "s.conf",
+        &format!(
+            "port {}\nbind 127.0.0.1\nsentinel monitor {GROUP} 127.0.0.1 1 1\n\
+             sentinel down-after-milliseconds {GROUP} 300\nsentinel notification-script {GROUP} ./n.sh\n",
+            addr.port()
+        ),
+    );
+    let manager = UnixDatagram::bind(room.path("notify")).expect("the room can be written");
+    manager.set_read_timeout(Some(PATIENCE)).expect("a time");
+    let mut command = Command::new(standfast());
+    command.args(["sentinel", "s.conf", "--supervised", "systemd", "--daemonize", "no"]);
+    let mut sentinel = room.start({
+        command.env("NOTIFY_SOCKET", room.path("notify"));
+        command
+    });
+    let heard = || {
+        let mut text = [0; 1_024];
+        let len = manager.recv(&mut text).expect("it says something");
+        String::from_utf8_lossy(&text[..len]).into_owned()
+    };
+    assert!(heard().starts_with("READY=1\n"));
+    assert!(ask(addr, &["PING"]).is_some(), "ready means that it answers");
+    room.wait("the script has run", || room.path("fds").exists().then_some(()));
+    // What this test was itself given by whoever runs it, everybody has.
+    let ours = Command::new("ls").arg("/proc/self/fd").stdin(Stdio::null()).output().expect("every system has it");
+    assert_eq!(room.read("fds"), String::from_utf8_lossy(&ours.stdout));
+    sentinel.signal("TERM");
+    assert!(heard().starts_with("STOPPING=1"));
+    room.wait("it ends", || sentinel.ended());
 }
 
 #[test]

@@ -211,13 +211,12 @@ fn start(
     let server = conf.server();
     tracing::warn!("Standfast {} is starting, pid={}", env!("CARGO_PKG_VERSION"), std::process::id());
     let _ = host::limits::raise_descriptors(u64::from(server.maxclients) + OWN_DESCRIPTORS);
-    let could_not =
-        |what: String| format!("Could not create server TCP listening socket {what}. Failed listening, aborting.");
-    let sentinel = ports::bind(&server, server.port).map_err(could_not)?;
+    let sentinel = listen(&server, server.port, "TCP")?;
     let encrypted = encrypted(&server)?;
     if server.port == 0 && server.tls.port == 0 {
         return Err("Configured to not listen anywhere, exiting.".to_owned());
     }
+    tell_what_is_missing(&conf, &server);
     tracing::info!("Running mode=sentinel, port={}.", compose::own_port(&server));
 
     let id = RunId::from_bits(host::random::node_id());
@@ -273,15 +272,31 @@ fn start(
     Ok((life, traces))
 }
 
+/// Binds every address, or says in stock's two lines which one cannot be had.
+fn listen(server: &Server, port: u16, kind: &str) -> Result<Vec<std::net::TcpListener>, String> {
+    ports::bind(server, port).map_err(|what| {
+        tracing::warn!("Warning: Could not create server TCP listening socket {what}");
+        format!("Failed listening on port {port} ({kind}), aborting.")
+    })
+}
+
+/// What the file wants and this program does not do.
+fn tell_what_is_missing(conf: &SentinelConf, server: &Server) {
+    if server.unixsocket.is_some() {
+        tracing::warn!("unixsocket: this Sentinel listens on TCP ports only");
+    }
+    if !conf.renamed.is_empty() {
+        tracing::warn!("rename-command: this Sentinel's own commands keep their names; use ACL rules to forbid one");
+    }
+}
+
 /// The sockets of `tls-port`.
 fn encrypted(server: &Server) -> Result<Vec<(std::net::TcpListener, tls::Acceptor)>, String> {
     if server.tls.port == 0 {
         return Ok(Vec::new());
     }
     let acceptor = tls::Acceptor::new(compose::tls(server)).map_err(|why| format!("Failed to configure TLS: {why}"))?;
-    let could_not =
-        |what: String| format!("Could not create server TLS listening socket {what}. Failed listening, aborting.");
-    let listeners = ports::bind(server, server.tls.port).map_err(could_not)?;
+    let listeners = listen(server, server.tls.port, "TLS")?;
     Ok(listeners.into_iter().map(|listener| (listener, acceptor.clone())).collect())
 }
 
