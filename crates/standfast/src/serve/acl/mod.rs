@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`user`] | who is a user, and what may they do? |
 //! | [`users`] | which users are there, and where are they written down? |
-//! | [`log`] | what was refused lately? |
+//! | [`log`](mod@log) | what was refused lately? |
 
 pub(super) mod log;
 pub(super) mod user;
