@@ -311,6 +311,8 @@ pub(super) const TABLE: &[Directive] = &[
     row("dir", Text, ""),
     row("disable-thp", Flag, "yes"),
     row("dynamic-hz", Flag, "yes"),
+    // Valkey's own.
+    row("enable-debug-assert", Flag, "no"),
     row("enable-debug-command", Choice(&["no", "yes", "local"]), "no"),
     row("enable-module-command", Choice(&["no", "yes", "local"]), "no"),
     row("enable-protected-configs", Choice(&["no", "yes", "local"]), "no"),

@@ -35,7 +35,9 @@ pub(super) fn find(words: &[Vec<u8>]) -> Result<usize, Wrong> {
         && table::subcommands(&name).next().is_some()
     {
         let wrong = Wrong::Subcommand(COMMANDS[command].name);
-        command = table::find(&format!("{name}|{}", lower(subcommand))).ok_or(wrong)?;
+        let subcommand = lower(subcommand);
+        let subcommand = if name == "sentinel" { sentinel_room::in_redis(&subcommand) } else { &subcommand };
+        command = table::find(&format!("{name}|{subcommand}")).ok_or(wrong)?;
     }
     let spec = &COMMANDS[command];
     if spec.fits(words.len()) { Ok(command) } else { Err(Wrong::Arity(spec.name.to_owned())) }

@@ -14,7 +14,8 @@ use super::{describe, setting};
 /// Answers `SENTINEL …`; the number of words is right.
 pub(super) async fn answer(client: &Client<'_>, words: &[Vec<u8>]) -> Value {
     let name = lower(&words[0]);
-    match (name.as_str(), &words[1..]) {
+    let name = in_redis(&name);
+    match (name, &words[1..]) {
         ("is-master-down-by-addr", [ip, port, epoch, candidate]) => {
             match question(client, ip, port, epoch, candidate).await {
                 Ok(request) => ask(client, request).await,
@@ -28,9 +29,20 @@ pub(super) async fn answer(client: &Client<'_>, words: &[Vec<u8>]) -> Value {
         ("help", _) => describe::help("sentinel"),
         ("simulate-failure", flags) => simulate_failure(client, flags).await,
         ("monitor" | "remove" | "set" | "config" | "debug" | "pending-scripts", rest) => {
-            setting::answer(client, &name, rest).await
+            setting::answer(client, name, rest).await
         }
-        _ => named(client, query(client, words).await),
+        (_, rest) => named(client, query(client, name, rest).await),
+    }
+}
+
+/// The name of a subcommand in Redis, for one of Valkey. Answered, and listed nowhere: programs count what is listed.
+pub(super) fn in_redis(subcommand: &str) -> &str {
+    match subcommand {
+        "primaries" => "masters",
+        "primary" => "master",
+        "get-primary-addr-by-name" => "get-master-addr-by-name",
+        "is-primary-down-by-addr" => "is-master-down-by-addr",
+        other => other,
     }
 }
 
@@ -65,15 +77,15 @@ pub(super) async fn ask(client: &Client<'_>, request: Request) -> Value {
     client.guest.port.node.ask(request).await.map_or_else(stopping, |reply| to_value(&reply))
 }
 
-async fn query(client: &Client<'_>, words: &[Vec<u8>]) -> Value {
-    let owned = words.to_vec();
+async fn query(client: &Client<'_>, name: &str, words: &[Vec<u8>]) -> Value {
+    let owned: Vec<Vec<u8>> = [vec![name.as_bytes().to_vec()], words.to_vec()].concat();
     let answer = client.guest.port.node.look(move |machine, now| {
         let words: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
         machine.query(now, &words)
     });
     match answer.await {
         Some(Some(value)) => value,
-        Some(None) => wrong_arity(&format!("sentinel|{}", lower(&words[0]))),
+        Some(None) => wrong_arity(&format!("sentinel|{name}")),
         None => stopping(),
     }
 }
@@ -134,11 +146,11 @@ pub(super) async fn is_watched(client: &Client<'_>, group: &str) -> bool {
 async fn info_cache(client: &Client<'_>, groups: &[Vec<u8>]) -> Value {
     let mut told = Vec::new();
     for group in groups {
-        let words = |name: &[u8]| vec![name.to_vec(), group.clone()];
-        let master = query(client, &words(b"get-master-addr-by-name")).await;
+        let group_only = std::slice::from_ref(group);
+        let master = query(client, "get-master-addr-by-name", group_only).await;
         let Some([ip, port]) = master.as_array() else { continue };
         let mut servers = vec![address(ip, port)];
-        if let Value::Array(replicas) = query(client, &words(b"replicas")).await {
+        if let Value::Array(replicas) = query(client, "replicas", group_only).await {
             servers.extend(replicas.iter().map(|replica| address(replica.field("ip")?, replica.field("port")?)));
         }
         let now = host::clock::now();
@@ -179,3 +191,18 @@ async fn simulate_failure(client: &Client<'_>, flags: &[Vec<u8>]) -> Value {
 }
 
 pub(super) const NO_SUCH_MASTER: &str = "ERR No such master with that name";
+
+#[cfg(test)]
+mod tests {
+    use super::super::table;
+    use super::*;
+
+    #[test]
+    fn valkeys_names_are_answered_and_not_listed() {
+        for name in ["primaries", "primary", "get-primary-addr-by-name", "is-primary-down-by-addr"] {
+            assert!(table::find(&format!("sentinel|{}", in_redis(name))).is_some(), "{name}");
+            assert!(table::find(&format!("sentinel|{name}")).is_none(), "{name}");
+        }
+        assert_eq!(in_redis("masters"), "masters");
+    }
+}

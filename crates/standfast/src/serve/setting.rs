@@ -163,7 +163,9 @@ fn change(keeper: &dyn Keeper, words: &[&str]) -> Result<(Change, usize), String
         "failover-timeout" => Setting::FailoverTimeout { time: time(1)? },
         "parallel-syncs" => Setting::ParallelSyncs { n: count()? },
         "quorum" => Setting::Quorum { n: count()? },
-        "master-reboot-down-after-period" => Setting::RebootDownAfter { time: time(0)? },
+        "master-reboot-down-after-period" | "primary-reboot-down-after-period" => {
+            Setting::RebootDownAfter { time: time(0)? }
+        }
         "notification-script" => Setting::NotificationScript { path: script(keeper, "Notification", value)? },
         "client-reconfig-script" => {
             Setting::ClientReconfigScript { path: script(keeper, "Client reconfiguration", value)? }
