@@ -52,12 +52,16 @@ fn sentinel(asked: &Asked) -> Result<(), Failure> {
     };
     let run = dir.join("run");
     prepare(&run, &source, asked.of, &program, &servers)?;
+    let was_there = Path::new(LITTER).exists();
     let mut progress = Progress::default();
     let mut suite = command(&run, asked.only.as_deref());
-    println!("{}, with {} as its Sentinel", cargo::show(&suite), program.display());
+    println!("the suite of {}, with {} as its Sentinel", asked.of.name(), program.display());
     let mut child = suite.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().or_fail("start the suite")?;
     progress.follow(child.stdout.take().expect("it was asked for"));
     let status = child.wait().or_fail("wait for the suite")?;
+    if !was_there {
+        let _ = fs::remove_file(LITTER);
+    }
     println!("\n=== {} of {}\n{}", program.display(), asked.of.name(), progress.summary());
     let logs = run.join("tests/sentinel/tmp");
     if progress.units() == 0 {
@@ -163,6 +167,9 @@ impl Asked {
         Ok(asked)
     }
 }
+
+/// A check of the suite moves a server to this directory while its log is named by a relative path.
+const LITTER: &str = "/log.txt";
 
 #[cfg(test)]
 mod tests {
