@@ -40,12 +40,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let control = control::bind(&config.node.control)?;
     let flights = store.dir().to_owned();
     let (listen, file) = (config.node.listen, config.file_name.clone());
-    let rules = serve::rules::Rules::of_file(&file);
+    let ways = Ways { keys: Keys::new(compose::keys(&config)), ..Ways::default() };
+    let rules = serve::rules::Rules { info: ways.infos.clone(), ..serve::rules::Rules::of_file(&file) };
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let life = Life {
         name: compose::node_name(&config),
         machine,
-        ways: Ways { keys: Keys::new(compose::keys(&config)), ..Ways::default() },
+        ways,
         keep: Box::new(store.clone()),
         memory: Some(store),
         flights,

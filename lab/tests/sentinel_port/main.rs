@@ -266,6 +266,8 @@ fn sentinel_subcommands_refuse_in_the_same_words() {
     }
     let told = ours.say(&say("shutdown nosave")).remove(0);
     assert!(told.starts_with("-ERR this node is not stopped from here"), "{told}");
+    let cache = ours.say(&say("sentinel info-cache cache nope")).remove(0);
+    assert!(cache.starts_with("*[$\"cache\" *[*[:") && cache.contains("run_id:"), "{cache}");
     let help = ours.say(&say("sentinel help")).remove(0);
     assert!(help.contains("SENTINEL <subcommand> ") && help.contains("CKQUORUM <master"), "{help}");
     // Libraries send these to every server.

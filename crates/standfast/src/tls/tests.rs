@@ -1,0 +1,129 @@
+//! Both sides against each other, with certificates that are made for the test.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+use super::*;
+
+/// A directory with an authority, and with what it signed.
+struct Office {
+    dir: PathBuf,
+    authority: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Office {
+    fn open(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("standfast-tls-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        fs::write(dir.join("ca.pem"), authority.pem()).unwrap();
+        let office = Self { dir, authority };
+        office.sign("host.example");
+        office
+    }
+
+    fn sign(&self, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let cert = params.signed_by(&key, &self.authority).unwrap();
+        fs::write(self.dir.join("cert.pem"), cert.pem()).unwrap();
+        fs::write(self.dir.join("key.pem"), key.serialize_pem()).unwrap();
+    }
+
+    fn settings(&self) -> Settings {
+        let path = |name| Some(self.dir.join(name));
+        Settings { cert: path("cert.pem"), key: path("key.pem"), ca: path("ca.pem"), ..Settings::default() }
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Whether a word comes across.
+async fn talks(acceptor: &Acceptor, connector: &Connector) -> bool {
+    let (here, there) = duplex(64 << 10);
+    let server = async {
+        let mut stream = acceptor.accept(there).await?;
+        let mut word = [0; 4];
+        stream.read_exact(&mut word).await?;
+        stream.write_all(&word).await?;
+        stream.flush().await
+    };
+    let client = async {
+        let mut stream = connector.connect(here, Ipv4Addr::LOCALHOST.into()).await?;
+        stream.write_all(b"PING").await?;
+        stream.flush().await?;
+        let mut word = [0; 4];
+        stream.read_exact(&mut word).await.map(|_| &word == b"PING")
+    };
+    // Each side is dropped as soon as it ends, so that the other one sees it.
+    let (server, client) = tokio::join!(server, client);
+    server.is_ok() && client.is_ok_and(|same| same)
+}
+
+#[tokio::test]
+async fn those_of_one_authority_talk_whatever_their_names() {
+    let office = Office::open("one");
+    let settings = office.settings();
+    assert!(talks(&Acceptor::new(settings.clone()).unwrap(), &Connector::new(settings).unwrap()).await);
+}
+
+#[tokio::test]
+async fn another_authority_is_not_believed_by_either_side() {
+    let (ours, theirs) = (Office::open("ours"), Office::open("theirs"));
+    let stranger = Settings { ca: ours.settings().ca, ..theirs.settings() };
+    // The client shows what we did not sign; then the server does.
+    assert!(!talks(&Acceptor::new(ours.settings()).unwrap(), &Connector::new(stranger).unwrap()).await);
+    let open = Settings { clients: Clients::Anybody, ..theirs.settings() };
+    assert!(!talks(&Acceptor::new(open).unwrap(), &Connector::new(ours.settings()).unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_let_in_where_none_is_asked_for() {
+    let office = Office::open("none");
+    let bare = Settings { ca: office.settings().ca, ..Settings::default() };
+    for (clients, let_in) in [(Clients::Verified, false), (Clients::Optional, true), (Clients::Anybody, true)] {
+        let acceptor = Acceptor::new(Settings { clients, ..office.settings() }).unwrap();
+        assert_eq!(talks(&acceptor, &Connector::new(bare.clone()).unwrap()).await, let_in, "{clients:?}");
+    }
+}
+
+#[tokio::test]
+async fn versions_are_those_that_are_named() {
+    let office = Office::open("versions");
+    let only = |protocol| Settings { protocols: vec![protocol], ..office.settings() };
+    let server = Acceptor::new(only(Protocol::Tls13)).unwrap();
+    assert!(talks(&server, &Connector::new(only(Protocol::Tls13)).unwrap()).await);
+    assert!(!talks(&server, &Connector::new(only(Protocol::Tls12)).unwrap()).await);
+}
+
+#[tokio::test]
+async fn files_are_read_anew_and_bad_ones_leave_those_before() {
+    let office = Office::open("anew");
+    let (acceptor, connector) = (Acceptor::new(office.settings()).unwrap(), Connector::new(office.settings()).unwrap());
+    let before = lock(&acceptor.0).config();
+    office.sign("other.example");
+    lock(&acceptor.0).reload().unwrap();
+    lock(&connector.0).reload().unwrap();
+    assert!(!Arc::ptr_eq(&before, &lock(&acceptor.0).config()));
+    fs::write(office.dir.join("cert.pem"), "nonsense").unwrap();
+    let why = lock(&acceptor.0).reload().unwrap_err();
+    assert!(why.contains("cert.pem"), "{why}");
+    assert!(talks(&acceptor, &connector).await);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let why = Acceptor::new(Settings::default()).err().unwrap();
+    assert!(why.contains("tls-cert-file"), "{why}");
+    let why = Connector::new(Settings::default()).err().unwrap();
+    assert!(why.contains("tls-ca-cert-file"), "{why}");
+}
