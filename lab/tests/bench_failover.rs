@@ -16,10 +16,12 @@ fn a_crash_is_measured_beside_stock_and_is_over_sooner() {
     let ours = crash(Monitor::Standfast)();
     let stock = stock.join().expect("a stock Sentinel can be measured too");
     for measured in [&ours, &stock] {
-        assert_eq!((&measured["moved"], &measured["failovers"]), (&Value::from(true), &Value::from(1)), "{measured:#}");
+        assert_eq!(measured["moved"], true, "{measured:#}");
         let direct = &measured["direct"];
         assert!(direct["acknowledged"].as_u64() > Some(100) && direct["twice"] == 0, "{measured:#}");
     }
+    // Stock sometimes fails over its fresh master a second later, by answers about the old one. Ours must not.
+    assert_eq!(ours["failovers"], 1, "{ours:#}");
     // A write that was under way when the master died ends its client's connection: nobody knows whether it was executed.
     let proxy = &ours["proxy"];
     assert!(proxy["errors"].as_u64() <= Some(2) && proxy["twice"] == 0, "{ours:#}");

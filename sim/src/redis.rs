@@ -572,6 +572,7 @@ impl Redis {
             priority: self.settings.priority,
             announced: true,
             persists: false,
+            silent_seconds: 0,
             replicas,
         }
     }

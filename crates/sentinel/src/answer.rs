@@ -103,6 +103,9 @@ pub struct InfoReport {
     pub link_up: bool,
     /// A replica's: for how many seconds it has not; `None` where it hears it, or never did since it was told whom to follow.
     pub link_down_seconds: Option<u64>,
+    /// A replica's: for how many seconds its link to the master has been silent, though up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent_seconds: u64,
     /// A replica's: the lower, the sooner promoted; 0: never.
     pub priority: u32,
     /// A replica's: whether it wants to be known.
@@ -112,6 +115,11 @@ pub struct InfoReport {
     pub persists: bool,
     /// A master's: its replicas.
     pub replicas: Vec<SocketAddr>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Answer {
@@ -238,6 +246,8 @@ impl InfoReport {
             link_up: info.field("master_link_status") == Some("up"),
             // Written as -1 where it never heard the master that it was told to follow.
             link_down_seconds: number("master_link_down_since_seconds"),
+            // Written as -1 while it does not hear its master.
+            silent_seconds: number("master_last_io_seconds_ago").unwrap_or_default(),
             priority: number(REPLICA_PRIORITY).and_then(|n| u32::try_from(n).ok()).unwrap_or(100),
             announced: info.field("replica_announced") != Some("0"),
             persists: info.field("aof_enabled") == Some("1"),

@@ -79,6 +79,12 @@ pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
 /// leader's time: clocks may run apart, and a question travels.
 pub const PROMISE: Duration = Duration::from_millis(2_500);
 
+/// No server is asked more often than this.
+const MIN_PING: Duration = Duration::from_millis(20);
+
+/// The masters of many groups are asked in turn, one in this time: a thousand questions a second are enough for one node.
+const WATCH_SHARE: Duration = Duration::from_millis(1);
+
 /// How long a hold may last whatever the file says: the leader must have time left to seal and promote.
 const MAX_HOLD: Duration = Duration::from_millis(1_500);
 
@@ -109,9 +115,17 @@ impl GroupConfig {
         self.switchover_timeout.min(self.down_after * 3 / 4).min(MAX_HOLD)
     }
 
-    /// How often a server or node is asked whether it is there.
+    /// How often a replica is asked whether it is there.
     #[must_use]
     pub fn ping_period(&self) -> Duration {
-        (self.down_after / 5).clamp(Duration::from_millis(20), Duration::from_secs(1))
+        (self.down_after / 5).clamp(MIN_PING, Duration::from_secs(1))
+    }
+
+    /// How often the master is asked, where so many groups are watched. Its silence begins with the first question that is
+    /// not answered: whatever lies between two of them is added to every failover.
+    #[must_use]
+    pub fn watch_period(&self, groups: usize) -> Duration {
+        let share = WATCH_SHARE.saturating_mul(u32::try_from(groups).unwrap_or(u32::MAX));
+        (self.down_after / 40).max(share).clamp(MIN_PING, self.ping_period().max(MIN_PING))
     }
 }

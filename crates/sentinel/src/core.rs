@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) stats: Stats,
     pub(crate) saves: Saves,
     pub(crate) pace: Pace,
+    /// How many groups are watched.
+    pub(crate) watched: usize,
     pub(crate) scripts: Scripts,
     /// What calls for a script, if its group has one: drained after every step.
     wishes: Vec<(GroupName, Wish)>,
@@ -107,6 +109,7 @@ impl Core {
             stats: Stats::default(),
             saves: Saves::default(),
             pace: Pace::default(),
+            watched: 0,
             scripts: Scripts::new(),
             wishes: Vec::new(),
             impostor: None,

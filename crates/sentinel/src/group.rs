@@ -21,12 +21,15 @@ use crate::link::{Line, RETRY};
 use crate::peer::{Named, Peer};
 use crate::prelude::Prelude;
 use crate::select::is_relative;
-use crate::server::Server;
+use crate::server::{INFO_PERIOD, Rhythm, Server};
 use crate::state::{GroupState, KnownPeer, Vote};
 use crate::vote::{Attempt, Promise};
 
 /// Servers known per group. At the bound a new replica is ignored and counted.
 const MAX_SERVERS: usize = 64;
+
+/// How long a replica that hears its master may hear nothing: Redis pings its replicas every ten seconds.
+const MASTER_PING: core::time::Duration = core::time::Duration::from_secs(11);
 
 /// How long a master that came back with less than a replica has is kept from being one, if nobody is promoted instead.
 const LOST_DATA_WAIT: core::time::Duration = core::time::Duration::from_secs(3);
@@ -61,6 +64,8 @@ pub(crate) struct Group {
     pub(crate) failover: Option<Failover>,
     /// Since when the present master is the agreed one.
     pub(crate) switched_at: Instant,
+    /// This node made it so.
+    pub(crate) led: bool,
     /// What happened to the present master so far; becomes the beginning of a record.
     pub(crate) prelude: Prelude,
     pub(crate) published: Option<View>,
@@ -97,6 +102,7 @@ impl Group {
             attempt: Attempt::default(),
             failover: None,
             switched_at: now,
+            led: false,
             prelude: Prelude::default(),
             published: None,
             name,
@@ -132,13 +138,15 @@ impl Group {
 
     fn keep(&mut self, core: &mut Core) {
         let hello = self.hello(core).to_string();
-        let hurry = self.failover.as_ref().and_then(|f| f.info_period(core.now));
+        let info = self.failover.as_ref().and_then(|f| f.info_period(core.now)).unwrap_or(INFO_PERIOD);
+        let (watch, ping) = (self.rules.watch_period(core.watched), self.rules.ping_period());
         let mute = self.failover.as_ref().is_some_and(Failover::mutes_master);
         for server in self.servers.values_mut() {
             if mute && server.addr == self.master {
                 server.skip_hello(core.now);
             }
-            server.keep(core, &self.name, &self.rules, &hello, hurry);
+            let rhythm = Rhythm { ping: if server.addr == self.master { watch } else { ping }, info };
+            server.keep(core, &self.name, &self.rules, &hello, rhythm);
         }
         for peer in self.peers.values_mut() {
             peer.keep(core, &self.name, &self.rules, &hello);
@@ -168,13 +176,18 @@ impl Group {
     }
 
     /// We were frozen: silence was ours, and the words of others are old.
-    pub(crate) fn forgive(&mut self, now: Instant) {
+    /// `before`: the last time that could be trusted.
+    pub(crate) fn forgive(&mut self, before: Instant, now: Instant) {
         for server in self.servers.values_mut() {
             server.evidence.forgive(now);
         }
         for peer in self.peers.values_mut() {
             peer.evidence.forgive(now);
             peer.word = None;
+        }
+        // Whose clock leapt does not know how long ago it promised: all of it again, as after a restart (M4).
+        if let Some(promise) = self.promise.as_mut().filter(|p| p.until > before) {
+            promise.until = now + PROMISE;
         }
     }
 
@@ -282,7 +295,10 @@ impl Group {
         }
         let before = server.on_info(now, info.clone());
         if info.link_up && info.master == Some(master) {
-            server.linked = Some(now);
+            // A replica that is cut off without a word says for a minute that all is well; how long it has heard nothing, it
+            // says too. Up to a ping of its master that is no news.
+            let silent = core::time::Duration::from_secs(info.silent_seconds);
+            server.linked = server.linked.max(Some(now - silent.saturating_sub(MASTER_PING)));
         } else if let Some(seconds) = info.link_down_seconds {
             let then = now - core::time::Duration::from_secs(seconds);
             server.linked = server.linked.max(Some(then));
@@ -407,6 +423,7 @@ impl Group {
             server.linked = server.linked.max(Some(until));
         }
         self.switched_at = core.now;
+        self.led = false;
         self.ask_at = core.now;
         self.odown = None;
         self.attempt = Attempt::default();

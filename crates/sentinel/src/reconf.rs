@@ -100,8 +100,9 @@ impl Group {
         }
         let wrong = server.wrong?;
         let patience = if wrong.by_a_leader { PROMISE + SEAL_GRACE } else { Duration::ZERO };
-        // Just after a change of master its leader is at work, and gentler than we would be.
-        Some((wrong.since + patience).max(self.switched_at + LEADER_GRACE).max(server.fix_at))
+        // Just after a change of master its leader is at work, and gentler than we would be; it need not wait for itself.
+        let grace = if self.led { Duration::ZERO } else { LEADER_GRACE };
+        Some((wrong.since + patience).max(self.switched_at + grace).max(server.fix_at))
     }
 
     /// Whether a majority, this node included, names the present master in answer to a question of ours that is both

@@ -73,6 +73,7 @@ impl Group {
         let from = self.master;
         self.config_epoch = failover.epoch;
         self.switch_to(core, to);
+        self.led = true;
         core.stats.switched += 1;
         core.announce(Level::Warning, Some(&self.name), "+failover-state-reconf-slaves", self.id_of_master());
         core.tell_clients(&self.name, "leader", from, to);

@@ -56,10 +56,11 @@ impl Chosen {
 /// Compares all candidates; says for each why it was, or was not, chosen.
 pub(crate) fn choose(candidates: &[Candidate<'_>], demands: &Demands<'_>) -> (Option<Chosen>, Vec<Verdict>) {
     let fit = candidates.iter().filter(|c| objection(c, demands).is_none());
-    let best = fit.min_by_key(|c| rank(c, demands)).map(|c| c.addr);
+    let winner = fit.min_by_key(|c| rank(c, demands));
+    let best = winner.map(|c| c.addr);
     let verdicts = candidates.iter().map(|c| {
         let chosen = best == Some(c.addr);
-        let why = objection(c, demands).unwrap_or_else(|| praise(c, demands, chosen));
+        let why = objection(c, demands).unwrap_or_else(|| praise(c, demands, winner));
         Verdict { addr: c.addr, offset: c.sealed.map_or(Offset(0), |info| info.offset), chosen, why }
     });
     (best.map(Chosen), verdicts.collect())
@@ -108,11 +109,17 @@ pub(crate) fn is_relative(info: &InfoReport, history: Option<&RunId>) -> bool {
     info.history.as_ref() == Some(history) || info.before.as_ref().is_some_and(|(id, _)| id == history)
 }
 
-fn praise(c: &Candidate<'_>, demands: &Demands<'_>, chosen: bool) -> String {
+fn praise(c: &Candidate<'_>, demands: &Demands<'_>, winner: Option<&Candidate<'_>>) -> String {
     let Ok(info) = c.sealed else { return String::new() };
     let kin = if is_relative(info, demands.history) { "" } else { ", another history" };
-    let verb = if chosen { "best" } else { "fit, but not the best" };
-    alloc::format!("{verb}: priority {}, offset {}{kin}", info.priority, info.offset)
+    let facts = alloc::format!("priority {}, offset {}{kin}", info.priority, info.offset);
+    let Some(best) = winner.and_then(|w| w.sealed.ok()).filter(|b| b.run_id != info.run_id) else {
+        return alloc::format!("best: {facts}");
+    };
+    let is_equal = (best.priority, best.offset) == (info.priority, info.offset)
+        && is_relative(best, demands.history) == is_relative(info, demands.history);
+    let decided = if is_equal { "; the best has the same, and the smaller run id" } else { "" };
+    alloc::format!("fit, but not the best: {facts}{decided}")
 }
 
 #[cfg(test)]
@@ -136,6 +143,7 @@ mod tests {
             master: None,
             link_up: false,
             link_down_seconds: None,
+            silent_seconds: 0,
             priority,
             announced: true,
             persists: false,

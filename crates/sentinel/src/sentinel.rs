@@ -175,7 +175,8 @@ impl Sentinel {
         let due = self.deadline_of_groups();
         let trigger = self.core.pace.chosen(Knob::TiltTrigger).unwrap_or(TILT_TRIGGER);
         let late = due.is_some_and(|(at, _)| now.since(at) > trigger);
-        self.core.now = self.core.now.max(now);
+        let before = self.core.now;
+        self.core.now = before.max(now);
         if !late {
             if self.core.tilt_until.is_some_and(|until| until <= now) {
                 self.core.tilt_until = None;
@@ -188,12 +189,13 @@ impl Sentinel {
         }
         self.core.tilt_until = Some(now + self.core.pace.chosen(Knob::TiltPeriod).unwrap_or(TILT_PERIOD));
         for group in self.groups.values_mut() {
-            group.forgive(now);
+            group.forgive(before, now);
         }
     }
 
     fn advance(&mut self) {
         let Self { core, groups } = self;
+        core.watched = groups.len();
         for group in groups.values_mut() {
             group.advance(core);
         }

@@ -79,6 +79,15 @@ pub(crate) struct Down {
     pub(crate) why: Why,
 }
 
+/// How often a server is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rhythm {
+    /// Whether it is there.
+    pub(crate) ping: Duration,
+    /// What it says it is.
+    pub(crate) info: Duration,
+}
+
 impl Server {
     pub(crate) const fn new(addr: SocketAddr, now: Instant) -> Self {
         Self {
@@ -244,7 +253,7 @@ impl Server {
         group: &GroupName,
         rules: &GroupConfig,
         hello: &str,
-        hurry: Option<Duration>,
+        rhythm: Rhythm,
     ) {
         let terms = |channel, patience| Terms { group, to: self.addr, target: Target::Server, channel, patience };
         let command = terms(Channel::Command, patience(rules));
@@ -259,8 +268,8 @@ impl Server {
             self.evidence.on_waiting(core.now);
             return;
         }
-        self.ping_if_due(core, rules);
-        self.info_if_due(core, hurry.unwrap_or(INFO_PERIOD));
+        self.ping_if_due(core, rhythm.ping);
+        self.info_if_due(core, rhythm.info);
         if self.hello_at <= core.now {
             self.hello_at = core.now + core.pace.at_most(Knob::PublishPeriod, HELLO_PERIOD);
             self.command.send(core, Ask::Hello { text: hello.into() });
@@ -293,11 +302,14 @@ impl Server {
         Some(link.heard + 3 * HELLO_PERIOD)
     }
 
-    fn ping_if_due(&mut self, core: &mut Core, rules: &GroupConfig) {
+    fn ping_if_due(&mut self, core: &mut Core, period: Duration) {
+        let period = core.pace.at_most(Knob::PingPeriod, period);
+        // Whoever has just become the master is asked more often at once.
+        self.ping_at = self.ping_at.min(core.now + period);
         if self.ping_at > core.now {
             return;
         }
-        self.ping_at = core.now + core.pace.at_most(Knob::PingPeriod, rules.ping_period());
+        self.ping_at = core.now + period;
         if let Some(link) = self.command.up()
             && !link.awaits(|ask| matches!(ask, Ask::Ping))
             && link.send(core, Ask::Ping)

@@ -33,6 +33,10 @@ impl Group {
         if !wait {
             core.reply(call, Reply::Ok);
         }
+        // What they said last may be a second old, and an operator may have just changed whom he wants.
+        for server in self.servers.values_mut().filter(|s| s.addr != self.master) {
+            server.ask_info(core);
+        }
         // Where the master is down there is nothing to be careful with. Whether it is down is not ours alone to say, but who
         // leads is put to the vote.
         let plan = Plan {

@@ -54,7 +54,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The least that it may take: a master that was told to hold writes was silent, too, and lets go of them when the view
 /// changes. A round trip, and the time it takes to look at what came.
-const LEAST_WORDS: Duration = Duration::from_millis(25);
+const LEAST_WORDS: Duration = Duration::from_millis(10);
 
 impl Route {
     pub(crate) const fn new(ticket: u64) -> Self {

@@ -130,8 +130,8 @@ fn file_name(number: u64) -> String {
     format!("flight-{number}.story")
 }
 
-/// Of one segment. A quiet group of three servers writes some 100 lines a second: the two hold about ten minutes.
-const MAX_LINES: usize = 40_000;
+/// Of one segment. A quiet group of three servers writes some 200 lines a second: the two hold about ten minutes.
+const MAX_LINES: usize = 60_000;
 const MAX_BYTES: usize = 4 << 20;
 /// Files that are kept in the state directory.
 const MAX_FILES: usize = 8;

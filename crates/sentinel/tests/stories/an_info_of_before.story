@@ -36,10 +36,12 @@ at 4ms answered link=10.0.0.2:6379#3 answer=pong
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
 at 20ms requested call=1 request=switchover{group=cache}
+       > send link=10.0.0.2:6379#3 ask=info
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+at 20ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
 at 21ms saved seq=2
        > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1250ms}
@@ -62,6 +64,8 @@ at 24ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222
        > announce event={level=notice group=cache name=+failover-state-wait-promotion payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=stale offset=140 lag=0}]}
 until 124ms
+  at 26ms wake
+         > send link=10.0.0.1:6379#1 ask=ping
   at 44ms wake
          > send link=10.0.0.1:6379#1 ask=info
          > send link=10.0.0.2:6379#3 ask=info

@@ -58,7 +58,7 @@ at 11ms requested call=3 request=hello{text="10.0.0.8,26379,cccccccccccccccccccc
        > save seq=4 state={epoch=0 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id=cccccccccccccccccccccccccccccccccccccccc addr=10.0.0.8:26379}]}}}
 at 12ms saved seq=4
 until 212ms
-  at 201ms wake
+  at 26ms wake
          > send link=10.0.0.1:6379#1 ask=ping
   at 203ms wake
          > send link=10.0.0.2:6379#3 ask=ping

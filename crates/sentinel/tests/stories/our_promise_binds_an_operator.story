@@ -68,5 +68,6 @@ at 21ms saved seq=4
 # an operator asks us for a switchover: c, not reached by b, would vote for us
 at 30ms requested call=4 request=switchover{group=cache}
        > reply call=4 reply=refused{code=INPROG why="another node was given our vote a moment ago; try again in a few seconds"}
+       > send link=10.0.0.1:6379#1 ask=ping
 at 31ms saved seq=5
 at 32ms answered link=10.0.0.7:26379#6 answer=vote{down=false leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa epoch=2}

@@ -65,10 +65,15 @@ at 9ms answered link=10.0.0.8:26379#7 answer=pong
 at 9ms answered link=10.0.0.8:26379#7 answer=ok
 # a planned switchover is asked for; then only we lose the master: b still sees it, clients still write to it
 at 90ms requested call=2 request=switchover{group=cache to=10.0.0.3:6379}
+       > send link=10.0.0.2:6379#3 ask=info
+       > send link=10.0.0.3:6379#5 ask=info
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
+       > send link=10.0.0.1:6379#1 ask=ping
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
+at 90ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
+at 90ms answered link=10.0.0.3:6379#5 answer=info{run-id="3333333333333333333333333333333333333333" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
 at 91ms saved seq=3
        > send link=10.0.0.8:26379#7 ask=is-master-down{master=10.0.0.1:6379 epoch=1 candidate=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}
 at 100ms failed link=10.0.0.1:6379#1 fault=unreachable

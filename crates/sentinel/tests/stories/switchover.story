@@ -47,10 +47,12 @@ at 10ms requested call=3 request=switchover{group=cache to=10.0.0.7:6379}
        > reply call=3 reply=refused{code=ERR why="no such server in this group"}
 
 at 20ms requested call=4 request=switchover{group=cache}
+       > send link=10.0.0.2:6379#3 ask=info
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+at 20ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
 # Elected. Until the master is asked to hold writes, nobody waits for anything.
 at 22ms saved seq=2
        > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}

@@ -73,6 +73,7 @@ at 363ms answered link=10.0.0.1:6379#7 answer=info{run-id="111111111111111111111
 at 363ms answered link=10.0.0.1:6379#7 answer=pong
 # nothing is changed yet, and nothing will be
 at 400ms saved seq=2
+       > send link=10.0.0.1:6379#7 ask=ping
 at 401ms answered link=10.0.0.2:6379#3 answer=pong
 at 401ms answered link=10.0.0.2:6379#3 answer=ok
 at 401ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=130 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}

@@ -36,10 +36,12 @@ at 4ms answered link=10.0.0.2:6379#3 answer=pong
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
 at 20ms requested call=1 request=switchover{group=cache}
+       > send link=10.0.0.2:6379#3 ask=info
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
+at 20ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
 at 21ms saved seq=2
        > announce event={level=warning group=cache name=+elected-leader payload="master cache 10.0.0.1 6379"}
        > send link=10.0.0.1:6379#1 ask=pause{epoch=1 limit=1250ms}
@@ -69,11 +71,11 @@ at 25ms answered link=10.0.0.2:6379#3 answer=role{role=master}
        > save seq=3 state={epoch=1 groups={cache={master=10.0.0.2:6379 config-epoch=1 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 # the disk stalls: the master goes on holding, for as long as the decision may take
 until 1900ms
+  at 26ms wake
+         > send link=10.0.0.1:6379#1 ask=ping
   at 44ms wake
          > send link=10.0.0.1:6379#1 ask=info
          > send link=10.0.0.2:6379#3 ask=info
-  at 201ms wake
-         > send link=10.0.0.1:6379#1 ask=ping
   at 203ms wake
          > send link=10.0.0.2:6379#3 ask=ping
   at 500ms wake
@@ -99,13 +101,13 @@ until 1900ms
          > send link=10.0.0.1:6379#1 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
          > send link=10.0.0.2:6379#3 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,1,cache,10.0.0.2,6379,1"}
          > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=stale offset=140 lag=0}]}
-  at 1125ms wake
+  at 1026ms wake
+         > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
+         > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.1 6379"}
+         > send link=10.0.0.2:6379#3 ask=rewrite
          > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
          > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-  at 1201ms wake
          > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.1:6379 10.0.0.1 6379 @ cache 10.0.0.2 6379"}
-         > announce event={level=warning group=cache name=+failover-end payload="master cache 10.0.0.2 6379"}
-         > send link=10.0.0.2:6379#3 ask=rewrite
          > publish view={group=cache epoch=1 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=140 lag=0}]}
   at 1203ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.2 6379"}

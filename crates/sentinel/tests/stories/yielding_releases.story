@@ -96,9 +96,10 @@ at 155ms saved seq=3
 at 156ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=130 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}
 at 156ms answered link=10.0.0.3:6379#5 answer=info{run-id="3333333333333333333333333333333333333333" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=120 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}
 until 200ms
+  at 179ms wake
+         > send link=10.0.0.2:6379#3 ask=ping
 until 400ms
   at 201ms wake
-         > send link=10.0.0.2:6379#3 ask=ping
          > send link=10.0.0.3:6379#5 ask=ping
 until 600ms
   at 500ms wake
@@ -134,16 +135,18 @@ until 1200ms
          > send link=10.0.0.3:6379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,6,cache,10.0.0.2,6379,5"}
          > close link=10.0.0.8:26379#14
          > connect link=10.0.0.8:26379#19 group=cache target=peer channel=command
-until 1400ms
-  at 1201ms wake
+  at 1179ms wake
          > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.2 6379"}
-         > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.3:6379 10.0.0.3 6379 @ cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+odown payload="master cache 10.0.0.2 6379 #quorum 1/1"}
          > announce event={level=warning group=cache name=+new-epoch payload="7"}
          > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.2 6379"}
          > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 7"}
-         > publish view={group=cache epoch=5 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=down offset=120 lag=10}]}
+         > publish view={group=cache epoch=5 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=stale offset=120 lag=10}]}
          > save seq=4 state={epoch=7 groups={cache={master=10.0.0.2:6379 config-epoch=5 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=7 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379}]}}}
+until 1400ms
+  at 1201ms wake
+         > announce event={level=warning group=cache name=+sdown payload="slave 10.0.0.3:6379 10.0.0.3 6379 @ cache 10.0.0.2 6379"}
+         > publish view={group=cache epoch=5 phase=switching master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=down offset=120 lag=10}]}
 until 1600ms
   at 1500ms wake
          > close link=10.0.0.1:6379#15
@@ -218,7 +221,7 @@ until 3200ms
          > connect link=10.0.0.3:6379#44 group=cache target=server channel=command
          > close link=10.0.0.8:26379#38
          > connect link=10.0.0.8:26379#45 group=cache target=peer channel=command
-until 3400ms
-  at 3201ms wake
+  at 3179ms wake
          > announce event={level=warning group=cache name=-failover-abort-not-elected payload="master cache 10.0.0.2 6379"}
          > publish view={group=cache epoch=5 phase=lost master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=30} {addr=10.0.0.3:6379 link=down offset=120 lag=10}]}
+until 3400ms
