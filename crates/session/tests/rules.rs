@@ -290,8 +290,8 @@ fn the_old_master_may_say_its_last_words_but_no_acknowledgement_of_it_counts() {
 fn a_server_that_was_silent_for_long_is_not_waited_for() {
     let mut talk = master();
     talk.c("SET a 1").connected().server_hears("SET a 1").pass(1_000).view(2, Phase::Steady, 2);
-    assert_eq!(talk.session.deadline(), Some((at(1_025), Timer::Farewell)), "its answer may be on its way");
-    talk.view(3, Phase::Steady, 2).pass(25).closes(Why::UnknownFate);
+    assert_eq!(talk.session.deadline(), Some((at(1_010), Timer::Farewell)), "its answer may be on its way");
+    talk.view(3, Phase::Steady, 2).pass(10).closes(Why::UnknownFate);
 
     // Demoted on purpose while it was told to hold writes: its refusal comes with the view.
     let mut talk = master();
