@@ -20,7 +20,7 @@ fn what_a_command_changed_is_in_the_file_when_it_is_confirmed() {
     let room = Room::new("confirmed");
     let addr = free_address();
     write_file(&room, addr, "# mine\n");
-    let changes: [Change; 9] = [
+    let changes: [Change; 10] = [
         (&["SET", GROUP, "auth-pass", "pass word", "auth-user", "joe"], |conf| {
             let master = conf.master(GROUP).expect("it is there");
             master.auth_user.as_deref() == Some("joe") && master.auth_pass == Some(config::Secret::new("pass word"))
@@ -33,6 +33,9 @@ fn what_a_command_changed_is_in_the_file_when_it_is_confirmed() {
         }),
         (&["CONFIG", "SET", "announce-ip", "10.1.2.3"], |conf| conf.announce_ip.as_deref() == Some("10.1.2.3")),
         (&["CONFIG", "SET", "sentinel-pass", "x"], |conf| conf.sentinel_pass == Some(config::Secret::new("x"))),
+        (&["CONFIG", "SET", "announce-port", "7", "loglevel", "nothing", "announce-hostnames", "no"], |conf| {
+            conf.announce_port == Some(7) && conf.server().loglevel == "nothing"
+        }),
         (&["MONITOR", "other", "127.0.0.1", "2", "1"], |conf| conf.master("other").is_some_and(|m| m.port == 2)),
         (&["SET", "other", "auth-pass", "theirs"], |conf| conf.master("other").is_some_and(|m| m.auth_pass.is_some())),
         (&["REMOVE", "other"], |conf| conf.master("other").is_none()),
@@ -138,6 +141,68 @@ fn everything_can_be_encrypted_beside_a_stock_sentinel() {
     assert_eq!(ask(addr, &["PING"]), None);
 }
 
+#[test]
+fn a_certificate_of_the_first_version_is_shown_and_one_that_is_shown_to_us_is_explained() {
+    require("redis-cli");
+    require("openssl");
+    let room = Room::new("first-version");
+    certificates(&room);
+    // As Redis's own script for test certificates makes its general one: without any extension.
+    let openssl = |words: &str| {
+        let done = Command::new("openssl").args(words.split(' ')).current_dir(room.path("")).output();
+        let done = done.expect("it can be started");
+        assert!(done.status.success(), "{words}: {}", said(&done));
+    };
+    openssl("req -new -newkey rsa:2048 -nodes -subj /CN=old -keyout old.key -out old.csr");
+    openssl("x509 -req -in old.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out old.pem");
+    openssl("req -new -newkey rsa:2048 -nodes -subj /CN=other -keyout other.key -out other.csr");
+    let (addr, good, old) = (free_address(), free_address(), free_address());
+    let path = |name: &str| room.path(name).display().to_string();
+    let redis = |at: SocketAddr, cert: &str, key: &str| {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--tls-port", &at.port().to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(["--tls-cert-file", &path(cert), "--tls-key-file", &path(key), "--logfile", "redis.log"]);
+        command.args(["--tls-ca-cert-file", &path("ca.pem"), "--tls-replication", "yes"]);
+        room.start_beside(command)
+    };
+    let _servers = [redis(good, "cert.pem", "key.pem"), redis(old, "old.pem", "old.key")];
+    let file = |key: &str| {
+        format!(
+            "port 0\ntls-port {}\nbind 127.0.0.1\ntls-replication yes\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\n\
+             logfile {}\nsentinel monitor good 127.0.0.1 {} 1\nsentinel monitor old 127.0.0.1 {} 1\n",
+            addr.port(),
+            path("old.pem"),
+            path(key),
+            path("ca.pem"),
+            path("s.log"),
+            good.port(),
+            old.port(),
+        )
+    };
+    // A key of somebody else is found out all the same.
+    room.write("wrong.conf", &file("other.key"));
+    let refused =
+        Command::new(standfast()).arg("sentinel").arg(room.path("wrong.conf")).output().expect("it can be started");
+    assert!(!refused.status.success() && room.read("s.log").contains("old.pem and "), "{}", room.read("s.log"));
+    room.write("s.conf", &file("old.key"));
+    let mut ours = Command::new(standfast());
+    ours.args(["sentinel", "s.conf"]);
+    let _ours = room.start(ours);
+    let flags = |group: &str| {
+        let mut cli = Command::new("redis-cli");
+        cli.args(["--tls", "--cert", &path("cert.pem"), "--key", &path("key.pem"), "--cacert", &path("ca.pem")]);
+        cli.args(["-p", &addr.port().to_string(), "SENTINEL", "MASTER", group]);
+        let told = said(&cli.output().expect("it can be started"));
+        let lines: Vec<&str> = told.lines().collect();
+        Some(lines[lines.iter().position(|line| *line == "flags")? + 1].to_owned())
+    };
+    room.wait("the server takes it", || (flags("good")? == "master").then_some(()));
+    assert!(flags("old").is_some_and(|flags| flags.contains("disconnected")), "it is not believed itself");
+    let log = room.read("s.log");
+    let told = log.matches("its certificate is not X.509 version 3").count();
+    assert!(told == 1 && log.contains("old.pem: a certificate that is not X.509 version 3"), "{told} times:\n{log}");
+}
+
 /// A file for a Sentinel here, with its first lines.
 fn write_file(room: &Room, addr: SocketAddr, first: &str) {
     room.write(
@@ -170,6 +235,7 @@ fn certificates(room: &Room) {
     ca.distinguished_name.push(DnType::CommonName, "authority");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_cert = ca.self_signed(&ca_key).expect("it is complete");
+    room.write("ca.key", &ca_key.serialize_pem());
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().expect("there is randomness");
     let cert = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");

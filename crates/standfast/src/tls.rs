@@ -4,6 +4,7 @@
 //! Files are read anew when they change: certificates live shorter than processes. One that cannot be used leaves the one before in
 //! place, with a warning.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,11 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
-    SupportedProtocolVersion,
+    CertificateError, ClientConfig, DigitallySignedStruct, InconsistentKeys, RootCertStore, ServerConfig,
+    SignatureScheme, SupportedProtocolVersion,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
@@ -73,7 +75,7 @@ pub(crate) struct Acceptor(Arc<Mutex<Fresh<ServerConfig>>>);
 
 /// The client's side. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<Mutex<Fresh<ClientConfig>>>);
+pub(crate) struct Connector(Arc<Mutex<Fresh<ClientConfig>>>, Arc<Mutex<BTreeSet<IpAddr>>>);
 
 impl Acceptor {
     /// # Errors
@@ -99,7 +101,7 @@ impl Connector {
     /// # Errors
     /// Which file cannot be used, and why.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
-        Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, client_config)?))))
+        Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, client_config)?)), Arc::default()))
     }
 
     /// Shakes hands with the server at `ip`. Whoever shows a certificate of our authority is the right one, whatever names are in it:
@@ -113,13 +115,30 @@ impl Connector {
         ip: IpAddr,
     ) -> io::Result<client::TlsStream<S>> {
         let config = lock(&self.0).config();
-        in_time(TlsConnector::from(config).connect(ServerName::IpAddress(ip.into()), stream)).await
+        let done = in_time(TlsConnector::from(config).connect(ServerName::IpAddress(ip.into()), stream)).await;
+        self.tell(ip, done.as_ref().err());
+        done
+    }
+
+    /// Tells an operator that a host cannot be talked to: once, until it can.
+    fn tell(&self, ip: IpAddr, fault: Option<&io::Error>) {
+        let mut told = lock(&self.1);
+        match fault {
+            None => {
+                told.remove(&ip);
+            }
+            // A broken connection says nothing of certificates; the machine takes it as evidence.
+            Some(e) if e.kind() == io::ErrorKind::InvalidData && told.len() < MAX_TOLD && told.insert(ip) => {
+                tracing::warn!(host = %ip, "TLS: it cannot be talked to, and counts as down until it can: {e}");
+            }
+            Some(_) => {}
+        }
     }
 }
 
 async fn in_time<T>(handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let done = tokio::time::timeout(HANDSHAKE, handshake).await;
-    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))?
+    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))?.map_err(explained)
 }
 
 /// A configuration that follows its files.
@@ -216,8 +235,7 @@ fn server_config(settings: &Settings) -> Result<ServerConfig, String> {
         let verifier = if settings.clients == Clients::Optional { verifier.allow_unauthenticated() } else { verifier };
         builder.with_client_cert_verifier(verifier.build().map_err(|e| format!("tls-ca-cert-file: {e}"))?)
     };
-    let config = builder.with_single_cert(certificates(cert)?, private_key(key)?);
-    config.map_err(|e| format!("{} and {}: {e}", cert.display(), key.display()))
+    Ok(builder.with_cert_resolver(Arc::new(own(cert, key)?)))
 }
 
 fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
@@ -229,11 +247,42 @@ fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
     let cert = settings.client_cert.as_ref().or(settings.cert.as_ref());
     let key = settings.client_key.as_ref().or(settings.key.as_ref());
     match (cert, key) {
-        (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
-            .map_err(|e| format!("{} and {}: {e}", cert.display(), key.display())),
+        (Some(cert), Some(key)) => Ok(builder.with_client_cert_resolver(Arc::new(own(cert, key)?))),
         _ => Ok(builder.with_no_client_auth()),
     }
+}
+
+/// What we show: a certificate with those above it, and the key to it.
+///
+/// Whether it is good is the other side's to say. One that rustls cannot read, X.509 version 1 above all, which OpenSSL makes when it is given
+/// no extensions, and takes, is shown all the same: it has to hold the key's public half.
+fn own(cert: &Path, key: &Path) -> Result<SingleCertAndKey, String> {
+    let chain = certificates(cert)?;
+    let fail = |e: &dyn std::fmt::Display| format!("{} and {}: {e}", cert.display(), key.display());
+    let signs = provider().key_provider.load_private_key(private_key(key)?).map_err(|e| fail(&e))?;
+    let certified = CertifiedKey::new(chain, signs);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified.into()),
+        Err(rustls::Error::InvalidCertificate(_)) if holds_key(&certified) => {
+            tracing::warn!("{}: {OLD_FORM}", cert.display());
+            Ok(certified.into())
+        }
+        Err(e) => Err(fail(&e)),
+    }
+}
+
+/// Whether the public half of the key stands in the certificate, which has it as it is (RFC 5280 4.1.2.7).
+fn holds_key(certified: &CertifiedKey) -> bool {
+    let (Some(public), Some(shown)) = (certified.key.public_key(), certified.cert.first()) else { return false };
+    shown.windows(public.len()).any(|part| part == public.as_ref())
+}
+
+/// With what can be done, where the other side's certificate is of an old form.
+fn explained(e: io::Error) -> io::Error {
+    if e.to_string().contains("UnsupportedCertVersion") {
+        return io::Error::new(e.kind(), format!("{e}: {OTHERS_OLD_FORM}"));
+    }
+    e
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -302,6 +351,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+const OLD_FORM: &str = "a certificate that is not X.509 version 3. It is shown to others as it is; other nodes of this program refuse it. \
+What to do: sign it again with an extension, which makes it version 3: `openssl x509 -req ... -extfile FILE` with the line `basicConstraints=CA:FALSE`";
+const OTHERS_OLD_FORM: &str = "its certificate is not X.509 version 3, and no older one is believed here. \
+What to do: sign it again with an extension, which makes it version 3: `openssl x509 -req ... -extfile FILE` with the line `basicConstraints=CA:FALSE`";
+/// Hosts that an operator was told about. At the bound nothing is told of a further one.
+const MAX_TOLD: usize = 1_024;
 /// Files are looked at this often at most, when somebody connects.
 const LOOK: Duration = Duration::from_secs(1);
 /// A peer that has not shaken hands by then will not.
