@@ -253,10 +253,16 @@ impl Talk {
         let server = link.to;
         match answer {
             _ if self.warned => return,
-            Answer::Denied { text } => tracing::warn!(
-                %server,
-                "it does not let us in: {text}. It counts as down until it does; see the user and password of its group"
-            ),
+            Answer::Denied { text } => {
+                let text = text.trim_end_matches('.');
+                let key = match self.door.target {
+                    Target::Server => "see the user and password of its group (sentinel.conf: auth-user, auth-pass)",
+                    Target::Peer => {
+                        "it is another Sentinel: see sentinel-user and sentinel-pass, or without them requirepass, which have to fit its own"
+                    }
+                };
+                tracing::warn!(%server, "it does not let us in: {text}. It counts as down until it does; {key}");
+            }
             Answer::Info(info) if !info.is_supported() => {
                 tracing::warn!(%server, "it is Redis {}; Standfast needs 6.2 or newer, so expect orders to fail", info.version);
             }
