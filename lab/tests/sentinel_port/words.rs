@@ -118,7 +118,7 @@ pub(crate) const USERS: [&str; 54] = [
     "acl dryrun d ping",
 ];
 /// The same for `SENTINEL`.
-pub(crate) const REFUSALS: [&str; 51] = [
+pub(crate) const REFUSALS: [&str; 50] = [
     "sentinel get-master-addr-by-name z",
     "sentinel master z",
     "sentinel replicas z",
@@ -147,12 +147,11 @@ pub(crate) const REFUSALS: [&str; 51] = [
     "sentinel monitor a nohost 1 1",
     "sentinel monitor cache 127.0.0.1 1 1",
     "sentinel monitor a 127.0.0.1 99999 1",
-    "sentinel config get *",
+    "sentinel config get *-*",
     "sentinel config get announce-*",
     "sentinel config get foo",
     "sentinel config get",
     "sentinel config foo bar",
-    "sentinel config get a b",
     "sentinel config set foo bar",
     "sentinel config set announce-port x",
     "sentinel config set resolve-hostnames maybe",
@@ -167,7 +166,7 @@ pub(crate) const REFUSALS: [&str; 51] = [
     "sentinel simulate-failure foo",
     "role",
     "sentinel debug",
-    "sentinel config get *",
+    "sentinel config get *-*",
     "sentinel get-master-addr-by-name z",
     "sentinel ckquorum z",
 ];

@@ -65,6 +65,8 @@ impl Directive {
             Octal => octal(one()?)?,
             Memory => memory(one()?).map(bytes).ok_or("argument must be a memory value")?,
             MemoryOrPercent => percent(one()?).ok_or("argument must be a memory or percent value")?,
+            // A word of Redis 7.2 and of Valkey; a refusal lists those of 7.0.
+            Choice(_) if self.name == "loglevel" && words == ["nothing"] => "nothing".to_owned(),
             Choice(choices) => choice(one()?, choices)?,
             Choices(choices) if !words.is_empty() => {
                 return words.iter().map(|word| choice(word, choices)).collect();

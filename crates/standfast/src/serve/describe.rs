@@ -35,7 +35,10 @@ fn named(name: &[u8]) -> Option<&'static Spec> {
 fn info(spec: &Spec) -> Value {
     let words =
         |words: &mut dyn Iterator<Item = String>| Value::Set(words.map(|w| Value::Simple(w.into_bytes())).collect());
-    let subcommands: Vec<Value> = table::subcommands(spec.name).map(|(_, subcommand)| info(subcommand)).collect();
+    let subcommands: Vec<Value> = table::subcommands(spec.name)
+        .filter(|(_, subcommand)| !subcommand.is_newer())
+        .map(|(_, subcommand)| info(subcommand))
+        .collect();
     // Redis tells a list where there are some, and a set where there are none.
     let subcommands = if subcommands.is_empty() { Value::Set(subcommands) } else { Value::Array(subcommands) };
     Value::Array(vec![
@@ -92,7 +95,7 @@ fn list(rest: &[Vec<u8>]) -> Value {
         },
         _ => return syntax(),
     };
-    Value::Array(COMMANDS.iter().filter(|spec| fits(spec)).map(|spec| Value::bulk(spec.name)).collect())
+    Value::Array(COMMANDS.iter().filter(|spec| fits(spec)).filter_map(Spec::listed).map(Value::bulk).collect())
 }
 
 fn keys(words: &[Vec<u8>]) -> Value {

@@ -83,18 +83,26 @@ pub(crate) enum Global {
     SentinelUser,
     /// `sentinel-pass`; empty: none.
     SentinelPass,
+    /// `loglevel`: `debug`, `verbose`, `notice`, `warning` or `nothing`.
+    Loglevel,
 }
 
 impl Global {
     /// All, in the order in which stock tells them.
-    pub(crate) const ALL: [(Self, &'static str); 6] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::ResolveHostnames, "resolve-hostnames"),
         (Self::AnnounceHostnames, "announce-hostnames"),
         (Self::AnnounceIp, "announce-ip"),
         (Self::AnnouncePort, "announce-port"),
         (Self::SentinelUser, "sentinel-user"),
         (Self::SentinelPass, "sentinel-pass"),
+        (Self::Loglevel, "loglevel"),
     ];
+
+    /// As commands name it.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(option, _)| *option == self).map_or("", |(_, name)| name)
+    }
 }
 
 /// What only the links to a group's servers use. Empty texts unset.

@@ -22,7 +22,7 @@ pub(super) async fn answer(client: &Client<'_>, words: &[Vec<u8>]) -> Value {
                 Err(reply) => reply,
             }
         }
-        ("failover", [group]) => failover(client, group).await,
+        ("failover", [group, option @ ..]) => failover(client, group, option).await,
         ("reset", [pattern]) => ask(client, Request::Reset { pattern: text(pattern) }).await,
         ("flushconfig", _) => ask(client, Request::Configure { announce: None, reconnect: false }).await,
         ("info-cache", groups) => info_cache(client, groups).await,
@@ -44,6 +44,11 @@ pub(super) fn in_redis(subcommand: &str) -> &str {
         "is-primary-down-by-addr" => "is-master-down-by-addr",
         other => other,
     }
+}
+
+/// Whether Valkey's form of a command has so many words, where Redis 7.0 knows a shorter one only.
+pub(super) fn takes(name: &str, words: usize) -> bool {
+    name == "sentinel|failover" && words == 4
 }
 
 /// The same with names in place of addresses, where clients are told names.
@@ -128,10 +133,15 @@ fn to_value(reply: &Reply) -> Value {
     }
 }
 
-async fn failover(client: &Client<'_>, group: &[u8]) -> Value {
+/// Valkey 9's `COORDINATED` asks for what an order does here anyway: writes are held until the new master has them all. Valkey too replies
+/// as soon as it has begun, and tells the end by `+switch-master`.
+async fn failover(client: &Client<'_>, group: &[u8], option: &[Vec<u8>]) -> Value {
     let group = text(group);
     if !is_watched(client, &group).await {
         return error(NO_SUCH_MASTER);
+    }
+    if option.iter().any(|option| !option.eq_ignore_ascii_case(b"coordinated")) {
+        return error("ERR Unknown failover option specified");
     }
     ask(client, Request::Failover { group: GroupName::from(group.as_str()) }).await
 }

@@ -24,8 +24,12 @@ pub(super) async fn answer(client: &Client<'_>, name: &str, words: &[Vec<u8>]) -
         ("monitor", [name, host, port, quorum]) => monitor(client, name, host, port, quorum).await,
         ("remove", [name]) => remove(client, name).await,
         ("set", [name, changes @ ..]) => set(client, name, changes).await,
-        ("config", [get, pattern]) if get.eq_ignore_ascii_case("get") => Ok(config_get(client, pattern)),
-        ("config", [set, option, value]) if set.eq_ignore_ascii_case("set") => config_set(client, option, value).await,
+        ("config", [get, patterns @ ..]) if get.eq_ignore_ascii_case("get") && !patterns.is_empty() => {
+            Ok(config_get(client, patterns))
+        }
+        ("config", [set, changes @ ..]) if set.eq_ignore_ascii_case("set") && changes.len() > 1 => {
+            config_set(client, changes).await
+        }
         ("config", _) => Err("ERR Only SENTINEL CONFIG GET <option> / SET <option> <value> are supported.".to_owned()),
         ("debug", []) => Ok(pace(client).await),
         ("debug", changes) => tune(client, changes).await,
@@ -220,43 +224,67 @@ fn script(keeper: &dyn Keeper, kind: &str, path: &str) -> Result<Option<String>,
     }
 }
 
-fn config_get(client: &Client<'_>, pattern: &str) -> Value {
-    let pattern = pattern.to_ascii_lowercase();
-    let fitting = Global::ALL.iter().filter(|(_, name)| glob::fits(pattern.as_bytes(), name.as_bytes()));
-    let told = fitting.map(|(option, name)| {
-        let value = match &client.guest.port.rules.owner {
-            Owner::Commands(keeper) => keeper.option(*option),
-            // What a node of `standfast run` does: addresses are addresses, and nothing is announced but them.
-            Owner::File(_) => match option {
-                Global::ResolveHostnames | Global::AnnounceHostnames => "no".to_owned(),
-                Global::AnnouncePort => "0".to_owned(),
-                Global::AnnounceIp | Global::SentinelUser | Global::SentinelPass => String::new(),
-            },
-        };
-        (Value::bulk(name), Value::bulk(value))
-    });
-    Value::Map(told.collect())
+/// Several patterns are told in their order, and no option twice, as since 7.2.
+fn config_get(client: &Client<'_>, patterns: &[&str]) -> Value {
+    let mut told: Vec<Global> = Vec::new();
+    for pattern in patterns.iter().map(|pattern| pattern.to_ascii_lowercase()) {
+        let fitting = Global::ALL.iter().filter(|(_, name)| glob::fits(pattern.as_bytes(), name.as_bytes()));
+        for (option, _) in fitting {
+            if !told.contains(option) {
+                told.push(*option);
+            }
+        }
+    }
+    let value = |option: Global| match &client.guest.port.rules.owner {
+        Owner::Commands(keeper) => keeper.option(option),
+        // What a node of `standfast run` does: addresses are addresses, and nothing is announced but them.
+        Owner::File(_) => match option {
+            Global::ResolveHostnames | Global::AnnounceHostnames => "no".to_owned(),
+            Global::AnnouncePort => "0".to_owned(),
+            Global::AnnounceIp | Global::SentinelUser | Global::SentinelPass => String::new(),
+            Global::Loglevel => "notice".to_owned(),
+        },
+    };
+    Value::Map(told.into_iter().map(|option| (Value::bulk(option.name()), Value::bulk(value(option)))).collect())
 }
 
-async fn config_set(client: &Client<'_>, option: &str, value: &str) -> Result<Value, String> {
-    let found = Global::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(option));
-    let Some((global, name)) = found else {
-        return Err(format!("ERR Invalid argument '{option}' to SENTINEL CONFIG SET"));
-    };
-    let invalid = || format!("ERR Invalid value '{value}' to SENTINEL CONFIG SET '{option}'");
-    let kept = match global {
-        Global::ResolveHostnames | Global::AnnounceHostnames => {
-            Some(value.to_ascii_lowercase()).filter(|value| value == "yes" || value == "no").ok_or_else(invalid)?
-        }
-        Global::AnnouncePort => value.parse::<u16>().map_err(|_| invalid())?.to_string(),
-        _ if value.chars().any(char::is_control) => return Err(control_characters(name)),
-        _ => value.to_owned(),
-    };
+/// All of them, or none where one is wrong.
+async fn config_set(client: &Client<'_>, words: &[&str]) -> Result<Value, String> {
+    let changes = config_changes(words)?;
     let keeper = keeper(client, "SENTINEL CONFIG SET")?;
-    keeper.set_options(&[(*global, kept)]);
-    let reconnect = matches!(global, Global::SentinelUser | Global::SentinelPass);
-    let announce = matches!(global, Global::AnnounceIp | Global::AnnouncePort).then(|| keeper.announce());
+    keeper.set_options(&changes);
+    let has = |wanted: &[Global]| changes.iter().any(|(option, _)| wanted.contains(option));
+    let reconnect = has(&[Global::SentinelUser, Global::SentinelPass]);
+    let announce = has(&[Global::AnnounceIp, Global::AnnouncePort]).then(|| keeper.announce());
     Ok(ask(client, Request::Configure { announce, reconnect }).await)
+}
+
+/// What options and their values mean, each option once.
+fn config_changes(words: &[&str]) -> Result<Vec<(Global, String)>, String> {
+    let mut changes: Vec<(Global, String)> = Vec::new();
+    for pair in words.chunks(2) {
+        let option = pair[0];
+        let found = Global::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(option));
+        let (global, name) = *found.ok_or_else(|| format!("ERR Invalid argument '{option}' to SENTINEL CONFIG SET"))?;
+        if changes.iter().any(|(known, _)| *known == global) {
+            return Err(format!("ERR Duplicate argument '{option}' to SENTINEL CONFIG SET"));
+        }
+        let value = *pair.get(1).ok_or_else(|| format!("ERR Missing argument '{option}' value"))?;
+        let invalid = || format!("ERR Invalid value '{value}' to SENTINEL CONFIG SET '{option}'");
+        let one_of = |choices: &[&str]| {
+            let value = value.to_ascii_lowercase();
+            if choices.contains(&value.as_str()) { Ok(value) } else { Err(invalid()) }
+        };
+        let kept = match global {
+            Global::ResolveHostnames | Global::AnnounceHostnames => one_of(&["yes", "no"])?,
+            Global::Loglevel => one_of(&LOGLEVELS)?,
+            Global::AnnouncePort => value.parse::<u16>().map_err(|_| invalid())?.to_string(),
+            _ if value.chars().any(char::is_control) => return Err(control_characters(name)),
+            _ => value.to_owned(),
+        };
+        changes.push((global, kept));
+    }
+    Ok(changes)
 }
 
 async fn pending_scripts(client: &Client<'_>) -> Value {
@@ -310,9 +338,29 @@ async fn tune(client: &Client<'_>, words: &[&str]) -> Result<Value, String> {
     wrong.map_or(Ok(reply), Err)
 }
 
+/// `nothing` came with 7.2.
+const LOGLEVELS: [&str; 5] = ["debug", "verbose", "notice", "warning", "nothing"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_are_changed_together_or_not_at_all() {
+        let good = config_changes(&["Announce-Port", "7", "loglevel", "DEBUG", "sentinel-user", ""]).unwrap();
+        let expected = [(Global::AnnouncePort, "7"), (Global::Loglevel, "debug"), (Global::SentinelUser, "")];
+        assert_eq!(good, expected.map(|(option, value)| (option, value.to_owned())));
+        for (bad, why) in [
+            (&["announce-port", "7", "announce-PORT", "8"][..], "Duplicate argument 'announce-PORT'"),
+            (&["announce-port", "7", "nope", "8"], "Invalid argument 'nope'"),
+            (&["announce-port", "-7", "announce-ip", "x"], "Invalid value '-7'"),
+            (&["loglevel", "loud"], "Invalid value 'loud'"),
+            (&["announce-port", "7", "announce-ip"], "Missing argument 'announce-ip'"),
+            (&["announce-ip", "a\nb"], "control characters"),
+        ] {
+            assert!(config_changes(bad).unwrap_err().contains(why), "{bad:?}");
+        }
+    }
 
     #[test]
     fn names_that_would_break_a_line_are_refused() {

@@ -50,6 +50,21 @@ impl Spec {
         self.flags & flag != 0
     }
 
+    /// A name that Redis 7.2 brought: rules of users and `COMMAND DOCS` know it; what 7.0 tells of its commands stays as it is.
+    pub(super) fn is_newer(&self) -> bool {
+        self.name == SETINFO
+    }
+
+    /// The name in `COMMAND LIST`. Redis's suite of 7.0 wants 72 names there, and newer ones want `client|setinfo` among them: it
+    /// stands in the place of `client|caching`, which is about keys and means nothing to a Sentinel.
+    pub(super) fn listed(&self) -> Option<&'static str> {
+        match self.name {
+            SETINFO => None,
+            "client|caching" => Some(SETINFO),
+            name => Some(name),
+        }
+    }
+
     pub(super) fn flag_names(&self) -> impl Iterator<Item = &'static str> {
         FLAGS.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name)
     }
@@ -125,6 +140,8 @@ const FLAGS: [(u16, &str); 9] = [
     (F::ALLOW_BUSY, "allow_busy"),
 ];
 
+const SETINFO: &str = "client|setinfo";
+
 /// All that Redis knows, in its order: a user's rules may name them although no command here is in most of them.
 pub(super) const CATEGORIES: [&str; 21] = [
     "keyspace",
@@ -152,7 +169,7 @@ pub(super) const CATEGORIES: [&str; 21] = [
 
 /// By name, so that it can be searched.
 #[rustfmt::skip]
-pub(super) static COMMANDS: [Spec; 72] = [
+pub(super) static COMMANDS: [Spec; 73] = [
     Spec::new("acl", -2, 0, 0, "6.0.0", "", "Users of this port and what they may do"),
     Spec::new("acl|cat", -2, F::ANYTIME, 0, "6.0.0", "[<category>]", "Names the categories, or the commands of one."),
     Spec::new("acl|deluser", -3, F::ADMIN | F::ANYTIME, 0, "6.0.0", "<username> [<username> ...]", "Removes users and closes their connections."),
@@ -180,6 +197,7 @@ pub(super) static COMMANDS: [Spec; 72] = [
     Spec::new("client|no-evict", 3, F::ADMIN | F::ANYTIME, C::CONNECTION, "7.0.0", "(ON|OFF)", "Accepted: nothing is evicted here."),
     Spec::new("client|pause", -3, F::ADMIN | F::ANYTIME, C::CONNECTION, "3.0.0", "<timeout> [WRITE|ALL]", "Answers nobody for some milliseconds."),
     Spec::new("client|reply", 3, F::ANYTIME, C::CONNECTION, "3.2.0", "(ON|OFF|SKIP)", "Says which commands shall be answered."),
+    Spec::new(SETINFO, 4, F::ANYTIME, C::CONNECTION, "7.2.0", "(LIB-NAME <name> | LIB-VER <version>)", "Accepted: nobody asks here which library a client uses."),
     Spec::new("client|setname", 3, F::ANYTIME, C::CONNECTION, "2.6.9", "<name>", "Names this connection."),
     Spec::new("client|tracking", -3, F::ANYTIME, C::CONNECTION, "6.0.0", "(ON|OFF) [REDIRECT <id>] [PREFIX <prefix> ...] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]", "Accepted: there are no keys here."),
     Spec::new("client|trackinginfo", 2, F::ANYTIME, C::CONNECTION, "6.2.0", "", "Tells what CLIENT TRACKING was told."),
@@ -204,7 +222,7 @@ pub(super) static COMMANDS: [Spec; 72] = [
     Spec::new("sentinel|ckquorum", 3, F::ADMIN, 0, "2.8.4", "<master>", "Tells whether enough Sentinels are there to agree and to elect a leader."),
     Spec::new("sentinel|config", -3, F::ADMIN, 0, "6.2.0", "(GET <pattern> | SET <option> <value>)", "Tells or changes what holds for all masters."),
     Spec::new("sentinel|debug", -2, F::ADMIN, 0, "7.0.0", "[<option> <milliseconds> ...]", "Tells or changes the pace, for this process only."),
-    Spec::new("sentinel|failover", 3, F::ADMIN, 0, "2.8.4", "<master>", "Gives a master a successor without asking the others."),
+    Spec::new("sentinel|failover", 3, F::ADMIN, 0, "2.8.4", "<master> [COORDINATED]", "Gives a master a successor. Writes are held meanwhile, so that none is lost, with and without COORDINATED."),
     Spec::new("sentinel|flushconfig", 2, F::ADMIN, 0, "2.8.4", "", "Writes the configuration and state to disk."),
     Spec::new("sentinel|get-master-addr-by-name", 3, F::ADMIN, 0, "2.8.4", "<master>", "Tells the address of the master."),
     Spec::new("sentinel|help", 2, F::LOADING | F::STALE, 0, "2.8.4", "", "Says these lines."),

@@ -10,7 +10,7 @@ use config::sentinel_conf::{Master, SentinelConf, Server};
 use view::GroupName;
 
 use super::book::Book;
-use super::{compose, process};
+use super::{compose, log, process};
 use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::names::Names;
@@ -69,6 +69,7 @@ impl Keeper for Pages {
             Global::SentinelPass => {
                 conf.sentinel_pass.as_ref().map_or_else(String::new, |pass| pass.reveal().to_owned())
             }
+            Global::Loglevel => conf.server().loglevel,
         })
     }
 
@@ -83,6 +84,11 @@ impl Keeper for Pages {
                     Global::AnnouncePort => conf.announce_port = value.parse().ok().filter(|port| *port != 0),
                     Global::SentinelUser => conf.sentinel_user = some,
                     Global::SentinelPass => conf.sentinel_pass = some.map(Hidden::new),
+                    Global::Loglevel => {
+                        // One of its values: the port has looked.
+                        let _ = conf.settings.set("loglevel", std::slice::from_ref(value));
+                        log::set_level(value);
+                    }
                 }
             }
             self.names.set(conf.resolve_hostnames, conf.announce_hostnames);

@@ -13,13 +13,14 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use host::clock;
 use sentinel::{Announcement, Level};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::{Layer, Registry, reload};
 use view::Epoch;
 
 use crate::log::Parts;
@@ -27,7 +28,7 @@ use crate::log::Parts;
 /// Where lines go.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// `debug`, `verbose`, `notice` or `warning`.
+    /// `debug`, `verbose`, `notice`, `warning` or `nothing`.
     pub(super) level: String,
     /// `None`: standard output.
     pub(super) file: Option<PathBuf>,
@@ -82,15 +83,12 @@ pub(super) enum Sign {
 impl Log {
     /// Begins to log.
     pub(super) fn start(self) {
-        let level = match self.level.as_str() {
-            "debug" => LevelFilter::TRACE,
-            "verbose" => LevelFilter::DEBUG,
-            "notice" => LevelFilter::INFO,
-            _ => LevelFilter::WARN,
-        };
+        let (level, handle) = reload::Layer::new(filter(&self.level));
         let subscriber = tracing_subscriber::registry().with(self.with_filter(level));
         // A second call (a test that starts two nodes in one process) keeps the first subscriber.
-        let _ = tracing::subscriber::set_global_default(subscriber);
+        if tracing::subscriber::set_global_default(subscriber).is_ok() {
+            let _ = LEVEL.set(handle);
+        }
     }
 
     /// Writes one line. A log that cannot be written must not end a Sentinel.
@@ -120,6 +118,24 @@ impl<S: Subscriber> Layer<S> for Log {
         let mut parts = Parts::default();
         event.record(&mut parts);
         self.write(sign, &parts.prose_first());
+    }
+}
+
+/// Changes how much is logged (`SENTINEL CONFIG SET loglevel`).
+pub(super) fn set_level(level: &str) {
+    if let Some(handle) = LEVEL.get() {
+        // Fails only when the subscriber is gone, and it lives as long as the process.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+fn filter(level: &str) -> LevelFilter {
+    match level {
+        "debug" => LevelFilter::TRACE,
+        "verbose" => LevelFilter::DEBUG,
+        "notice" => LevelFilter::INFO,
+        "nothing" => LevelFilter::OFF,
+        _ => LevelFilter::WARN,
     }
 }
 
@@ -165,6 +181,9 @@ impl fmt::Display for Stamp {
         write!(f, "{day:02} {month} {year} {hour:02}:{minute:02}:{second:02}.{:03}", self.0 % 1_000)
     }
 }
+
+/// Where the level of the log can be changed: there is one log in a process, as tracing has it.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -60,7 +60,7 @@ fn in_category(category: &[u8]) -> Value {
     let name = text(category);
     match table::category(&name) {
         Some(bit) => {
-            let inside = COMMANDS.iter().filter(|spec| spec.categories & bit != 0);
+            let inside = COMMANDS.iter().filter(|spec| spec.categories & bit != 0 && !spec.is_newer());
             Value::Array(inside.map(|spec| Value::bulk(spec.name)).collect())
         }
         None => error(&format!("ERR Unknown category '{name}'")),
