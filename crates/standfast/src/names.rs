@@ -45,6 +45,8 @@ struct Book {
     inbox: Option<mpsc::Sender<Input>>,
     /// Questions under way.
     asking: usize,
+    /// The bound was told of.
+    told_full: bool,
 }
 
 struct Name {
@@ -55,6 +57,52 @@ struct Name {
     /// What servers are known under it.
     ports: BTreeSet<u16>,
     asked: bool,
+    /// The configuration says it: it is asked for until it is found. Others are forgotten when nobody knows them.
+    wanted: bool,
+    /// Answers that knew no address, since it is in the book.
+    failed: u32,
+}
+
+impl Name {
+    /// Whether nothing hangs on it: nobody wants it, and no server is known under it.
+    fn is_idle(&self) -> bool {
+        !self.wanted && (self.ports.is_empty() || is_nobody(self.ip))
+    }
+}
+
+impl Book {
+    /// Makes room for another name. Whoever is heard may say names, in hellos and in questions: such a name goes, one that was never found
+    /// first. `false`: all are needed.
+    fn make_room(&mut self) -> bool {
+        if self.names.len() < MAX_NAMES {
+            return true;
+        }
+        let mut idle = self.names.iter().filter(|(_, name)| name.is_idle());
+        let unknown = idle.clone().find(|(_, name)| is_nobody(name.ip));
+        let Some(host) = unknown.or_else(|| idle.next()).map(|(host, _)| host.clone()) else {
+            if !self.told_full {
+                tracing::warn!(
+                    "{MAX_NAMES} host names are in use; further ones are not resolved. Use addresses, or remove groups"
+                );
+            }
+            self.told_full = true;
+            return false;
+        };
+        self.names.remove(&host);
+        true
+    }
+
+    /// An address that stands for no other name.
+    fn nobody(&mut self) -> IpAddr {
+        loop {
+            self.last = self.last.wrapping_add(1);
+            let ip = nobody(self.last);
+            // There are many more of them than names.
+            if self.names.values().all(|name| name.ip != ip && !name.former.contains(&ip)) {
+                return ip;
+            }
+        }
+    }
 }
 
 impl Names {
@@ -64,7 +112,7 @@ impl Names {
         (book.resolves, book.announces) = (resolves, announces);
     }
 
-    /// The address of a host, at once. `None`: it is a name, and names are not resolved here.
+    /// The address of a host, at once. `None`: it is a name, and names are not resolved here. A name that nobody knows is forgotten.
     pub(crate) fn find(&self, host: &str) -> Option<IpAddr> {
         if let Ok(ip) = host.parse() {
             return Some(ip);
@@ -76,28 +124,38 @@ impl Names {
         if let Some(name) = book.names.get(host) {
             return Some(name.ip);
         }
-        if book.names.len() >= MAX_NAMES {
+        if !book.make_room() {
             return None;
         }
-        book.last += 1;
-        let nobody = nobody(book.last);
-        book.names.insert(
-            host.to_owned(),
-            Name { ip: nobody, former: BTreeSet::new(), ports: BTreeSet::new(), asked: false },
-        );
+        let nobody = book.nobody();
+        let (former, ports) = (BTreeSet::new(), BTreeSet::new());
+        book.names.insert(host.to_owned(), Name { ip: nobody, former, ports, asked: false, wanted: false, failed: 0 });
         self.ask(&mut book, host);
         Some(nobody)
     }
 
-    /// The address of a server. Should the name move, the machine is told.
-    pub(crate) fn find_server(&self, host: &str, port: u16) -> Option<SocketAddr> {
+    /// The same for a host that the configuration names: it is asked for until it is found.
+    pub(crate) fn want(&self, host: &str) -> Option<IpAddr> {
         let ip = self.find(host)?;
+        if let Some(name) = self.book().names.get_mut(host) {
+            name.wanted = true;
+        }
+        Some(ip)
+    }
+
+    /// The address of a server that the configuration names. Should the name move, the machine is told.
+    pub(crate) fn find_server(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        let ip = self.want(host)?;
+        self.serves(host, port);
+        Some(SocketAddr::new(ip, port))
+    }
+
+    fn serves(&self, host: &str, port: u16) {
         if let Some(name) = self.book().names.get_mut(host)
             && name.ports.len() < MAX_PORTS
         {
             name.ports.insert(port);
         }
-        Some(SocketAddr::new(ip, port))
     }
 
     /// A server is there: should its host move, the machine is told.
@@ -148,7 +206,9 @@ impl Names {
 
     /// The same for what a server says of another; `None` also for a name whose address is not known.
     pub(crate) fn find_known(&self, host: &str, port: u16) -> Option<SocketAddr> {
-        self.find_server(host, port).filter(|addr| !is_nobody(addr.ip()))
+        let ip = self.find(host).filter(|ip| !is_nobody(*ip))?;
+        self.serves(host, port);
+        Some(SocketAddr::new(ip, port))
     }
 
     /// What others are told in place of an address: its name, if names are told, or if nothing but the name is known. `None`: the
@@ -248,6 +308,11 @@ impl Names {
                 }
                 name.former.remove(&ip);
                 name.ip = ip;
+            } else if found.is_none() {
+                name.failed += 1;
+                if name.failed >= FORGOTTEN_AFTER && is_nobody(name.ip) && name.is_idle() {
+                    book.names.remove(host);
+                }
             }
         }
         let inbox = book.inbox.clone();
@@ -282,8 +347,10 @@ fn is_nobody(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 240)
 }
 
-/// Hosts of one node. At the bound a name is not found.
+/// Hosts of one node. At the bound one goes on which nothing hangs; if there is none, a further name is not found.
 const MAX_NAMES: usize = 1_024;
+/// Answers after which a name that nobody wants, and nobody knows, is forgotten.
+const FORGOTTEN_AFTER: u32 = 3;
 /// Servers on one host that are followed when it moves.
 const MAX_PORTS: usize = 256;
 /// Addresses of one host that it had before.
@@ -335,6 +402,38 @@ mod tests {
         assert!(names.settle("localhost").await.is_some_and(|ip| ip.is_loopback()));
         assert_eq!(names.settle("no-such-host.invalid").await, None);
         assert!(!names.book().names.contains_key("no-such-host.invalid"), "nothing is left of it");
+    }
+
+    #[test]
+    fn names_that_nobody_knows_make_room() {
+        let names = Names::default();
+        names.set(true, false);
+        let wanted = names.find_server("wanted.invalid", 7).unwrap();
+        for n in 0..2 * MAX_NAMES {
+            assert!(names.find(&format!("said-by-somebody-{n}.invalid")).is_some(), "{n}");
+            assert_eq!(names.find_known(&format!("server-{n}.invalid"), 7), None);
+        }
+        assert!(names.book().names.len() <= MAX_NAMES);
+        assert_eq!(names.find_server("wanted.invalid", 7), Some(wanted), "what the configuration says stays");
+        names.find("gone.invalid").unwrap();
+        for _ in 0..FORGOTTEN_AFTER {
+            assert!(names.book().names.contains_key("gone.invalid"));
+            names.on_answer("gone.invalid", None);
+            names.on_answer("wanted.invalid", None);
+        }
+        let book = names.book();
+        assert!(!book.names.contains_key("gone.invalid") && book.names.contains_key("wanted.invalid"));
+    }
+
+    #[test]
+    fn where_all_names_are_needed_a_further_one_is_not_found() {
+        let names = Names::default();
+        names.set(true, false);
+        for n in 0..MAX_NAMES {
+            assert!(names.find_server(&format!("h{n}.invalid"), 7).is_some());
+        }
+        assert_eq!((names.find("one-more.invalid"), names.find_server("one-more.invalid", 7)), (None, None));
+        assert!(names.find_server("h7.invalid", 8).is_some());
     }
 
     #[test]

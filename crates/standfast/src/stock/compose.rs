@@ -27,7 +27,7 @@ pub(super) fn sentinel(conf: &SentinelConf, id: RunId, names: &Names) -> Config 
 
 /// Where other nodes reach us. Without `announce-ip` each is told our end of the connection to it.
 pub(super) fn announce(conf: &SentinelConf, names: &Names) -> SocketAddr {
-    let ip = conf.announce_ip.as_ref().and_then(|host| names.find(host)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let ip = conf.announce_ip.as_ref().and_then(|host| names.want(host)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     SocketAddr::new(ip, conf.announce_port.unwrap_or_else(|| own_port(&conf.server())))
 }
 
@@ -82,7 +82,7 @@ pub(super) fn names(conf: &SentinelConf) -> Names {
         }
     }
     if let Some(ip) = &conf.announce_ip {
-        names.find(ip);
+        names.want(ip);
     }
     names
 }
