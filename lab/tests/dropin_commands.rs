@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use config::sentinel_conf::{self, Alone, SentinelConf};
@@ -201,6 +202,37 @@ fn a_certificate_of_the_first_version_is_shown_and_one_that_is_shown_to_us_is_ex
     let log = room.read("s.log");
     let told = log.matches("its certificate is not X.509 version 3").count();
     assert!(told == 1 && log.contains("old.pem: a certificate that is not X.509 version 3"), "{told} times:\n{log}");
+}
+
+#[test]
+fn programs_of_the_host_are_served_through_a_file() {
+    require("redis-cli");
+    let room = Room::new("unixsocket");
+    room.write("s.conf", "port 0\nunixsocket s.sock\nunixsocketperm 700\n");
+    // What an earlier life left.
+    drop(std::os::unix::net::UnixListener::bind(room.path("s.sock")));
+    let socket = room.path("s.sock").display().to_string();
+    let say = |words: &[&str]| {
+        let mut cli = Command::new("redis-cli");
+        said(&cli.args(["-s", &socket]).args(words).output().expect("it can be started"))
+    };
+    let mut ours = Command::new(standfast());
+    ours.args(["sentinel", "s.conf"]);
+    let sentinel = room.start(ours);
+    room.wait("it answers", || (say(&["PING"]).trim() == "PONG").then_some(()));
+    let list = say(&["CLIENT", "LIST"]);
+    assert!(list.contains(" addr=s.sock:0 laddr=s.sock:0 ") && list.contains(" flags=U "), "{list}");
+    let mode = fs::metadata(&socket).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    say(&["SHUTDOWN"]);
+    room.wait("nothing is left of it", || (!room.path("s.sock").exists()).then_some(()));
+    drop(sentinel);
+    // A file that is somebody's is not taken for a socket.
+    room.write("s.sock", "mine");
+    let refused =
+        Command::new(standfast()).arg("sentinel").arg(room.path("s.conf")).current_dir(room.path("")).output();
+    assert!(!refused.expect("it can be started").status.success());
+    assert_eq!(room.read("s.sock"), "mine");
 }
 
 /// A file for a Sentinel here, with its first lines.

@@ -58,6 +58,8 @@ pub(crate) struct Doors {
     pub(crate) sentinel: Vec<TcpListener>,
     /// The same, encrypted.
     pub(crate) encrypted: Vec<(TcpListener, tls::Acceptor)>,
+    /// The same for this host's programs, through a file.
+    pub(crate) local: Option<(UnixListener, PathBuf)>,
     /// The page, if there is one.
     pub(crate) admin: Option<TcpListener>,
     /// The control socket, if it could be made.
@@ -123,6 +125,9 @@ fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source) -> std::io::Resu
     }
     for (listener, acceptor) in doors.encrypted {
         tokio::spawn(Arc::clone(port).run_tls(tokio::net::TcpListener::from_std(listener)?, acceptor));
+    }
+    if let Some((listener, path)) = doors.local {
+        tokio::spawn(Arc::clone(port).run_unix(tokio::net::UnixListener::from_std(listener)?, path));
     }
     if let Some(listener) = doors.admin {
         let source = source.clone();

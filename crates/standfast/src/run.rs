@@ -57,6 +57,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         doors: Doors {
             sentinel: vec![sockets.sentinel],
             encrypted: Vec::new(),
+            local: None,
             admin: sockets.admin,
             control: Some(control),
         },

@@ -240,7 +240,7 @@ fn shutdown(client: &mut Client<'_>, options: &[Vec<u8>]) -> Option<Value> {
         // This node is a proxy too: who may reach this port may not for that reason cut off its clients.
         return Some(error("ERR this node is not stopped from here: use its service manager, or send it SIGTERM"));
     }
-    tracing::warn!(client = %client.guest.known(|known| known.addr), "SHUTDOWN was asked for");
+    tracing::warn!(client = client.guest.known(|known| known.addr.clone()), "SHUTDOWN was asked for");
     client.guest.port.stop.notify_one();
     client.quits = true;
     None

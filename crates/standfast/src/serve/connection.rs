@@ -103,9 +103,9 @@ fn unknown_kind(kind: &[u8]) -> Value {
 
 /// The old form: one address, and an error if nobody has it.
 fn kill_one(client: &mut Client<'_>, addr: &str) -> Value {
-    let own = client.guest.known(|known| known.addr.to_string()) == addr;
+    let own = client.guest.known(|known| known.addr == addr);
     client.quits |= own;
-    let n = if own { 1 } else { client.guest.port.close_where(|known| known.addr.to_string() == addr) };
+    let n = if own { 1 } else { client.guest.port.close_where(|known| known.addr == addr) };
     if n == 0 { error("ERR No such client") } else { ok() }
 }
 
@@ -154,8 +154,8 @@ impl Wanted {
         self.id.is_none_or(|wanted| wanted == id)
             && self.kind.is_none_or(|wanted| wanted == known.kind())
             && self.user.as_ref().is_none_or(|wanted| known.authenticated && *wanted == known.user)
-            && self.addr.as_ref().is_none_or(|wanted| *wanted == known.addr.to_string())
-            && self.laddr.as_ref().is_none_or(|wanted| *wanted == known.laddr.to_string())
+            && self.addr.as_ref().is_none_or(|wanted| *wanted == known.addr)
+            && self.laddr.as_ref().is_none_or(|wanted| *wanted == known.laddr)
     }
 }
 

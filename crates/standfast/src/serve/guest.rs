@@ -1,6 +1,5 @@
 //! Who is connected? What `CLIENT LIST` tells of each connection, and the bell that closes one.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use machine::Instant;
@@ -11,8 +10,11 @@ use super::Port;
 
 /// What is known of a connection, for all to see.
 pub(super) struct Known {
-    pub(super) addr: SocketAddr,
-    pub(super) laddr: SocketAddr,
+    /// As `CLIENT LIST` tells it.
+    pub(super) addr: String,
+    pub(super) laddr: String,
+    /// It came through `unixsocket`.
+    pub(super) unix: bool,
     pub(super) fd: i32,
     pub(super) since: Instant,
     /// When it last asked for something.
@@ -65,11 +67,17 @@ impl Kind {
 }
 
 impl Known {
-    pub(super) fn new(addr: SocketAddr, laddr: SocketAddr, fd: i32, user: &str, authenticated: bool) -> Self {
+    /// Of a client that came through a file: both ends are called after it.
+    pub(super) fn local(name: String, fd: i32, user: &str, authenticated: bool) -> Self {
+        Self { unix: true, ..Self::new(name.clone(), name, fd, user, authenticated) }
+    }
+
+    pub(super) fn new(addr: String, laddr: String, fd: i32, user: &str, authenticated: bool) -> Self {
         let now = host::clock::now();
         Self {
             addr,
             laddr,
+            unix: false,
             fd,
             since: now,
             last: now,
@@ -99,6 +107,7 @@ impl Known {
             (self.kind() == Kind::Pubsub, 'P'),
             (self.tracking.is_some(), 't'),
             (self.tracking.as_ref().is_some_and(|t| t.bcast), 'B'),
+            (self.unix, 'U'),
             (self.no_evict, 'e'),
         ] {
             flags.extend(is.then_some(flag));

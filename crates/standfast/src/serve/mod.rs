@@ -32,13 +32,15 @@ mod table;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use machine::Instant;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Notify;
 
 use crate::node_loop::Node;
@@ -125,6 +127,24 @@ impl Port {
         }
     }
 
+    /// Serves for ever whoever may open a file of this host (`unixsocket`).
+    pub(crate) async fn run_unix(self: Arc<Self>, listener: UnixListener, path: PathBuf) {
+        // As Redis tells such a client's address.
+        let name = format!("{}:0", path.display());
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let known = |open| Known::local(name.clone(), stream.as_raw_fd(), DEFAULT, open);
+                    match self.admit(true, known) {
+                        Ok(guest) => live(guest, async { Ok(stream) }),
+                        Err(refusal) => drop(stream.try_write(refusal)),
+                    }
+                }
+                Err(e) => self.could_not_accept(&e).await,
+            }
+        }
+    }
+
     /// Ends when a client asked the process to end (`SHUTDOWN`).
     pub(crate) async fn stop_asked(&self) {
         self.stop.notified().await;
@@ -141,43 +161,40 @@ impl Port {
     }
 
     fn welcome(self: Arc<Self>, stream: TcpStream, addr: SocketAddr, tls: Option<tls::Acceptor>) {
-        self.counters.connections.fetch_add(1, Ordering::Relaxed);
         if let Some(after) = self.rules.keepalive {
             // An old connection whose other end vanished without a word is found by the kernel.
             let keepalive = TcpKeepalive::new().with_time(after).with_interval((after / 3).max(Duration::from_secs(1)));
             let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
         }
         let _ = stream.set_nodelay(true);
+        let laddr = stream.local_addr().unwrap_or(self.listen);
+        let known = |open| Known::new(addr.to_string(), laddr.to_string(), stream.as_raw_fd(), DEFAULT, open);
+        match (self.admit(is_loopback(addr.ip()), known), tls) {
+            (Ok(guest), None) => live(guest, async { Ok(stream) }),
+            (Ok(guest), Some(acceptor)) => live(guest, async move { acceptor.accept(stream).await }),
+            // Best effort, as in Redis: the connection is new, so its buffer is empty.
+            (Err(refusal), _) => drop(stream.try_write(refusal)),
+        }
+    }
+
+    /// A place in the list for a connection, or what it is told before it is closed.
+    fn admit(self: &Arc<Self>, is_local: bool, known: impl FnOnce(bool) -> Known) -> Result<Guest, &'static [u8]> {
+        self.counters.connections.fetch_add(1, Ordering::Relaxed);
         let open = self.users().get(DEFAULT).is_some_and(acl::user::User::is_open);
         let refusal = if self.clients().len() >= self.rules.max_clients {
             Some(TOO_MANY)
-        } else if self.rules.protected_mode && open && !is_loopback(addr.ip()) {
+        } else if self.rules.protected_mode && open && !is_local {
             Some(PROTECTED)
         } else {
             None
         };
         if let Some(refusal) = refusal {
             self.counters.rejected.fetch_add(1, Ordering::Relaxed);
-            // Best effort, as in Redis: the connection is new, so its buffer is empty.
-            let _ = stream.try_write(refusal);
-            return;
+            return Err(refusal);
         }
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let laddr = stream.local_addr().unwrap_or(self.listen);
-        self.clients().insert(id, Known::new(addr, laddr, stream.as_raw_fd(), DEFAULT, open));
-        let guest = Guest { port: self, id };
-        tokio::spawn(async move {
-            let ended = match tls {
-                None => client::live(&guest, stream).await,
-                Some(acceptor) => match acceptor.accept(stream).await {
-                    Ok(stream) => client::live(&guest, stream).await,
-                    Err(e) => Err(e),
-                },
-            };
-            if let Err(e) = ended {
-                tracing::debug!(client = %addr, "Sentinel port: {e}");
-            }
-        });
+        self.clients().insert(id, known(open));
+        Ok(Guest { port: Arc::clone(self), id })
     }
 
     fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
@@ -198,6 +215,22 @@ impl Port {
         let closed = clients.values().filter(|known| fits(known));
         closed.map(|known| known.bell.notify_one()).count()
     }
+}
+
+/// A task for a connection, once its stream can be used.
+fn live<S>(guest: Guest, stream: impl Future<Output = std::io::Result<S>> + Send + 'static)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let ended = match stream.await {
+            Ok(stream) => client::live(&guest, stream).await,
+            Err(e) => Err(e),
+        };
+        if let Err(e) = ended {
+            tracing::debug!(client = guest.known(|known| known.addr.clone()), "Sentinel port: {e}");
+        }
+    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

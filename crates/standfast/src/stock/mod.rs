@@ -211,12 +211,8 @@ fn start(
     let server = conf.server();
     tracing::warn!("Standfast {} is starting, pid={}", env!("CARGO_PKG_VERSION"), std::process::id());
     let _ = host::limits::raise_descriptors(u64::from(server.maxclients) + OWN_DESCRIPTORS);
-    let sentinel = listen(&server, server.port, "TCP")?;
-    let encrypted = encrypted(&server)?;
-    if server.port == 0 && server.tls.port == 0 {
-        return Err("Configured to not listen anywhere, exiting.".to_owned());
-    }
-    tell_what_is_missing(&conf, &server);
+    let mut doors = doors(&server)?;
+    tell_what_is_missing(&conf);
     tracing::info!("Running mode=sentinel, port={}.", compose::own_port(&server));
 
     let id = RunId::from_bits(host::random::node_id());
@@ -244,9 +240,11 @@ fn start(
         .map_err(|e| format!("Sentinel config file {} is not writable: {e}. Exiting...", book.file().display()))?;
     tracing::warn!("Sentinel ID is {id}");
 
-    let control = control_socket(path);
-    let traces = process::leave(&server, dir, control.as_ref().map(|_| control_path(path)));
-    let first = sentinel.first().or_else(|| encrypted.first().map(|(socket, _)| socket));
+    doors.control = control_socket(path);
+    let control = doors.control.as_ref().map(|_| beside(path, "control"));
+    let local = doors.local.as_ref().map(|(_, path)| dir.join(path));
+    let traces = process::leave(&server, dir, [control, local]);
+    let first = doors.sentinel.first().or_else(|| doors.encrypted.first().map(|(socket, _)| socket));
     let listen = first.and_then(|socket| socket.local_addr().ok());
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], server.port)));
     let file = path.display().to_string();
@@ -261,7 +259,7 @@ fn start(
         tell: log::announce,
         views: Feeds::new(),
         traffic: Traffic::none(),
-        doors: Doors { sentinel, encrypted, admin: None, control },
+        doors,
         port: Box::new(move |node| {
             let port = serve::Port::new(node.clone(), listen, file, rules, users);
             book.ask_for_users(port.clone());
@@ -270,6 +268,17 @@ fn start(
         summary: format!("Sentinel of {}", path.display()),
     };
     Ok((life, traces))
+}
+
+/// Binds all that the file names; nobody is answered yet.
+fn doors(server: &Server) -> Result<Doors, String> {
+    let sentinel = listen(server, server.port, "TCP")?;
+    let encrypted = encrypted(server)?;
+    let local = ports::bind_local(server).inspect_err(|_| tracing::warn!("Failed opening Unix socket, aborting."))?;
+    if server.port == 0 && server.tls.port == 0 && local.is_none() {
+        return Err("Configured to not listen anywhere, exiting.".to_owned());
+    }
+    Ok(Doors { sentinel, encrypted, local, admin: None, control: None })
 }
 
 /// Binds every address, or says in stock's two lines which one cannot be had.
@@ -281,10 +290,7 @@ fn listen(server: &Server, port: u16, kind: &str) -> Result<Vec<std::net::TcpLis
 }
 
 /// What the file wants and this program does not do.
-fn tell_what_is_missing(conf: &SentinelConf, server: &Server) {
-    if server.unixsocket.is_some() {
-        tracing::warn!("unixsocket: this Sentinel listens on TCP ports only");
-    }
+fn tell_what_is_missing(conf: &SentinelConf) {
     if !conf.renamed.is_empty() {
         tracing::warn!("rename-command: this Sentinel's own commands keep their names; use ACL rules to forbid one");
     }
@@ -300,16 +306,16 @@ fn encrypted(server: &Server) -> Result<Vec<(std::net::TcpListener, tls::Accepto
     Ok(listeners.into_iter().map(|listener| (listener, acceptor.clone())).collect())
 }
 
-/// Beside the file, named after it.
-fn control_path(path: &Path) -> PathBuf {
+/// Beside the file, named after it: `sentinel.conf.control`.
+fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".control");
+    name.push(format!(".{what}"));
     path.with_file_name(name)
 }
 
 /// A Sentinel works without it: nobody can ask it for its state then.
 fn control_socket(path: &Path) -> Option<std::os::unix::net::UnixListener> {
-    let bound = control::bind(&control_path(path));
+    let bound = control::bind(&beside(path, "control"));
     bound.inspect_err(|e| tracing::info!("no control socket, so `standfast status` cannot ask: {e}")).ok()
 }
 

@@ -1,7 +1,11 @@
 //! Where does a Sentinel listen? On every address that `bind` names, on the port that `port` names.
 
+use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
 use config::sentinel_conf::Server;
 
@@ -26,6 +30,25 @@ pub(super) fn bind(server: &Server, port: u16) -> Result<Vec<TcpListener>, Strin
         }
     }
     Ok(listeners)
+}
+
+/// The socket file of `unixsocket`, if one is wanted: in the place of the one that an earlier life left.
+pub(super) fn bind_local(server: &Server) -> Result<Option<(UnixListener, PathBuf)>, String> {
+    let Some(path) = server.unixsocket.as_ref().map(PathBuf::from) else { return Ok(None) };
+    // Never a file of somebody's: a wrong path must not cost data.
+    if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket()) {
+        let _ = fs::remove_file(&path);
+    }
+    let bound = UnixListener::bind(&path).and_then(|listener| {
+        if server.unixsocketperm != 0 {
+            fs::set_permissions(&path, fs::Permissions::from_mode(server.unixsocketperm))?;
+        }
+        listener.set_nonblocking(true).map(|()| listener)
+    });
+    match bound {
+        Ok(listener) => Ok(Some((listener, path))),
+        Err(e) => Err(format!("{}: {}", path.display(), said(&e))),
+    }
 }
 
 fn addr(word: &str) -> Option<IpAddr> {

@@ -31,9 +31,9 @@ impl Drop for Traces {
     }
 }
 
-/// Writes the pid file, if one is wanted. `control`, which is ours, goes with it.
-pub(super) fn leave(server: &Server, dir: &Path, control: Option<PathBuf>) -> Traces {
-    let mut traces = Vec::from_iter(control);
+/// Writes the pid file, if one is wanted. The sockets, which are ours, go with it.
+pub(super) fn leave(server: &Server, dir: &Path, sockets: [Option<PathBuf>; 2]) -> Traces {
+    let mut traces = Vec::from_iter(sockets.into_iter().flatten());
     let pidfile = server.pidfile.clone().or_else(|| server.daemonize.then(|| PIDFILE.to_owned()));
     if let Some(pidfile) = pidfile {
         let path = dir.join(pidfile);
