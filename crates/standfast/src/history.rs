@@ -4,17 +4,20 @@
 //!   machine's records ──look──> stories ──────────────────────> explain, page
 //!                                  │  ▲
 //!              whenever one ended  ▼  │ at the start
-//!                        failovers.json (state directory)
+//!                        failovers.json (state directory), sentinel.conf.failovers (in the place of a stock Sentinel)
 //! ```
 //!
 //! The file is written by a thread of its own, some time after the failover: a vote must never wait for a report. It is a
 //! convenience, so one that cannot be read or written costs a warning and nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use host::{Store, clock};
+use host::{HostRefused, Store, clock, store};
 use machine::Instant;
 use sentinel::record::{Outcome, Record};
 use serde::{Deserialize, Serialize};
@@ -71,6 +74,46 @@ impl Tally {
     }
 }
 
+/// Where failovers are remembered over a restart. Cheap to clone.
+#[derive(Clone)]
+pub(crate) enum Memory {
+    /// In the state directory.
+    Store(Arc<Store>),
+    /// In a file beside a stock Sentinel's.
+    File(Arc<Path>),
+}
+
+impl Memory {
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Store(store) => store.dir().join(FILE),
+            Self::File(path) => path.to_path_buf(),
+        }
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, HostRefused> {
+        match self {
+            Self::Store(store) => store.load(FILE),
+            // More than is ever written makes no sense.
+            Self::File(path) => match fs::File::open(path).and_then(|file| {
+                let mut bytes = Vec::new();
+                file.take(store::MAX_FILE).read_to_end(&mut bytes).map(|_| bytes)
+            }) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(HostRefused::new("read the file of failovers", path.as_ref(), e)),
+            },
+        }
+    }
+
+    fn write(&self, text: &[u8]) -> Result<(), HostRefused> {
+        match self {
+            Self::Store(store) => store.save(FILE, text),
+            Self::File(path) => store::replace(path, text),
+        }
+    }
+}
+
 /// The memory of a node. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct History {
@@ -92,8 +135,8 @@ struct Seen {
 
 impl History {
     /// Reads what earlier lives told.
-    pub(crate) fn open(node: Node, store: Option<&Store>) -> Self {
-        let past = store.map(load).unwrap_or_default();
+    pub(crate) fn open(node: Node, memory: Option<&Memory>) -> Self {
+        let past = memory.map(load).unwrap_or_default();
         Self { node, past: past.into(), seen: Arc::default() }
     }
 
@@ -123,7 +166,7 @@ impl History {
     }
 
     /// Counts what clients saw, logs the end of each failover, and writes the file, until the node stops.
-    pub(crate) async fn keep(self, traffic: Traffic, store: Option<Arc<Store>>) {
+    pub(crate) async fn keep(self, traffic: Traffic, memory: Option<Memory>) {
         let mut changed = self.node.changed();
         let mut samples = Samples::default();
         let mut written = self.past.to_vec();
@@ -143,9 +186,9 @@ impl History {
             }
             stories.iter().filter(|story| !written.iter().any(|old| old.is_same(story))).for_each(log_end);
             written.clone_from(&stories);
-            if let Some(store) = store.clone() {
+            if let Some(memory) = memory.clone() {
                 // Beside the disk's thread, which saves votes: they do not wait for this.
-                let saved = tokio::task::spawn_blocking(move || save(&store, stories)).await;
+                let saved = tokio::task::spawn_blocking(move || save(&memory, stories)).await;
                 if let Ok(Err(e)) = saved {
                     tracing::warn!("{e} What happened is remembered until this node ends, and not longer");
                 }
@@ -219,9 +262,9 @@ fn log_end(story: &Story) {
     }
 }
 
-fn load(store: &Store) -> Vec<Story> {
-    let path = store.dir().join(FILE);
-    let bytes = match store.load(FILE) {
+fn load(memory: &Memory) -> Vec<Story> {
+    let path = memory.path();
+    let bytes = match memory.read() {
         Ok(bytes) => bytes,
         Err(e) => {
             tracing::warn!("{e} Earlier failovers cannot be explained");
@@ -240,12 +283,12 @@ fn load(store: &Store) -> Vec<Story> {
 }
 
 /// Writes as many of the youngest as the store takes.
-fn save(store: &Store, mut stories: Vec<Story>) -> Result<(), host::HostRefused> {
+fn save(memory: &Memory, mut stories: Vec<Story>) -> Result<(), HostRefused> {
     loop {
         let mut text = serde_json::to_vec_pretty(&stories).expect("texts, numbers and addresses have a JSON form");
         text.push(b'\n');
-        if text.len() as u64 <= host::store::MAX_FILE || stories.is_empty() {
-            return store.save(FILE, &text);
+        if text.len() as u64 <= store::MAX_FILE || stories.is_empty() {
+            return memory.write(&text);
         }
         stories.remove(0);
     }

@@ -9,7 +9,6 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use host::Store;
 use sd_notify::NotifyState;
 use sentinel::{Announcement, Sentinel};
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +16,7 @@ use view::Epoch;
 
 use crate::disk::Keep;
 use crate::failure::Failure;
-use crate::history::History;
+use crate::history::{History, Memory};
 use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
 use crate::status::Source;
@@ -33,7 +32,7 @@ pub(crate) struct Life {
     /// Where its state goes.
     pub(crate) keep: Box<dyn Keep>,
     /// Where failovers are remembered over a restart, if anywhere.
-    pub(crate) memory: Option<Arc<Store>>,
+    pub(crate) memory: Option<Memory>,
     /// The directory for flight records.
     pub(crate) flights: PathBuf,
     /// Whether one is written at the end, too.
@@ -95,7 +94,7 @@ impl Life {
         let parts = Parts { machine, recorder, ways, keep, flights, tell, views };
         let (mut node_loop, node) =
             NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
-        let history = History::open(node.clone(), memory.as_deref());
+        let history = History::open(node.clone(), memory.as_ref());
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
         let source = Source { name, node: node.clone(), traffic, history };
         let port = port(&node);

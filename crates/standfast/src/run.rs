@@ -19,6 +19,7 @@ use crate::bind::Sockets;
 use crate::cli::RunArgs;
 use crate::control;
 use crate::failure::Failure;
+use crate::history::Memory;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
 use crate::link::Ways;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         machine,
         ways,
         keep: Box::new(store.clone()),
-        memory: Some(store),
+        memory: Some(Memory::Store(store)),
         flights,
         records_its_end: true,
         tell: log::announce,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use machine::Instant;
+use sentinel::Sentinel;
 use sentinel::record::{Outcome, Record};
 use sentinel::report::{GroupReport, PeerReport, Report, ServerReport};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,22 @@ pub(crate) struct Status {
     pub(crate) report: Report,
     /// What the proxy does.
     pub(crate) listeners: Vec<ListenerStatus>,
+    /// What became of the operator's scripts.
+    #[serde(default)]
+    pub(crate) scripts: ScriptsStatus,
+}
+
+/// Scripts of the operator, in numbers.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ScriptsStatus {
+    /// At present.
+    pub(crate) running: usize,
+    /// At present, those that run included.
+    pub(crate) queued: usize,
+    /// Given up since the start, because too many waited: somebody was not told something.
+    pub(crate) dropped: u64,
+    /// Ends of runs that nobody knew of.
+    pub(crate) stray: u64,
 }
 
 /// What one listener of the proxy does.
@@ -59,13 +76,20 @@ pub(crate) struct Source {
 impl Source {
     /// The status as of now. `None`: the node is stopping.
     pub(crate) async fn status(&self) -> Option<Status> {
-        let report = self.node.look(|machine, _| machine.report()).await?;
+        let look = |machine: &Sentinel, _| {
+            let scripts = machine.scripts();
+            let (running, queued) = (scripts.running(), scripts.queued());
+            let scripts = ScriptsStatus { running, queued, dropped: scripts.dropped(), stray: scripts.stray() };
+            (machine.report(), scripts)
+        };
+        let (report, scripts) = self.node.look(look).await?;
         Some(Status {
             name: self.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             report,
             listeners: self.traffic.listeners(),
+            scripts,
         })
     }
 }
@@ -92,6 +116,9 @@ fn table(status: &Status) -> String {
         report.epoch,
         span(up)
     );
+    if status.scripts.dropped > 0 {
+        let _ = writeln!(out, "{} scripts were given up: too many waited", status.scripts.dropped);
+    }
     for group in &report.groups {
         out.push('\n');
         write_group(&mut out, group);

@@ -16,8 +16,14 @@ impl Dir {
         Self(dir)
     }
 
-    fn store(&self) -> Store {
-        Store::open(&self.0).expect("the temporary directory can be written")
+    fn memory(&self) -> Memory {
+        Memory::Store(Arc::new(Store::open(&self.0).expect("the temporary directory can be written")))
+    }
+
+    /// The same, as it is in the place of a stock Sentinel.
+    fn file(&self) -> Memory {
+        fs::create_dir_all(&self.0).expect("the temporary directory can be written");
+        Memory::File(self.0.join("s.conf.failovers").into())
     }
 }
 
@@ -50,35 +56,37 @@ fn story(epoch: u64, note: &str) -> Story {
 #[test]
 fn what_was_saved_is_remembered_with_its_time_of_day() {
     let dir = Dir::new("saved");
-    let store = dir.store();
-    assert_eq!(load(&store), []);
     let stories = vec![story(1, ""), story(2, "")];
-    save(&store, stories.clone()).expect("the directory can be written");
-    assert_eq!(load(&store), stories);
+    for memory in [dir.memory(), dir.file()] {
+        assert_eq!(load(&memory), []);
+        save(&memory, stories.clone()).expect("the directory can be written");
+        assert_eq!(load(&memory), stories);
+    }
+    assert_eq!(load(&dir.file()), stories, "in another life");
     assert_eq!(stories[1].wall(at(2_005)), 1_002_005);
 }
 
 #[test]
 fn a_file_that_makes_no_sense_costs_only_the_memory() {
     let dir = Dir::new("garbage");
-    let store = dir.store();
+    let memory = dir.memory();
     for text in ["", "{", "[1]", "[{\"zero\":1}]"] {
-        store.save(FILE, text.as_bytes()).expect("the directory can be written");
-        assert_eq!(load(&store), [], "{text}");
+        memory.write(text.as_bytes()).expect("the directory can be written");
+        assert_eq!(load(&memory), [], "{text}");
     }
 }
 
 #[test]
 fn the_oldest_are_forgotten() {
     let dir = Dir::new("bound");
-    let store = dir.store();
-    save(&store, (0..40).map(|epoch| story(epoch, "")).collect()).expect("the directory can be written");
-    let kept: Vec<u64> = load(&store).iter().map(|story| story.record.epoch.0).collect();
+    let memory = dir.memory();
+    save(&memory, (0..40).map(|epoch| story(epoch, "")).collect()).expect("the directory can be written");
+    let kept: Vec<u64> = load(&memory).iter().map(|story| story.record.epoch.0).collect();
     assert_eq!(kept, (8..40).collect::<Vec<_>>());
-    // A file is never longer than the store takes.
+    // A file is never longer than the state directory takes.
     let long = "x".repeat(1 << 20);
-    save(&store, (0..6).map(|epoch| story(epoch, &long)).collect()).expect("what does not fit is left out");
-    let kept: Vec<u64> = load(&store).iter().map(|story| story.record.epoch.0).collect();
+    save(&memory, (0..6).map(|epoch| story(epoch, &long)).collect()).expect("what does not fit is left out");
+    let kept: Vec<u64> = load(&memory).iter().map(|story| story.record.epoch.0).collect();
     assert_eq!(kept, [3, 4, 5]);
 }
 

@@ -34,6 +34,7 @@ use sentinel::Sentinel;
 use view::RunId;
 
 use crate::control;
+use crate::history::Memory;
 use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
@@ -253,7 +254,7 @@ fn start(
         machine: Sentinel::new(machine_config, machine_state, host::random::seed(), clock::now()),
         ways,
         keep: Box::new(book.clone()),
-        memory: None,
+        memory: Some(Memory::File(beside(path, "failovers").into())),
         flights: dir.to_owned(),
         records_its_end: false,
         tell: log::announce,
