@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use config::Secret;
-use config::sentinel_conf::{self, KnownSentinel, Master, SentinelConf, User, words};
+use config::sentinel_conf::{self, KnownSentinel, Master, SentinelConf, User};
 use host::{HostRefused, store};
 use sentinel::state::GroupState;
 use sentinel::{Config, GroupConfig, State};
@@ -99,10 +99,10 @@ impl Keep for Book {
     }
 }
 
-/// A line `user NAME RULE...`, in words.
+/// A line `user NAME RULE...`, in words. Not quoted: no word of it has a blank, and some have quotes of their own.
 fn user(line: &str) -> Option<User> {
-    let mut words = words::split(line).ok()?.into_iter().skip(1);
-    Some(User { name: words.next()?, rules: words.map(Secret::new).collect() })
+    let mut words = line.split(' ').skip(1);
+    Some(User { name: words.next()?.to_owned(), rules: words.map(Secret::new).collect() })
 }
 
 /// Brings what the machine knows into what the file says.
@@ -189,6 +189,21 @@ mod tests {
         merge(&mut after, &machine.config(), &machine.state(), &Names::default());
         let expected = SentinelConf { current_epoch: 7, ..before };
         assert_eq!(after, expected);
+    }
+
+    #[test]
+    fn users_with_quotes_come_back() {
+        let mut conf = sentinel_conf::parse("s.conf", &file(), &Alone).unwrap();
+        let users = ["user d' on &x\"y (&it's -@all +ping)", "user a\"b off &\\ -@all"];
+        conf.users = users.iter().filter_map(|line| user(line)).collect();
+        let again = sentinel_conf::parse("s.conf", &sentinel_conf::rewrite(&file(), &conf), &Alone).unwrap();
+        let line = |user: &User| {
+            let rules: Vec<&str> = user.rules.iter().map(|rule| rule.reveal()).collect();
+            format!("user {} {}", user.name, rules.join(" "))
+        };
+        let mut told: Vec<String> = again.users.iter().map(line).filter(|line| !line.contains("default")).collect();
+        told.sort();
+        assert_eq!(told, [users[1], users[0]]);
     }
 
     #[test]

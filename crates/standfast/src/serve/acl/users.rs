@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use host::store;
+
 use super::super::rules::Rules;
 use super::user::User;
 
@@ -58,7 +60,7 @@ impl Users {
     /// # Errors
     /// What `ACL SETUSER` answers, without `ERR`.
     pub(in super::super) fn set(&mut self, name: &str, rules: &[&str]) -> Result<(), String> {
-        if name.contains([' ', '\0', '\n', '\r']) {
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err("Usernames can't contain spaces or null characters".into());
         }
         if self.users.len() >= MAX_USERS && !self.users.contains_key(name) {
@@ -66,10 +68,17 @@ impl Users {
         }
         let mut user = self.users.get(name).cloned().unwrap_or_else(User::new);
         for rule in merge_selectors(rules)? {
-            if rule.contains(['\n', '\r', '\0']) {
-                return Err("Rules must not contain control characters".into());
+            let wrong = |why: &str| format!("Error in ACL SETUSER modifier '{rule}': {why}");
+            // Passwords are kept as hashes; all else becomes words of a line that has to be read again.
+            if !rule.starts_with(['>', '<']) {
+                if rule.contains(char::is_control) {
+                    return Err("Rules must not contain control characters".into());
+                }
+                if rule.contains(char::is_whitespace) && !rule.starts_with('(') {
+                    return Err(wrong("Syntax error"));
+                }
             }
-            user.apply(&rule).map_err(|why| format!("Error in ACL SETUSER modifier '{rule}': {why}"))?;
+            user.apply(&rule).map_err(wrong)?;
         }
         self.users.insert(name.to_owned(), user);
         Ok(())
@@ -103,20 +112,14 @@ impl Users {
         Ok(())
     }
 
-    /// Writes the file: beside it first, and then in its place.
+    /// Writes the file: beside it first, and then in its place. Who may read the hashes in it stays as it was.
     ///
     /// # Errors
     /// What went wrong, for the operator.
     pub(super) fn save(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
         let text: String = self.lines().map(|line| line + "\n").collect();
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = file.with_file_name(format!("{name}.tmp-{}", std::process::id()));
-        let written = fs::write(&beside, text).and_then(|()| fs::File::open(&beside)?.sync_all());
-        written.and_then(|()| fs::rename(&beside, file)).map_err(|e| {
-            let _ = fs::remove_file(&beside);
-            format!("There was an error trying to save the ACLs: {}: {e}", file.display())
-        })
+        store::replace(file, text.as_bytes()).map_err(|e| format!("There was an error trying to save the ACLs: {e}"))
     }
 }
 
@@ -147,3 +150,43 @@ fn merge_selectors(rules: &[&str]) -> Result<Vec<String>, String> {
 
 /// Users of the port. At the bound a new one is refused.
 const MAX_USERS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_break_a_line_is_neither_a_name_nor_a_rule() {
+        let mut users = Users { users: open(), file: None };
+        for (name, rule) in [
+            ("", "on"),
+            ("a b", "on"),
+            ("a\tb", "on"),
+            ("\u{1b}[31m", "on"),
+            ("a", "&x y"),
+            ("a", "~x\ty"),
+            ("a", "+ping|x y"),
+            ("a", "&x\u{1b}"),
+            ("a", "(~x\u{85})"),
+        ] {
+            assert!(users.set(name, &[rule]).is_err(), "{name:?} {rule:?}");
+        }
+        assert_eq!(users.names().collect::<Vec<_>>(), [DEFAULT]);
+        users.set("a", &[">with blanks", "(+ping", "&x)"]).unwrap();
+        assert!(users.get("a").is_some_and(|user| !user.lets_in(b"with blanks")), "off");
+    }
+
+    #[test]
+    fn a_saved_file_is_readable_by_those_who_could_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = std::env::temp_dir().join(format!("standfast-users-{}.acl", std::process::id()));
+        fs::write(&file, "user a on >x +ping\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut users = Users { users: open(), file: Some(file.clone()) };
+        let saved = users.load().and_then(|()| users.save());
+        let (mode, text) = (fs::metadata(&file).unwrap().permissions().mode(), fs::read_to_string(&file).unwrap());
+        let _ = fs::remove_file(&file);
+        assert_eq!((saved, mode & 0o777), (Ok(()), 0o600));
+        assert!(text.contains("user a on #"), "{text}");
+    }
+}
