@@ -166,10 +166,10 @@ fn write_like(like: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Ok(old) = fs::metadata(like) {
         let new = file.metadata()?;
         let same = (old.uid(), old.gid()) == (new.uid(), new.gid());
-        // Whoever could not read it afterwards is its owner: then better as a new file.
-        if same || std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid())).is_ok() {
-            file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777))?;
-        }
+        // Only root may give a file away: else it becomes ours, and we have to be able to read it. What others may not, they still may not.
+        let kept = same || std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid())).is_ok();
+        let own = if kept { 0 } else { 0o600 };
+        file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777 | own))?;
     }
     file.write_all(bytes)?;
     file.sync_all()

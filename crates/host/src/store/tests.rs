@@ -207,3 +207,28 @@ fn an_operators_file_is_replaced_whole_with_the_rights_that_it_had() {
     assert!(replace(&path, b"three").is_err());
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1, "nothing is left beside it");
 }
+
+#[expect(unsafe_code, reason = "one thread becomes another user, which std cannot do")]
+#[test]
+fn who_cannot_give_a_file_away_shows_it_to_nobody_else() {
+    const NOBODY: libc::uid_t = 65_534;
+    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    let scratch = Scratch::new("stranger");
+    fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o777)).unwrap();
+    let path = scratch.0.join("s.conf");
+    fs::write(&path, b"old").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o460)).unwrap();
+    let file = path.clone();
+    let replaced = thread::spawn(move || {
+        // SAFETY: setresuid(2) takes three numbers; called directly, it changes this thread alone, which ends below.
+        let done = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+        assert_eq!(done, 0);
+        replace(&file, b"new")
+    });
+    replaced.join().unwrap().unwrap();
+    let found = fs::metadata(&path).unwrap();
+    assert_eq!((found.uid(), found.permissions().mode() & 0o777), (NOBODY, 0o660));
+}
