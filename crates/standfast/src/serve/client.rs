@@ -135,6 +135,8 @@ where
                 }
                 if client.out.len() >= FLUSH {
                     flush(client, stream, bell).await?;
+                    // Whoever asks for much at a time lets the node and the others go first: a loop that stands still is a TILT.
+                    tokio::task::yield_now().await;
                 }
                 if client.quits {
                     break Ok(());
