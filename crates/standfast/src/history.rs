@@ -121,6 +121,8 @@ pub(crate) struct History {
     /// Told by earlier lives, oldest first.
     past: Arc<[Story]>,
     seen: Arc<Mutex<BTreeMap<Key, Seen>>>,
+    /// The control socket, where no configuration file of ours says which it is.
+    control: Option<Arc<Path>>,
 }
 
 /// One record of this life: its first moment does not change while it grows.
@@ -134,10 +136,10 @@ struct Seen {
 }
 
 impl History {
-    /// Reads what earlier lives told.
-    pub(crate) fn open(node: Node, memory: Option<&Memory>) -> Self {
+    /// Reads what earlier lives told. `control`: the control socket, where an operator has to name it.
+    pub(crate) fn open(node: Node, memory: Option<&Memory>, control: Option<PathBuf>) -> Self {
         let past = memory.map(load).unwrap_or_default();
-        Self { node, past: past.into(), seen: Arc::default() }
+        Self { node, past: past.into(), seen: Arc::default(), control: control.map(Into::into) }
     }
 
     /// All that is remembered, oldest first; the last may still be under way. `None`: the node is stopping.
@@ -184,7 +186,8 @@ impl History {
             if stories == written {
                 continue;
             }
-            stories.iter().filter(|story| !written.iter().any(|old| old.is_same(story))).for_each(log_end);
+            let new = stories.iter().filter(|story| !written.iter().any(|old| old.is_same(story)));
+            new.for_each(|story| log_end(story, self.control.as_deref()));
             written.clone_from(&stories);
             if let Some(memory) = memory.clone() {
                 // Beside the disk's thread, which saves votes: they do not wait for this.
@@ -246,11 +249,12 @@ pub(crate) fn end(record: &Record) -> Instant {
     record.steps.iter().map(|step| step.at).max().unwrap_or_default()
 }
 
-fn log_end(story: &Story) {
+/// `control`: where this node can be asked, if not where its file says.
+fn log_end(story: &Story, control: Option<&Path>) {
     let Record { group, epoch, from, to, outcome, .. } = &story.record;
     let took = end(&story.record).since(start(&story.record)).as_secs_f64() * 1e3;
     let (group, epoch) = (tracing::field::display(group), epoch.0);
-    let how = format!("what happened, step by step: standfast explain {}", story.record.group);
+    let how = format!("what happened, step by step: {}", ask(&story.record.group, control));
     match (outcome, to) {
         (Some(Outcome::Switched), Some(to)) => {
             tracing::info!(group, epoch, "the master is {to}, it was {from}; {took:.1} ms from the first sign; {how}");
@@ -259,6 +263,14 @@ fn log_end(story: &Story) {
             tracing::info!(group, epoch, "the master is still {from}, the failover was given up: {why}; {how}");
         }
         _ => tracing::info!(group, epoch, "a failover from {from} ended; {how}"),
+    }
+}
+
+/// The words that an operator can copy into a shell.
+fn ask(group: &GroupName, control: Option<&Path>) -> String {
+    match control {
+        Some(control) => format!("standfast explain --control {} {group}", control.display()),
+        None => format!("standfast explain {group}"),
     }
 }
 

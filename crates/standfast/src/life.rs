@@ -33,6 +33,8 @@ pub(crate) struct Life {
     pub(crate) keep: Box<dyn Keep>,
     /// Where failovers are remembered over a restart, if anywhere.
     pub(crate) memory: Option<Memory>,
+    /// The control socket, where an operator has to name it because no file of ours does.
+    pub(crate) ask_at: Option<PathBuf>,
     /// The directory for flight records.
     pub(crate) flights: PathBuf,
     /// Whether one is written at the end, too.
@@ -80,6 +82,7 @@ impl Life {
             ways,
             keep,
             memory,
+            ask_at,
             flights,
             records_its_end,
             tell,
@@ -94,7 +97,7 @@ impl Life {
         let parts = Parts { machine, recorder, ways, keep, flights, tell, views };
         let (mut node_loop, node) =
             NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
-        let history = History::open(node.clone(), memory.as_ref());
+        let history = History::open(node.clone(), memory.as_ref(), ask_at);
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
         let source = Source { name, node: node.clone(), traffic, history };
         let port = port(&node);

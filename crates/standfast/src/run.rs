@@ -50,6 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         ways,
         keep: Box::new(store.clone()),
         memory: Some(Memory::Store(store)),
+        ask_at: None,
         flights,
         records_its_end: true,
         tell: log::announce,

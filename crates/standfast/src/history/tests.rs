@@ -116,3 +116,11 @@ fn a_story_is_the_same_until_it_began_at_another_time() {
     assert!(!story(1, "").is_same(&story(2, "")));
     assert!(!story(1, "").is_same(&Story { zero: 2, ..story(1, "") }), "another life");
 }
+
+#[test]
+fn the_log_tells_a_command_that_works_as_it_stands() {
+    let group = GroupName::from("cache");
+    assert_eq!(ask(&group, None), "standfast explain cache");
+    let beside = Path::new("/etc/redis/sentinel.conf.control");
+    assert_eq!(ask(&group, Some(beside)), "standfast explain --control /etc/redis/sentinel.conf.control cache");
+}

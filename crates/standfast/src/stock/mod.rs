@@ -242,9 +242,9 @@ fn start(
     tracing::warn!("Sentinel ID is {id}");
 
     doors.control = control_socket(path);
-    let control = doors.control.as_ref().map(|_| beside(path, "control"));
+    let ask_at = doors.control.as_ref().map(|_| beside(path, "control"));
     let local = doors.local.as_ref().map(|(_, path)| dir.join(path));
-    let traces = process::leave(&server, dir, [control, local]);
+    let traces = process::leave(&server, dir, [ask_at.clone(), local]);
     let first = doors.sentinel.first().or_else(|| doors.encrypted.first().map(|(socket, _)| socket));
     let listen = first.and_then(|socket| socket.local_addr().ok());
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], server.port)));
@@ -255,6 +255,7 @@ fn start(
         ways,
         keep: Box::new(book.clone()),
         memory: Some(Memory::File(beside(path, "failovers").into())),
+        ask_at,
         flights: dir.to_owned(),
         records_its_end: false,
         tell: log::announce,
