@@ -1,7 +1,8 @@
 //! In the place of a stock Sentinel: does what a command changed outlive the process, and do passwords and certificates work as the file says?
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -236,6 +237,29 @@ fn programs_of_the_host_are_served_through_a_file() {
 }
 
 /// A file for a Sentinel here, with its first lines.
+#[test]
+fn clients_that_ask_for_much_and_take_nothing_do_not_hold_up_the_node() {
+    let room = Room::new("greedy");
+    let addr = free_address();
+    write_file(&room, addr, "logfile s.log\n");
+    let _sentinel = start(&room, addr);
+    let much = "COMMAND DOCS\r\n".repeat(10_000);
+    let greedy = (0..50).map(|_| {
+        let mut client = TcpStream::connect(addr).expect("it accepts");
+        client.set_nonblocking(true).expect("a socket can be told");
+        // As much as the kernel takes: the rest does not matter.
+        let _ = client.write(much.as_bytes());
+        client
+    });
+    let greedy: Vec<TcpStream> = greedy.collect();
+    for _ in 0..10 {
+        assert!(ask(addr, &["PING"]).is_some(), "others are answered");
+    }
+    // Debug builds need 0.1 s for a round; while one client was served to its end before the next, it was 3 s, hence a TILT.
+    assert!(!room.read("s.log").contains("+tilt"), "{}", room.read("s.log"));
+    drop(greedy);
+}
+
 fn write_file(room: &Room, addr: SocketAddr, first: &str) {
     room.write(
         "s.conf",

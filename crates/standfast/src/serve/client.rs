@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use machine::Instant;
 use resp::{Limits, Malformed, Protocol, Value};
 use sentinel::{Announcement, Level};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -26,6 +27,8 @@ pub(super) struct Client<'a> {
     pub(super) out: Vec<u8>,
     /// It is closed after its replies are written.
     pub(super) quits: bool,
+    /// When it last let others go first.
+    pub(super) turn: Instant,
 }
 
 /// Which requests are answered.
@@ -55,6 +58,14 @@ impl Client<'_> {
         resp::write::value(&mut self.out, &Value::Push(items), self.protocol);
     }
 
+    /// Ends its turn if that has lasted long enough.
+    async fn let_others_go(&mut self) {
+        if host::clock::now().since(self.turn) >= TURN {
+            tokio::task::yield_now().await;
+            self.turn = host::clock::now();
+        }
+    }
+
     /// The name of its user.
     pub(super) fn user(&self) -> String {
         self.guest.known(|known| known.user.clone())
@@ -73,6 +84,7 @@ where
         answers: Answers::All,
         out: Vec::new(),
         quits: false,
+        turn: host::clock::now(),
     };
     let bell = guest.known(|known| Arc::clone(&known.bell));
     let mut events = guest.port.node.subscribe();
@@ -135,9 +147,8 @@ where
                 }
                 if client.out.len() >= FLUSH {
                     flush(client, stream, bell).await?;
-                    // Whoever asks for much at a time lets the node and the others go first: a loop that stands still is a TILT.
-                    tokio::task::yield_now().await;
                 }
+                client.let_others_go().await;
                 if client.quits {
                     break Ok(());
                 }
@@ -213,6 +224,8 @@ const LIMITS_OF_STRANGERS: Limits = Limits { max_multibulk: 10, ..LIMITS };
 const MAX_INPUT: usize = 64 << 10;
 /// Replies are written at the latest when this many bytes wait.
 const FLUSH: usize = 64 << 10;
+/// Who asks for much at a time lets the node and the others go first after this time: a loop that stands still is a TILT.
+const TURN: Duration = Duration::from_millis(1);
 /// Bytes of a buffer that a resting connection keeps.
 const KEPT: usize = 1 << 10;
 /// Who takes nothing for so long takes nothing any more.

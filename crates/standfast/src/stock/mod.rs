@@ -230,8 +230,7 @@ fn start(
         tls: compose::connector(&server)?,
         infos: InfoCache::default(),
     };
-    let dir_word = dir.display().to_string();
-    conf.settings.set("dir", &[dir_word]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
+    conf.settings.set("dir", &[dir.display().to_string()]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
     let book = Book::new(path, state, conf, names.clone());
     let owner = Owner::Commands(Arc::new(Pages { book: book.clone(), keys: ways.keys.clone(), names: names.clone() }));
     let rules = book.with(|conf| keeper::rules(conf, &server, owner, ways.infos.clone(), names));
