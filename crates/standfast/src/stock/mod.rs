@@ -22,6 +22,7 @@ mod log;
 mod ports;
 mod process;
 
+use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -133,7 +134,7 @@ fn read(path: &Path, options: &str) -> Result<(SentinelConf, Option<PathBuf>), R
         Refused::Early(format!("Fatal error, can't open config file '{}': {}", path.display(), ports::said(e)))
     };
     let text = fs::read(path).map_err(|e| unreadable(path, &e))?;
-    let text = sentinel_conf::with_options(&String::from_utf8_lossy(&text), options);
+    let text = sentinel_conf::with_options(&readable(path, &text).map_err(Refused::Early)?, options);
     let name = path.display().to_string();
     let conf = sentinel_conf::parse(&name, &text, &Here).map_err(Refused::Rule)?;
     let Some(state) = conf.state_config_file.as_ref().map(|state| path.with_file_name(state)) else {
@@ -146,11 +147,24 @@ fn read(path: &Path, options: &str) -> Result<(SentinelConf, Option<PathBuf>), R
     match fs::read(&state) {
         Ok(text) => {
             let name = state.display().to_string();
-            let conf = sentinel_conf::parse_state(conf, &name, &String::from_utf8_lossy(&text), &Here);
+            let text = readable(&state, &text).map_err(Refused::Early)?;
+            let conf = sentinel_conf::parse_state(conf, &name, &text, &Here);
             Ok((conf.map_err(Refused::Rule)?, Some(state)))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok((conf, Some(state))),
         Err(e) => Err(unreadable(&state, &e)),
+    }
+}
+
+/// The file as text. A password that is none would be written back as another, and the right one would be nowhere any more.
+fn readable<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, str>, String> {
+    let is_bad = |line: &[u8]| str::from_utf8(line).is_err() && !line.trim_ascii_start().starts_with(b"#");
+    match bytes.split(|byte| *byte == b'\n').position(is_bad) {
+        Some(at) => {
+            let place = format!("{}, line {}", path.display(), at + 1);
+            Err(format!("{place}: this is not UTF-8, which is all that is read here. Nothing was started or changed"))
+        }
+        None => Ok(String::from_utf8_lossy(bytes)),
     }
 }
 
@@ -331,3 +345,16 @@ Usage: redis-sentinel /path/to/sentinel.conf [options]
 
 The file is a stock Redis Sentinel's, and is rewritten as it would be. Options are lines of the file: --port 5000 --loglevel debug.
 This is Standfast in its place; `standfast sentinel` is the same.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_text_is_refused_and_not_written_back_as_another() {
+        let read = |bytes: &'static [u8]| readable(Path::new("s.conf"), bytes);
+        assert!(read(b" # gr\xfcn\nrequirepass gr\xc3\xbcn\n").is_ok());
+        let why = read(b"port 1\nrequirepass gr\xfcn\n").unwrap_err();
+        assert!(why.starts_with("s.conf, line 2: ") && !why.contains("gr"), "{why}");
+    }
+}
