@@ -573,6 +573,7 @@ impl Redis {
             announced: true,
             persists: false,
             silent_seconds: 0,
+            copying: false,
             replicas,
         }
     }

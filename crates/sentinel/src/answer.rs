@@ -106,6 +106,9 @@ pub struct InfoReport {
     /// A replica's: for how many seconds its link to the master has been silent, though up.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub silent_seconds: u64,
+    /// A replica's: whether it is receiving a whole copy.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub copying: bool,
     /// A replica's: the lower, the sooner promoted; 0: never.
     pub priority: u32,
     /// A replica's: whether it wants to be known.
@@ -246,6 +249,7 @@ impl InfoReport {
             link_up: info.field("master_link_status") == Some("up"),
             // Written as -1 where it never heard the master that it was told to follow.
             link_down_seconds: number("master_link_down_since_seconds"),
+            copying: info.field("master_sync_in_progress") == Some("1"),
             // Written as -1 while it does not hear its master.
             silent_seconds: number("master_last_io_seconds_ago").unwrap_or_default(),
             priority: number(REPLICA_PRIORITY).and_then(|n| u32::try_from(n).ok()).unwrap_or(100),

@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) stats: Stats,
     pub(crate) saves: Saves,
     pub(crate) pace: Pace,
+    /// Until when a group that is watched no more had promised its vote to somebody.
+    pub(crate) promised_until: Instant,
     /// How many groups are watched.
     pub(crate) watched: usize,
     pub(crate) scripts: Scripts,
@@ -109,6 +111,7 @@ impl Core {
             stats: Stats::default(),
             saves: Saves::default(),
             pace: Pace::default(),
+            promised_until: now,
             watched: 0,
             scripts: Scripts::new(),
             wishes: Vec::new(),

@@ -43,7 +43,7 @@ impl Group {
             let wrong_role = self.wrong_role_at(addr).is_some_and(|at| at <= core.now);
             let Some(server) = self.servers.get_mut(&addr) else { continue };
             let why = server
-                .verdict(core.now, &self.rules)
+                .verdict(core.now, &self.rules, addr == self.master)
                 .or_else(|| wrong_role.then_some(Why::WrongRole))
                 .or_else(|| (server.lost_data.is_some() && addr == self.master).then_some(Why::LostData));
             match (why, server.down) {
@@ -181,6 +181,10 @@ impl Group {
         epoch: Epoch,
     ) {
         if master != self.master {
+            return;
+        }
+        if core.is_absurd(epoch) {
+            core.stats.malformed += 1;
             return;
         }
         let Some(peer) = self.peers.get_mut(id) else { return };

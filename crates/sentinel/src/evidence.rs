@@ -142,6 +142,11 @@ impl Evidence {
         self.gone = None;
     }
 
+    /// Since when an answer, or a connection, is missing.
+    pub(crate) const fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
+    }
+
     /// Since when something has been wrong; `None`: nothing is.
     pub(crate) fn suspected_since(&self) -> Option<Instant> {
         let gone = self.gone.map(|g| g.since);

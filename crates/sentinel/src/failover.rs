@@ -163,6 +163,18 @@ impl Failover {
         }
     }
 
+    /// Whether it has done something to this server, or is about to.
+    pub(crate) fn concerns(&self, addr: SocketAddr) -> bool {
+        let promoted = match self.stage {
+            Stage::Promoting { to, .. } | Stage::Committing { to, .. } => Some(to),
+            _ => None,
+        };
+        // Once the order to promote is out, the others wait for its end.
+        let sealed = promoted.is_none() && self.sealed.contains_key(&addr);
+        let planned = promoted.is_none() && self.plan.as_ref().is_some_and(|p| p.candidate == Some(addr));
+        promoted == Some(addr) || sealed || planned
+    }
+
     /// The decision that is made and not yet told.
     pub(crate) const fn decided(&self) -> Option<(SocketAddr, Epoch)> {
         match self.stage {

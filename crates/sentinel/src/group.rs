@@ -159,6 +159,7 @@ impl Group {
         let peers = self.peers.values().flat_map(|p| [p.deadline(&self.rules), p.word_expires(core.now)]);
         let own = [
             self.wrong_role_deadline(core.now),
+            self.master_server().and_then(|m| m.reboot_deadline(core.now, &self.rules)),
             self.ask_deadline(),
             self.attempt_deadline(core),
             self.failover.as_ref().and_then(Failover::deadline),

@@ -25,6 +25,7 @@ use crate::record::Outcome;
 use crate::sentinel::Sentinel;
 use crate::server::Server;
 use crate::state::Vote;
+use crate::vote::Promise;
 
 /// One change of a group's rules, as `SENTINEL SET` names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +189,7 @@ impl Sentinel {
         let mut group = Group::new(core, name.clone(), rules, None);
         // It may have been watched before, and votes given that nobody remembers: all epochs up to now are spent (V2).
         group.vote = Some(Vote { epoch: core.epoch, leader: None });
+        group.promise = Some(Promise { to: None, until: core.promised_until }).filter(|p| core.now < p.until);
         group.tell_monitored(core);
         groups.insert(name, group);
         core.confirm_when_saved(call);
@@ -199,6 +201,8 @@ impl Sentinel {
             return Group::refuse_unknown(core, call, name);
         };
         group.give_up(core, "the group is watched no more");
+        let promised = group.promise.as_ref().map_or(core.now, |p| p.until);
+        core.promised_until = core.promised_until.max(promised);
         core.announce(Level::Warning, Some(name), "-monitor", group.id_of_master());
         // Its notification script hears of it, while the group is still there.
         groups.insert(name.clone(), group);
@@ -337,7 +341,11 @@ impl Group {
     fn give_up(&mut self, core: &mut Core, why: &str) {
         if self.failover.as_ref().is_some_and(Failover::is_undecided) {
             self.abort(core, "-failover-abort-no-good-slave", why);
-        } else if let Some(mut failover) = self.failover.take() {
+        } else if self.failover.is_some() {
+            // Whoever waits for its turn would stay sealed, and is forgotten.
+            self.order_syncs(core, true);
+        }
+        if let Some(mut failover) = self.failover.take() {
             failover.record.outcome = Some(Outcome::Switched);
             core.keep_record(failover.record);
             self.tell_switch(core);
@@ -358,16 +366,30 @@ impl Group {
             return;
         }
         let Some(server) = self.servers.remove(&from) else { return };
-        server.close(core);
         self.servers.insert(to, Server::new(to, core.now));
         core.touch();
-        self.give_up(core, "a server moved to another address");
         if self.master == from {
-            self.master = to;
-            self.confirmed = false;
-            self.hello_now(core.now);
-            self.tell_switch(core);
+            self.on_master_moved(core, to);
         }
+        // One that is no part of it leaves a failover as it is.
+        if self.failover.as_ref().is_some_and(|f| f.concerns(from)) || self.master == to {
+            self.give_up(core, "a server moved to another address");
+        }
+        server.close(core);
+    }
+
+    /// The same master at another address: what was said about the old one does not count for it.
+    fn on_master_moved(&mut self, core: &mut Core, to: SocketAddr) {
+        self.master = to;
+        self.switched_at = core.now;
+        self.confirmed = false;
+        self.odown = None;
+        self.attempt = crate::vote::Attempt::default();
+        for peer in self.peers.values_mut() {
+            peer.word = None;
+        }
+        self.hello_now(core.now);
+        self.tell_switch(core);
     }
 }
 

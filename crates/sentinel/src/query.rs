@@ -12,6 +12,7 @@ use view::RunId;
 
 use crate::answer::Role;
 use crate::command::role_word;
+use crate::evidence::Evidence;
 use crate::failover::Failover;
 use crate::group::Group;
 use crate::link::{Line, Link};
@@ -172,7 +173,7 @@ impl Group {
         if let Some(state) = state {
             fields.add("failover-state", state);
         }
-        fields.timing(now, &server.command, server.evidence.good);
+        fields.timing(now, &server.command, &server.evidence);
         fields.down(now, server.down, self.odown.filter(|_| is_master));
         fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
         fields.add("info-refresh", if info.is_some() { now.since(server.info_heard).as_millis() } else { 0 });
@@ -193,7 +194,7 @@ impl Group {
         fields.common(peer.id.as_str(), peer.addr, Some(&peer.id), &flags);
         fields.add("link-pending-commands", peer.line.link.as_ref().map_or(0, Link::owed));
         fields.add("link-refcount", shared);
-        fields.timing(now, &peer.line, peer.evidence.good);
+        fields.timing(now, &peer.line, &peer.evidence);
         fields.down(now, peer.down, None);
         fields.add("down-after-milliseconds", self.rules.down_after.as_millis());
         fields.add("last-hello-message", peer.said.map_or(0, |s| now.since(s.at).as_millis()));
@@ -206,19 +207,19 @@ impl Group {
     fn check_quorum(&self) -> Value {
         let usable = 1 + self.peers.values().filter(|p| !p.is_down()).count();
         let quorum = usable >= self.rules.quorum as usize;
-        let majority = usable >= self.votes_needed();
+        let majority = usable >= self.majority();
         if quorum && majority {
             let text = alloc::format!("OK {usable} usable Sentinels. Quorum and failover authorization can be reached");
             return Value::Simple(text.into_bytes());
         }
-        let mut text = alloc::format!("NOQUORUM {usable} usable Sentinels. ");
+        let mut reasons = Vec::new();
         if !quorum {
-            text += "Not enough available Sentinels to reach the specified quorum for this master. ";
+            reasons.push("Not enough available Sentinels to reach the specified quorum for this master");
         }
         if !majority {
-            text += "Not enough available Sentinels to reach the majority and authorize a failover. ";
+            reasons.push("Not enough available Sentinels to reach the majority and authorize a failover");
         }
-        error(text.trim_end())
+        error(&alloc::format!("NOQUORUM {usable} usable Sentinels. {}", reasons.join(". ")))
     }
 }
 
@@ -240,9 +241,11 @@ impl Fields {
     }
 
     /// Pings: since when one waits, and how long ago the last good and the last of any kind were answered.
-    fn timing(&mut self, now: Instant, line: &Line, good: Instant) {
-        let link = line.link.as_ref();
-        let waits = link.and_then(Link::pinged).map_or(0, |at| now.since(at).as_millis());
+    fn timing(&mut self, now: Instant, line: &Line, evidence: &Evidence) {
+        let (link, good) = (line.link.as_ref(), evidence.good);
+        // To one that cannot be asked, stock counts from when it should have been.
+        let waits = link.and_then(Link::pinged).or_else(|| evidence.silent_since());
+        let waits = waits.map_or(0, |at| now.since(at).as_millis());
         self.add("last-ping-sent", waits);
         self.add("last-ok-ping-reply", now.since(good).as_millis());
         let heard = link.map_or(good, |l| l.heard.max(good));

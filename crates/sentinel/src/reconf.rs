@@ -23,9 +23,6 @@ use crate::server::{Server, Wrong};
 /// An order that shows no effect is repeated after this long.
 const FIX_AGAIN: Duration = Duration::from_secs(2);
 
-/// For how long, from then on, one that was ordered counts as copying.
-const COPY_AT_MOST: Duration = Duration::from_secs(8);
-
 /// How long the leader that made the present master is left to make the others follow.
 const LEADER_GRACE: Duration = Duration::from_secs(1);
 
@@ -50,11 +47,7 @@ impl Group {
         let (masters, replicas): (Vec<_>, Vec<_>) =
             self.servers.values().filter(is_clear).partition(|s| s.role() == Some(Role::Master));
         // A second master is one too many at once; who copies may have to wait for others that do.
-        // One that has been at it for long may be stuck, and must not keep the others waiting for ever.
-        let is_copying = |s: &&Server| {
-            s.follows(self.master) && !s.is_down() && !s.hears_master() && core.now < s.fix_at + COPY_AT_MOST
-        };
-        let copying = self.servers.values().filter(is_copying);
+        let copying = self.servers.values().filter(|s| s.is_copying(core.now, self.master));
         let room = (self.rules.parallel_syncs as usize).saturating_sub(copying.count());
         let wrong: Vec<SocketAddr> =
             masters.into_iter().chain(replicas.into_iter().take(room)).map(|s| s.addr).collect();

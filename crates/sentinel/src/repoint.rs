@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              waiting ──order──> sent ──INFO names the new master──> in progress ──its link is up──> done
-//!                                  └─────────────── nothing for 10 s: counts as done ────────────────────┘
+//!                                  └─── nothing for 10 s: counts as done
 //! ```
 //!
 //! The new master serves from the commit on. Subscribers hear `+switch-master` after `+failover-end`, in stock's order, but not later than
@@ -31,7 +31,7 @@ pub(crate) enum Sync {
     /// It was ordered to.
     Sent { at: Instant },
     /// It says that it follows; its link is not up.
-    InProgress { at: Instant },
+    InProgress,
     /// It follows, or has been waited for long enough.
     Done,
 }
@@ -42,21 +42,21 @@ impl Sync {
         match self {
             Self::Waiting => None,
             Self::Sent { .. } => Some("reconf_sent"),
-            Self::InProgress { .. } => Some("reconf_inprog"),
+            Self::InProgress => Some("reconf_inprog"),
             Self::Done => Some("reconf_done"),
         }
     }
 
     const fn is_under_way(self) -> bool {
-        matches!(self, Self::Sent { .. } | Self::InProgress { .. })
+        matches!(self, Self::Sent { .. } | Self::InProgress)
     }
 }
 
 impl Failover {
     pub(crate) fn repoint_deadline(&self, since: Instant, until: Instant) -> Option<(Instant, Timer)> {
         let stuck = self.syncs.values().filter_map(|sync| match *sync {
-            Sync::Sent { at } | Sync::InProgress { at } => Some((at + STUCK_AT_MOST, Timer::Step)),
-            Sync::Waiting | Sync::Done => None,
+            Sync::Sent { at } => Some((at + STUCK_AT_MOST, Timer::Step)),
+            Sync::Waiting | Sync::InProgress | Sync::Done => None,
         });
         let tell = Some((since + TELL_LIMIT, Timer::Step)).filter(|_| !self.told);
         stuck.map(Some).fold(soonest(tell, Some((until, Timer::Step))), soonest)
@@ -78,6 +78,7 @@ impl Group {
         core.announce(Level::Warning, Some(&self.name), "+failover-state-reconf-slaves", self.id_of_master());
         core.tell_clients(&self.name, "leader", from, to);
         let Some(failover) = &mut self.failover else { return false };
+        failover.told = false;
         failover.record.step(core.now, Moment::Published, "");
         failover.stage = Stage::Reconfiguring { since: core.now, until: core.now + self.rules.failover_timeout };
         if let Some(plan) = &failover.plan {
@@ -147,26 +148,28 @@ impl Group {
             if let Sync::Sent { .. } = *sync
                 && follows
             {
-                *sync = Sync::InProgress { at: now };
+                *sync = Sync::InProgress;
                 tell("+slave-reconf-inprog");
             }
             match *sync {
-                Sync::InProgress { .. } if up => {
+                Sync::InProgress if up => {
                     *sync = Sync::Done;
                     tell("+slave-reconf-done");
                 }
-                Sync::Sent { at } | Sync::InProgress { at } if at + stuck <= now => {
+                // One that copies takes as long as its data need.
+                Sync::Sent { at } if at + stuck <= now => {
                     *sync = Sync::Done;
                     tell("-slave-reconf-sent-timeout");
                 }
                 // It may come back at any time, and is mended then.
-                Sync::Waiting | Sync::Sent { .. } | Sync::InProgress { .. } if down => *sync = Sync::Done,
+                Sync::Waiting | Sync::Sent { .. } | Sync::InProgress if down => *sync = Sync::Done,
                 _ => {}
             }
         }
     }
 
-    fn order_syncs(&mut self, core: &mut Core, all: bool) {
+    /// `all`: however many copy already.
+    pub(crate) fn order_syncs(&mut self, core: &mut Core, all: bool) {
         let master = self.master;
         let Some(failover) = &self.failover else { return };
         // Late, another leader's decision may be on its way to us: then who follows whom is corrected by a majority's word.

@@ -55,12 +55,13 @@ impl Chosen {
 
 /// Compares all candidates; says for each why it was, or was not, chosen.
 pub(crate) fn choose(candidates: &[Candidate<'_>], demands: &Demands<'_>) -> (Option<Chosen>, Vec<Verdict>) {
+    let kin = Kin::of(candidates, demands);
     let fit = candidates.iter().filter(|c| objection(c, demands).is_none());
-    let winner = fit.min_by_key(|c| rank(c, demands));
+    let winner = fit.min_by_key(|c| rank(c, &kin));
     let best = winner.map(|c| c.addr);
     let verdicts = candidates.iter().map(|c| {
         let chosen = best == Some(c.addr);
-        let why = objection(c, demands).unwrap_or_else(|| praise(c, demands, winner));
+        let why = objection(c, demands).unwrap_or_else(|| praise(c, &kin, winner));
         Verdict { addr: c.addr, offset: c.sealed.map_or(Offset(0), |info| info.offset), chosen, why }
     });
     (best.map(Chosen), verdicts.collect())
@@ -93,12 +94,30 @@ fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
     None
 }
 
+/// Which histories are the group's. A master that was promoted a moment ago writes a new one, which who copied everything from
+/// it has alone, and who continued knows together with the old one: through these, those are relatives too.
+struct Kin<'a> {
+    ours: Option<&'a RunId>,
+    present: Vec<&'a RunId>,
+}
+
+impl<'a> Kin<'a> {
+    fn of(candidates: &[Candidate<'a>], demands: &Demands<'a>) -> Self {
+        let relatives = candidates.iter().filter_map(|c| c.sealed.ok()).filter(|i| is_relative(i, demands.history));
+        Self { ours: demands.history, present: relatives.filter_map(|i| i.history.as_ref()).collect() }
+    }
+
+    fn has(&self, info: &InfoReport) -> bool {
+        is_relative(info, self.ours) || info.history.as_ref().is_some_and(|history| self.present.contains(&history))
+    }
+}
+
 type Rank = (bool, u32, Reverse<Offset>, bool, Option<RunId>, SocketAddr);
 
 /// The lower, the better.
-fn rank(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<Rank> {
+fn rank(c: &Candidate<'_>, kin: &Kin<'_>) -> Option<Rank> {
     let info = c.sealed.ok()?;
-    let stranger = !is_relative(info, demands.history);
+    let stranger = !kin.has(info);
     let id = info.run_id.clone();
     Some((stranger, info.priority, Reverse(info.offset), id.is_none(), id, c.addr))
 }
@@ -109,15 +128,14 @@ pub(crate) fn is_relative(info: &InfoReport, history: Option<&RunId>) -> bool {
     info.history.as_ref() == Some(history) || info.before.as_ref().is_some_and(|(id, _)| id == history)
 }
 
-fn praise(c: &Candidate<'_>, demands: &Demands<'_>, winner: Option<&Candidate<'_>>) -> String {
+fn praise(c: &Candidate<'_>, kin: &Kin<'_>, winner: Option<&Candidate<'_>>) -> String {
     let Ok(info) = c.sealed else { return String::new() };
-    let kin = if is_relative(info, demands.history) { "" } else { ", another history" };
-    let facts = alloc::format!("priority {}, offset {}{kin}", info.priority, info.offset);
+    let strange = if kin.has(info) { "" } else { ", another history" };
+    let facts = alloc::format!("priority {}, offset {}{strange}", info.priority, info.offset);
     let Some(best) = winner.and_then(|w| w.sealed.ok()).filter(|b| b.run_id != info.run_id) else {
         return alloc::format!("best: {facts}");
     };
-    let is_equal = (best.priority, best.offset) == (info.priority, info.offset)
-        && is_relative(best, demands.history) == is_relative(info, demands.history);
+    let is_equal = (best.priority, best.offset) == (info.priority, info.offset) && kin.has(best) == kin.has(info);
     let decided = if is_equal { "; the best has the same, and the smaller run id" } else { "" };
     alloc::format!("fit, but not the best: {facts}{decided}")
 }
@@ -144,6 +162,7 @@ mod tests {
             link_up: false,
             link_down_seconds: None,
             silent_seconds: 0,
+            copying: false,
             priority,
             announced: true,
             persists: false,
@@ -214,6 +233,15 @@ mod tests {
         promoted.before = Some((id(1), Offset(10)));
         let other = info(2, 100, 10, 1);
         assert_eq!(chosen(&[candidate(1, &promoted), candidate(2, &other)], &demands(&h)), Some(1));
+    }
+
+    #[test]
+    fn one_that_copied_everything_from_a_relative_is_a_relative() {
+        let h = id(1);
+        let mut continued = info(1, 100, 11, 3);
+        continued.before = Some((id(1), Offset(10)));
+        let copied = info(2, 100, 20, 3);
+        assert_eq!(chosen(&[candidate(1, &continued), candidate(2, &copied)], &demands(&h)), Some(2));
     }
 
     #[test]

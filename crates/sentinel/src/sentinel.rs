@@ -143,7 +143,8 @@ impl Sentinel {
         }
         let before = group.peers.get(&hello.id).map(|p| p.addr);
         group.on_hello(core, &hello);
-        if before.is_some_and(|addr| addr != hello.from) {
+        let after = group.peers.get(&hello.id).map(|p| p.addr);
+        if before.is_some() && before != after && after == Some(hello.from) {
             Self::on_peer_moved(core, groups, &hello);
         }
     }

@@ -25,6 +25,9 @@ pub(crate) const INFO_HURRY: Duration = Duration::from_millis(100);
 /// How often hello is said to each server and node. Stock: 2 s; the convergence after a failover waits for it.
 pub(crate) const HELLO_PERIOD: Duration = Duration::from_secs(1);
 
+/// How long a replica may take to begin to copy, or to see that it need not.
+const BEGIN_AT_MOST: Duration = Duration::from_secs(10);
+
 /// The second look after a kernel's refusal comes this soon.
 const DOUBT_RETRY: Duration = Duration::from_millis(10);
 
@@ -42,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) info_heard: Instant,
     /// Since when it has said that it is what it says it is.
     pub(crate) role_since: Instant,
+    /// Since when it has followed whom it follows.
+    follows_since: Instant,
     pub(crate) evidence: Evidence,
     pub(crate) down: Option<Down>,
     /// How it follows the wrong master, or none.
@@ -56,6 +61,8 @@ pub(crate) struct Server {
     pub(crate) kick_at: Option<Instant>,
     /// Its refusal to let us in has been announced.
     pub(crate) denied: bool,
+    /// Which life of the process answered last, also while it was loading.
+    life: Option<RunId>,
     /// It has restarted, and has not answered a PING since.
     rebooted: Option<Instant>,
     /// It was told to end the script that keeps it busy.
@@ -100,6 +107,7 @@ impl Server {
             info: None,
             info_heard: now,
             role_since: now,
+            follows_since: now,
             evidence: Evidence::new(now),
             down: None,
             wrong: None,
@@ -108,6 +116,7 @@ impl Server {
             linked: None,
             kick_at: None,
             denied: false,
+            life: None,
             rebooted: None,
             script_kill_sent: false,
         }
@@ -160,14 +169,27 @@ impl Server {
 
     /// Which life of the process answers.
     pub(crate) fn on_life(&mut self, now: Instant, run_id: Option<&RunId>) {
-        let known = self.info.as_ref().and_then(|i| i.run_id.as_ref());
-        if known.is_some() && run_id.is_some() && known != run_id {
-            self.rebooted.get_or_insert(now);
+        let Some(run_id) = run_id else { return };
+        let before = self.life.replace(run_id.clone());
+        if before.is_some_and(|before| before != *run_id) {
+            self.rebooted = Some(now);
+            // Whether it is there is not left to the next turn: an operator may have given it little time.
+            self.ping_at = now;
         }
+    }
+
+    /// Whether it is on its way to hear the master that it follows: it copies, or began to follow a moment ago.
+    pub(crate) fn is_copying(&self, now: Instant, master: SocketAddr) -> bool {
+        let Some(info) = self.info.as_ref().filter(|i| !i.link_up) else { return false };
+        // One that has been at it for long without copying is stuck, and must not keep the others waiting for ever.
+        self.follows(master) && !self.is_down() && (info.copying || now < self.follows_since + BEGIN_AT_MOST)
     }
 
     /// What it says it is; returns what it said before.
     pub(crate) fn on_info(&mut self, now: Instant, info: InfoReport) -> Option<InfoReport> {
+        if self.info.as_ref().is_none_or(|before| before.master != info.master) {
+            self.follows_since = now;
+        }
         if self.info.as_ref().is_none_or(|before| before.role != info.role) {
             self.role_since = now;
         }
@@ -186,9 +208,14 @@ impl Server {
         if persists { rules.confirm.max(rules.restart_grace) } else { rules.confirm }
     }
 
+    /// When a master that restarted counts as down for it.
+    pub(crate) fn reboot_deadline(&self, now: Instant, rules: &GroupConfig) -> Option<(Instant, Timer)> {
+        self.reboot_limit(rules).filter(|&at| at > now).map(|at| (at, Timer::Down))
+    }
+
     /// Why it counts as down, by what was heard of it; `None`: it does not.
-    pub(crate) fn verdict(&self, now: Instant, rules: &GroupConfig) -> Option<Why> {
-        let loading = self.reboot_limit(rules).is_some_and(|at| at <= now);
+    pub(crate) fn verdict(&self, now: Instant, rules: &GroupConfig, is_master: bool) -> Option<Why> {
+        let loading = is_master && self.reboot_limit(rules).is_some_and(|at| at <= now);
         self.evidence.verdict(now, rules.down_after, self.confirm(rules)).or_else(|| loading.then_some(Why::Loading))
     }
 
@@ -351,18 +378,12 @@ impl Server {
         }
         if self.down.is_none() {
             next = soonest(next, self.evidence.deadline(rules.down_after, self.confirm(rules)));
-            next = soonest(next, self.reboot_limit(rules).map(|at| (at, Timer::Down)));
         }
         next
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
         self.info.as_ref().map(|info| info.role)
-    }
-
-    /// Whether it says that it hears the master that it follows.
-    pub(crate) fn hears_master(&self) -> bool {
-        self.info.as_ref().is_some_and(|i| i.link_up)
     }
 
     /// Whether it says that it follows `master`.

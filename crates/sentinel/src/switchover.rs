@@ -57,9 +57,6 @@ impl Group {
         if self.bound_to_another(core).is_some() {
             return Err(("INPROG", "another node was given our vote a moment ago; try again in a few seconds"));
         }
-        if self.master_is_down() && self.odown.is_none() {
-            return Err(("ERR", "this node does not hear the master, and the others have not agreed that it is down"));
-        }
         if core.is_tilted() {
             return Err(("ERR", "this node was frozen a moment ago and does not trust its clock yet; try again"));
         }
@@ -71,6 +68,9 @@ impl Group {
         }
         if self.pick(core, to).is_none() {
             return Err(("NOGOODSLAVE", "No suitable replica to promote"));
+        }
+        if self.master_is_down() && self.odown.is_none() {
+            return Err(("ERR", "this node does not hear the master, and the others have not agreed that it is down"));
         }
         if !self.may_be_elected() {
             return Err(("NOQUORUM", "not enough nodes answer to elect a leader"));

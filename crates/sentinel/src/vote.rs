@@ -62,9 +62,14 @@ impl Group {
         (self.rules.nodes as usize).max(self.peers.len() + 1)
     }
 
+    /// More than half of the nodes.
+    pub(crate) fn majority(&self) -> usize {
+        self.voters() / 2 + 1
+    }
+
     /// How many votes elect a leader: the majority, and at least the quorum.
     pub(crate) fn votes_needed(&self) -> usize {
-        (self.voters() / 2 + 1).max(self.rules.quorum as usize)
+        self.majority().max(self.rules.quorum as usize)
     }
 
     /// Whether enough nodes answer us that an election can be won at all.
