@@ -5,6 +5,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use sentinel::command::{self, HELLO_CHANNEL};
 use sentinel::{Answer, Ask, Channel, Event, Fault, LinkId, Target, hello};
@@ -43,22 +46,29 @@ pub(crate) struct Door {
     pub(crate) channel: Channel,
 }
 
-/// Our end of a link. Dropping it closes the connection; nothing is reported of it afterwards.
+/// Our end of a link. Dropping it closes the connection once what was sent has gone out; nothing is reported of it afterwards.
 pub(crate) struct Link {
     orders: mpsc::Sender<Ask>,
+    stage: Arc<AtomicU8>,
     task: AbortHandle,
 }
+
+/// How far a link is: both ends of it look.
+const CONNECTING: u8 = 0;
+const OPEN: u8 = 1;
+const CLOSED: u8 = 2;
 
 impl Link {
     /// Begins to connect. What becomes of it comes to `inbox`.
     pub(crate) fn open(id: LinkId, door: Door, ways: Ways, inbox: mpsc::Sender<Input>) -> Self {
         let (orders, taken) = mpsc::channel(MAX_OWED);
+        let stage = Arc::new(AtomicU8::new(CONNECTING));
+        let reports = Reports { id, inbox, stage: Arc::clone(&stage) };
         let task = tokio::spawn(async move {
-            let reports = Reports { id, inbox };
             let fault = live(&reports, door, ways, taken).await;
             reports.send(Event::Failed { link: id, fault }).await;
         });
-        Self { orders, task: task.abort_handle() }
+        Self { orders, stage, task: task.abort_handle() }
     }
 
     /// Sends a command.
@@ -72,19 +82,39 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.task.abort();
+        let was = self.stage.swap(CLOSED, Ordering::Relaxed);
+        let task = self.task.clone();
+        match tokio::runtime::Handle::try_current() {
+            // The last orders may release somebody, such as a replica that was told to follow nobody.
+            Ok(runtime) if was == OPEN => {
+                runtime.spawn(async move {
+                    tokio::time::sleep(LAST_ORDERS).await;
+                    task.abort();
+                });
+            }
+            _ => task.abort(),
+        }
     }
 }
 
 struct Reports {
     id: LinkId,
     inbox: mpsc::Sender<Input>,
+    stage: Arc<AtomicU8>,
 }
 
 impl Reports {
     async fn send(&self, event: Event) {
-        // The loop ends before its links do: then nobody wants to know.
-        let _ = self.inbox.send(Input::Happened(event)).await;
+        if self.stage.load(Ordering::Relaxed) != CLOSED {
+            // The loop ends before its links do: then nobody wants to know.
+            let _ = self.inbox.send(Input::Happened(event)).await;
+        }
+    }
+
+    /// Says that it is open; what is sent from here on goes out even if it is closed at once.
+    async fn connected(&self) {
+        let _ = self.stage.compare_exchange(CONNECTING, OPEN, Ordering::Relaxed, Ordering::Relaxed);
+        self.send(Event::Connected { link: self.id }).await;
     }
 }
 
@@ -149,11 +179,23 @@ impl Talk {
         Self { local, door, ways, owed, out, input, warned: false }
     }
 
+    /// The link was closed: what was sent before goes out, and the other side is let take it. Whoever closed it ends this in time.
+    async fn last_orders<S>(&self, mut from: tokio::io::ReadHalf<S>, mut to: WriteHalf<S>) -> Fault
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if to.write_all(&self.out).await.is_ok() && to.shutdown().await.is_ok() {
+            let mut rest = [0; 512];
+            while let Ok(1..) = from.read(&mut rest).await {}
+        }
+        Fault::Local
+    }
+
     async fn run<S>(mut self, stream: S, reports: &Reports, mut orders: mpsc::Receiver<Ask>) -> Fault
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        reports.send(Event::Connected { link: reports.id }).await;
+        reports.connected().await;
         let (mut from, mut to) = tokio::io::split(stream);
         // What a TLS stream has taken may still wait in it.
         let mut unflushed = false;
@@ -165,7 +207,7 @@ impl Talk {
                         self.take(&ask);
                         continue;
                     }
-                    None => return Fault::Local,
+                    None => return self.last_orders(from, to).await,
                 },
                 read = from.read_buf(&mut self.input) => match read {
                     Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -310,6 +352,8 @@ fn fault(e: &io::Error) -> Fault {
 
 /// Commands of one link that wait for their answers. The machine stops at 100.
 const MAX_OWED: usize = 128;
+/// How long a link that was closed has for what was sent before.
+const LAST_ORDERS: Duration = Duration::from_secs(1);
 /// Bytes that wait to be sent. Our commands have some 100 bytes each.
 const MAX_OUT: usize = 64 << 10;
 /// The longest reply that is waited for; INFO of a large server has some 10 KiB.
@@ -362,6 +406,21 @@ mod tests {
         assert_eq!(next(&mut told).await, answered(Answer::Role { role: sentinel::answer::Role::Master }));
         drop(server);
         assert_eq!(next(&mut told).await, Event::Failed { link: id, fault: Fault::Closed });
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_before_the_close_is_sent() {
+        let (link, _, mut told, mut server) = connected(Channel::Command).await;
+        for _ in 0..3 {
+            link.send(Ask::Unpause).unwrap();
+        }
+        drop(link);
+        let mut got = Vec::new();
+        server.read_to_end(&mut got).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&got).matches("UNPAUSE").count(), 3, "{got:?}");
+        server.write_all(b"+OK\r\n").await.unwrap();
+        drop(server);
+        assert!(told.recv().await.is_none(), "nothing is told of a link that was closed");
     }
 
     #[tokio::test]
