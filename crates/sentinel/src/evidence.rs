@@ -121,10 +121,6 @@ impl Evidence {
     /// A connection failed. What the kernel of the other side says is counted; what ours or the clock says is silence.
     pub(crate) fn on_fault(&mut self, now: Instant, fault: Fault, protested: bool) {
         self.on_waiting(now);
-        if !protested {
-            // What it said on a connection that is gone says nothing about the next.
-            self.complaint = None;
-        }
         let kernels_word = matches!(fault, Fault::Refused | Fault::Reset | Fault::Closed | Fault::Unreachable);
         if !kernels_word || protested {
             return;

@@ -257,7 +257,7 @@ impl Group {
         let Some(server) = self.servers.get_mut(&addr) else { return };
         server.on_answer(core, ask, at, &answer);
         if let Answer::Denied { text } = &answer
-            && !matches!(ask, Ask::Role | Ask::Rewrite | Ask::KickClients)
+            && !matches!(ask, Ask::Role | Ask::Rewrite | Ask::KickClients | Ask::KillScript)
             && !server.denied
         {
             server.denied = true;

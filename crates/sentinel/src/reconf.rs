@@ -48,7 +48,7 @@ impl Group {
             self.servers.values().filter(is_clear).partition(|s| s.role() == Some(Role::Master));
         // A second master is one too many at once; who copies may have to wait for others that do.
         let copying = self.servers.values().filter(|s| s.is_copying(core.now, self.master));
-        let room = (self.rules.parallel_syncs as usize).saturating_sub(copying.count());
+        let room = (self.rules.parallel_syncs as usize).max(1).saturating_sub(copying.count());
         let wrong: Vec<SocketAddr> =
             masters.into_iter().chain(replicas.into_iter().take(room)).map(|s| s.addr).collect();
         for addr in wrong {
@@ -108,7 +108,7 @@ impl Group {
         }
         let since = since.max(core.now - CHECK_AGE);
         let agree = self.peers.values().filter(|p| p.agrees(since, self.master));
-        1 + agree.count() >= self.votes_needed()
+        1 + agree.count() >= self.majority()
     }
 
     fn fix(&mut self, core: &mut Core, addr: SocketAddr) {
