@@ -152,6 +152,7 @@ impl Node {
         }
         if matches!(event, Event::Failed { .. }) {
             self.wiring.links.remove(&link);
+            g.judge.lost(self.index, link.to);
         }
         self.drive(g, Some(event));
     }

@@ -25,6 +25,7 @@ use crate::command::role_word;
 use crate::config::ATTEMPT_LIMIT;
 use crate::core::Core;
 use crate::event::{Action, Ask, CallId, Channel, Level, Timer, words};
+use crate::evidence::Why;
 use crate::group::Group;
 use crate::record::{Cause, Moment, Outcome, Record};
 use crate::repoint::{AT_FIRST, Sync};
@@ -34,6 +35,9 @@ use crate::server::INFO_HURRY;
 
 /// How long an election may take. A round of votes takes milliseconds; a lost one is repeated in the next epoch.
 const ELECTION: Duration = Duration::from_millis(600);
+
+/// How soon it is looked whether a last attempt to reach the master has brought something.
+const LAST_LOOK: Duration = Duration::from_millis(5);
 
 /// How often a node that has not answered is asked again within an election.
 const ASK_AGAIN: Duration = Duration::from_millis(150);
@@ -220,6 +224,9 @@ impl Group {
         if !self.is_attempt_due(core) {
             return;
         }
+        if !self.has_had_last_look(core) {
+            return;
+        }
         if self.may_be_elected() {
             self.begin(core, None);
             self.go_on_all(core);
@@ -227,6 +234,19 @@ impl Group {
             // Without a majority to vote a new epoch would only be noise.
             self.wait_for_voters(core);
         }
+    }
+
+    /// A master that refused a while ago may have been back for a moment, unseen: it is tried once more. `false`: wait for that.
+    fn has_had_last_look(&mut self, core: &Core) -> bool {
+        let now = core.now;
+        let Some(master) = self.servers.get_mut(&self.master) else { return true };
+        let was_refused = master.down.is_some_and(|d| matches!(d.why, Why::Gone(_)));
+        if !was_refused || master.command.is_fresh(now) {
+            return true;
+        }
+        master.command.hurry(now);
+        self.attempt.at = Some(now + LAST_LOOK);
+        false
     }
 
     /// Each stage may allow the next one at once; the list of stages is finite and only goes forward.

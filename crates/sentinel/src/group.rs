@@ -179,7 +179,8 @@ impl Group {
     /// We were frozen: silence was ours, and the words of others are old.
     /// `before`: the last time that could be trusted.
     pub(crate) fn forgive(&mut self, before: Instant, now: Instant) {
-        for server in self.servers.values_mut() {
+        // Who was down before was not made so by our own absence.
+        for server in self.servers.values_mut().filter(|s| !s.is_down()) {
             server.evidence.forgive(now);
         }
         for peer in self.peers.values_mut() {

@@ -17,6 +17,12 @@ const MAX_PENDING: usize = 100;
 /// A server or node that is down, or whose trouble is ours, is tried again this often.
 pub(crate) const RETRY: Duration = Duration::from_millis(200);
 
+/// A refusal of longer ago is asked for again before something is done about it. Just above the time between two looks in doubt.
+const FRESH: Duration = Duration::from_millis(12);
+
+/// A connection, or an attempt, that has stood for so long without an end says nothing about a refusal before it.
+const NO_NEWS: Duration = Duration::from_millis(25);
+
 /// How long a connection attempt may take before a new one is made. The kernel repeats a lost first packet only after 1, 3,
 /// 7 s: on a network that has just healed that is long, a new attempt is not.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
@@ -99,11 +105,13 @@ pub(crate) struct Terms<'a> {
 pub(crate) struct Line {
     pub(crate) link: Option<Link>,
     retry_at: Instant,
+    /// When the last one broke, or could not be made.
+    lost_at: Option<Instant>,
 }
 
 impl Line {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { link: None, retry_at: now }
+        Self { link: None, retry_at: now, lost_at: None }
     }
 
     pub(crate) fn is(&self, id: LinkId) -> bool {
@@ -127,7 +135,20 @@ impl Line {
     /// The link broke or could not be made: try again after `pause`.
     pub(crate) fn lost(&mut self, now: Instant, pause: Duration) -> Option<Link> {
         self.retry_at = now + pause;
+        self.lost_at = Some(now);
         self.link.take()
+    }
+
+    /// Whether something is known of the other side as it is at present: a connection broke or failed a moment ago, or stands
+    /// or has been attempted for so long that waiting brings nothing new.
+    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+        let broke = self.lost_at.is_some_and(|at| now < at + FRESH);
+        broke || self.link.as_ref().is_some_and(|link| now >= link.since + NO_NEWS)
+    }
+
+    /// Tries again at once, unless it is being tried.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        self.retry_at = self.retry_at.min(now);
     }
 
     /// Closes it to make it anew at once.

@@ -261,3 +261,20 @@ fn a_move_of_the_master_in_a_failover_sends_nobody_to_the_old_address() {
     let old: Vec<_> = r.log.iter().filter(|(_, a)| matches!(a, Action::Send { ask: Ask::Replicate { master }, .. } if *master == addr("10.0.0.1:6379"))).collect();
     assert!(old.is_empty(), "{old:?}");
 }
+
+/// A quorum that is lowered while the master, back for a moment, has not been tried again: it is tried before anything is done.
+#[test]
+fn a_master_that_came_back_unseen_is_tried_once_more_before_a_failover() {
+    for ms in (4_000..4_400).step_by(7) {
+        let mut r = Rig::new(GroupConfig { quorum: 2, ..rules() });
+        r.until(3_000);
+        r.kill("10.0.0.1:6379");
+        r.until(ms);
+        assert!(r.when("+sdown").is_some() && r.when("+odown").is_none());
+        r.servers.get_mut(&addr("10.0.0.1:6379")).expect("it is part of the world").up = true;
+        r.until(ms + 12);
+        r.ask(Request::Set { group: "cache".into(), settings: vec![Setting::Quorum { n: 1 }] });
+        r.until(6_000);
+        assert!(r.when("-sdown").is_some() && r.when("+try-failover").is_none(), "{ms}: {:#?}", r.events());
+    }
+}

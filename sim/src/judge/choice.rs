@@ -117,6 +117,13 @@ impl Judge {
         }
     }
 
+    /// A node heard that its link to a server is gone: whatever that said, it is no candidate any more.
+    pub(crate) fn lost(&mut self, node: usize, server: SocketAddr) {
+        if let Some(seal) = self.choice.seals.get_mut(&(node, server)) {
+            seal.info = None;
+        }
+    }
+
     /// M2's half about seals, and M5.
     pub(super) fn judge_choice(&self, now: Instant, node: usize, who: &str, order: &Order) -> Checked {
         let choice = &self.choice;

@@ -44,6 +44,9 @@ at 100ms failed link=10.0.0.1:6379#1 fault=closed
 at 110ms wake
        > connect link=10.0.0.1:6379#5 group=cache target=server channel=command
 at 111ms failed link=10.0.0.1:6379#5 fault=refused
+at 140ms wake
+       > connect link=10.0.0.1:6379#6 group=cache target=server channel=command
+at 141ms failed link=10.0.0.1:6379#6 fault=refused
 # 50 ms after the first sign it is down, for us and (quorum 1) for everybody.
 at 150ms wake
        > announce event={level=warning group=cache name=+sdown payload="master cache 10.0.0.1 6379"}
@@ -51,7 +54,6 @@ at 150ms wake
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+try-failover payload="master cache 10.0.0.1 6379"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"}
-       > connect link=10.0.0.1:6379#6 group=cache target=server channel=command
        > save seq=2 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 # Our own vote is on disk: with one node that elects us.
 at 152ms saved seq=2
@@ -59,6 +61,7 @@ at 152ms saved seq=2
        > announce event={level=warning group=cache name=+failover-state-select-slave payload="master cache 10.0.0.1 6379"}
        > send link=10.0.0.2:6379#3 ask=seal{epoch=1}
        > send link=10.0.0.2:6379#3 ask=info
+       > connect link=10.0.0.1:6379#7 group=cache target=server channel=command
 at 153ms answered link=10.0.0.2:6379#3 answer=ok
 at 153ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=120 master=127.0.0.1:1 link-up=false priority=100 announced=true replicas=[]}
        > announce event={level=warning group=cache name=+selected-slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}

@@ -30,6 +30,7 @@ mod subscription;
 mod table;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
@@ -155,7 +156,7 @@ impl Port {
         self.users().lines().collect()
     }
 
-    async fn could_not_accept(&self, e: &std::io::Error) {
+    async fn could_not_accept(&self, e: &io::Error) {
         tracing::warn!("the Sentinel port {} could not accept a connection: {e}; trying again", self.listen);
         tokio::time::sleep(ACCEPT_RETRY).await;
     }
@@ -171,7 +172,11 @@ impl Port {
         let known = |open| Known::new(addr.to_string(), laddr.to_string(), stream.as_raw_fd(), DEFAULT, open);
         match (self.admit(is_loopback(addr.ip()), known), tls) {
             (Ok(guest), None) => live(guest, async { Ok(stream) }),
-            (Ok(guest), Some(acceptor)) => live(guest, async move { acceptor.accept(stream).await }),
+            (Ok(guest), Some(acceptor)) => live(guest, async move {
+                // Whoever says nothing is seen by no other limit yet.
+                let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
+                shaken.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake in time; closed"))?
+            }),
             // Best effort, as in Redis: the connection is new, so its buffer is empty.
             (Err(refusal), _) => drop(stream.try_write(refusal)),
         }
@@ -218,7 +223,7 @@ impl Port {
 }
 
 /// A task for a connection, once its stream can be used.
-fn live<S>(guest: Guest, stream: impl Future<Output = std::io::Result<S>> + Send + 'static)
+fn live<S>(guest: Guest, stream: impl Future<Output = io::Result<S>> + Send + 'static)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -243,6 +248,8 @@ fn is_loopback(ip: IpAddr) -> bool {
 
 /// Out of descriptors: accepting again at once would only burn a processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// For a TLS handshake: a few round trips and two signatures.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 const PROTECTED: &[u8] =
     b"-DENIED this port is in protected mode and has no password: only clients of its own host are served. Set \
