@@ -26,7 +26,7 @@ fn a_failover_explains_itself_also_after_a_restart_of_its_node() {
         for words in [
             &format!("the master is {new}, it was {old}"),
             "down for this node: connection",
-            &format!("requests go to {new}"),
+            &format!("{new} is the master from here"),
         ] {
             assert!(story.contains(words), "{words}: {story}");
         }

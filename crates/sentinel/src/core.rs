@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) out: VecDeque<Action>,
     /// Until then the clock is not trusted, hence nothing is decided.
     pub(crate) tilt_until: Option<Instant>,
+    /// Since when it has not been.
+    pub(crate) tilt_since: Option<Instant>,
     pub(crate) records: VecDeque<Record>,
     pub(crate) stats: Stats,
     pub(crate) saves: Saves,
@@ -107,6 +109,7 @@ impl Core {
             rng: Rng::new(seed),
             out: VecDeque::new(),
             tilt_until: None,
+            tilt_since: None,
             records: VecDeque::new(),
             stats: Stats::default(),
             saves: Saves::default(),

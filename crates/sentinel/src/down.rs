@@ -10,6 +10,7 @@ use crate::core::Core;
 use crate::event::{Ask, Level, Timer, words};
 use crate::evidence::Why;
 use crate::group::Group;
+use crate::manage::Knob;
 use crate::peer::Word;
 use crate::prelude::Prelude;
 use crate::record::Moment;
@@ -149,12 +150,12 @@ impl Group {
             return;
         }
         let since = self.master_server().and_then(|m| m.down).map_or(core.now, |d| d.since);
-        self.ask_at = core.now
-            + match self.odown {
-                Some(_) => ASK_AGAIN,
-                None if core.now.since(since) < AT_FIRST => ASK_SOON,
-                None => ASK_PERIOD,
-            };
+        let period = match self.odown {
+            Some(_) => ASK_AGAIN,
+            None if core.now.since(since) < AT_FIRST => ASK_SOON,
+            None => ASK_PERIOD,
+        };
+        self.ask_at = core.now + core.pace.at_most(Knob::AskPeriod, period);
         let ask = Ask::IsMasterDown { master: self.master, epoch: core.epoch, candidate: None };
         for peer in self.peers.values_mut() {
             if let Some(link) = peer.line.up()

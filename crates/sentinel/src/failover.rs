@@ -27,6 +27,7 @@ use crate::core::Core;
 use crate::event::{Action, Ask, CallId, Channel, Level, Timer, words};
 use crate::evidence::Why;
 use crate::group::Group;
+use crate::manage::Knob;
 use crate::record::{Cause, Moment, Outcome, Record};
 use crate::repoint::{AT_FIRST, Sync};
 use crate::seal::{SEAL_WAIT, Seal};
@@ -377,7 +378,8 @@ impl Group {
             && *until == failover.lease_until
         {
             *ask_at = core.now;
-            *until = (core.now + ELECTION).min(failover.lease_until - SEAL_WAIT);
+            let limit = core.pace.at_most(Knob::ElectionTimeout, ELECTION);
+            *until = (core.now + limit).min(failover.lease_until - SEAL_WAIT);
         }
     }
 

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Display;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use machine::Instant;
 use resp::Value;
@@ -91,6 +92,12 @@ impl Sentinel {
     #[must_use]
     pub fn is_tilted(&self) -> bool {
         self.core.is_tilted()
+    }
+
+    /// For how long it has been deciding nothing for that reason; `None`: it is not.
+    #[must_use]
+    pub fn tilted_for(&self, now: Instant) -> Option<Duration> {
+        self.core.tilt_since.filter(|_| self.is_tilted()).map(|at| now.since(at))
     }
 
     /// This node's id.

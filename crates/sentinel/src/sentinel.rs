@@ -186,6 +186,7 @@ impl Sentinel {
             return;
         }
         if self.core.tilt_until.is_none() {
+            self.core.tilt_since = Some(now);
             self.core.announce(Level::Warning, None, "+tilt", "#tilt mode entered");
         }
         self.core.tilt_until = Some(now + self.core.pace.chosen(Knob::TiltPeriod).unwrap_or(TILT_PERIOD));

@@ -4,6 +4,8 @@ mod rig;
 
 use std::time::Duration;
 
+use machine::time::at;
+
 use rig::{Redis, Rig, addr, id, rules};
 use sentinel::{Action, Answer, Ask, Event, Fault, GroupConfig, Reply, Request, Role, Setting};
 use view::Epoch;
@@ -277,4 +279,16 @@ fn a_master_that_came_back_unseen_is_tried_once_more_before_a_failover() {
         r.until(6_000);
         assert!(r.when("-sdown").is_some() && r.when("+try-failover").is_none(), "{ms}: {:#?}", r.events());
     }
+}
+
+#[test]
+fn after_a_freeze_it_says_for_how_long_it_has_decided_nothing() {
+    let mut r = Rig::new(rules());
+    r.until(3_000);
+    assert_eq!(r.m.tilted_for(r.now), None);
+    r.now = at(9_000);
+    r.event(Event::Failed { link: r.links("10.0.0.2:6379")[0], fault: Fault::Reset });
+    assert_eq!(r.m.tilted_for(at(9_500)), Some(Duration::from_millis(500)));
+    r.until(12_000);
+    assert_eq!(r.m.tilted_for(r.now), None);
 }

@@ -203,7 +203,7 @@ fn sentence(step: &Step, record: &Record) -> String {
     let what = match step.what {
         Moment::Suspected => format!("the first sign of trouble with {from}"),
         Moment::Detected => "down for this node".to_owned(),
-        Moment::Agreed => "down for the quorum; requests wait from here".to_owned(),
+        Moment::Agreed => "down for the quorum: what goes through listeners waits from here".to_owned(),
         Moment::Tried => format!("this node asks for votes, in epoch {epoch}"),
         Moment::Voted => "this node gives its vote to another".to_owned(),
         Moment::Elected => "this node is elected to lead".to_owned(),
@@ -213,8 +213,8 @@ fn sentence(step: &Step, record: &Record) -> String {
         Moment::Selected => "one is chosen".to_owned(),
         Moment::Promoted => format!("{to} is told to be master"),
         Moment::Verified => format!("{to} says that it is"),
-        Moment::Published if record.cause == Cause::Told => format!("this node follows: requests go to {to}"),
-        Moment::Published => format!("the decision is on disk and told: requests go to {to}"),
+        Moment::Published if record.cause == Cause::Told => format!("this node follows: {to} is the master from here"),
+        Moment::Published => format!("the decision is on disk and told: {to} is the master from here"),
         Moment::Ended => "the other replicas follow".to_owned(),
         Moment::Aborted => "given up; what was changed is undone".to_owned(),
     };

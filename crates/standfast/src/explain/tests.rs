@@ -71,8 +71,8 @@ As node a saw it (1 of 4, the last is 1); it began at 2026-11-21T04:37:33.123Z.
 
          0.0 ms  04:37:33.123  the first sign of trouble with 10.0.0.1:6379: connection refused
         50.0 ms  04:37:33.173  down for this node: connection refused
-        51.0 ms  04:37:33.174  down for the quorum; requests wait from here: 2 of 2 nodes
-        64.0 ms  04:37:33.187  the decision is on disk and told: requests go to 10.0.0.1:6380
+        51.0 ms  04:37:33.174  down for the quorum: what goes through listeners waits from here: 2 of 2 nodes
+        64.0 ms  04:37:33.187  the decision is on disk and told: 10.0.0.1:6380 is the master from here
        164.0 ms  04:37:33.287  the other replicas follow
 
 Who saw what of the old master
@@ -107,7 +107,7 @@ fn who_followed_says_who_knows_more() {
     let led_by = |leader| Record { cause: Cause::Told, leader, candidates: vec![], votes_needed: 0, ..crash() };
     let told = text(&explained(led_by(Some(id(3))), None));
     assert!(told.contains("Node 03030303 at 10.0.0.1:26381 led it, and knows more"), "{told}");
-    assert!(told.contains("this node follows: requests go to 10.0.0.1:6380"), "{told}");
+    assert!(told.contains("this node follows: 10.0.0.1:6380 is the master from here"), "{told}");
     assert!(told.contains("Votes that this node gave or heard of"), "{told}");
     assert!(told.ends_with("What clients saw is not known here.\n"), "{told}");
     let told = text(&explained(led_by(None), None));

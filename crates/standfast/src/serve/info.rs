@@ -173,8 +173,8 @@ fn named(port: &Port, line: String) -> String {
 
 async fn sentinel(client: &Client<'_>) -> String {
     let port = &client.guest.port;
-    let told = port.node.look(|machine, _| {
-        (machine.is_tilted(), machine.info_lines(), machine.scripts().running(), machine.scripts().queued())
+    let told = port.node.look(|machine, now| {
+        (machine.tilted_for(now), machine.info_lines(), machine.scripts().running(), machine.scripts().queued())
     });
     let (tilted, groups, running, queued) = told.await.unwrap_or_default();
     let groups: Vec<String> = groups.into_iter().map(|line| named(port, line)).collect();
@@ -182,8 +182,8 @@ async fn sentinel(client: &Client<'_>) -> String {
         "Sentinel",
         &[
             ("sentinel_masters", groups.len().to_string()),
-            ("sentinel_tilt", u8::from(tilted).to_string()),
-            ("sentinel_tilt_since_seconds", if tilted { "0" } else { "-1" }.to_owned()),
+            ("sentinel_tilt", u8::from(tilted.is_some()).to_string()),
+            ("sentinel_tilt_since_seconds", tilted.map_or_else(|| "-1".to_owned(), |time| time.as_secs().to_string())),
             ("sentinel_running_scripts", running.to_string()),
             ("sentinel_scripts_queue_length", queued.to_string()),
             ("sentinel_simulate_failure_flags", port.failures.load(Ordering::Relaxed).to_string()),
