@@ -35,6 +35,8 @@ struct Seal {
     /// It called itself master before: it did not follow the agreed one, and may be passed over.
     was_master: bool,
     answered: bool,
+    /// A link to it broke since.
+    lost: bool,
     info: Option<InfoReport>,
 }
 
@@ -85,7 +87,7 @@ impl Judge {
         let choice = &mut self.choice;
         let again = choice.seals.get(&(node, server)).filter(|s| s.attempt == attempt).map(|s| s.was_master);
         let was_master = again.unwrap_or_else(|| choice.roles.get(&(node, server)) == Some(&Role::Master));
-        choice.seals.insert((node, server), Seal { attempt, was_master, answered: false, info: None });
+        choice.seals.insert((node, server), Seal { attempt, was_master, answered: false, lost: false, info: None });
     }
 
     /// What a leader was answered by those that it sealed: by that it chooses.
@@ -120,7 +122,7 @@ impl Judge {
     /// A node heard that its link to a server is gone: whatever that said, it is no candidate any more.
     pub(crate) fn lost(&mut self, node: usize, server: SocketAddr) {
         if let Some(seal) = self.choice.seals.get_mut(&(node, server)) {
-            seal.info = None;
+            seal.lost = true;
         }
     }
 
@@ -146,9 +148,13 @@ impl Judge {
                 return Ok(());
             }
         }
-        self.judge_age(now, who, order, chosen)?;
+        // An operator's record does not say since when the master has been down; without a hold it has been.
+        if order.attempt.cause != Cause::Planned || order.down_at.is_some() {
+            self.judge_age(now, who, order, chosen)?;
+        }
         for ((n, other), seal) in &choice.seals {
-            let counts = *n == node && sealed(&seal) && !seal.was_master && self.is_fresh(now, *other, order);
+            let counts =
+                *n == node && sealed(&seal) && !seal.lost && !seal.was_master && self.is_fresh(now, *other, order);
             let Some(info) = seal.info.as_ref().filter(|_| counts) else { continue };
             if info.priority == chosen.priority && info.history == chosen.history && info.offset > chosen.offset {
                 let why = format!("{who} at {}, but {} has {}", chosen.offset, name_of(*other), info.offset);
