@@ -24,6 +24,10 @@ pub(crate) struct Redis {
     pub(crate) mute: bool,
     /// It cannot save, and says so to a PING.
     pub(crate) misconf: bool,
+    /// It runs a script, and says so to whatever it is asked.
+    pub(crate) busy: bool,
+    /// It writes every change to its disk.
+    pub(crate) persists: bool,
     pub(crate) life: u8,
     pub(crate) role: Role,
     pub(crate) master: Option<SocketAddr>,
@@ -61,6 +65,8 @@ impl Rig {
             up: true,
             mute: false,
             misconf: false,
+            busy: false,
+            persists: false,
             life: 1,
             role: Role::Master,
             master: None,
@@ -109,7 +115,7 @@ impl Rig {
             link_down_seconds: None,
             priority: 100,
             announced: true,
-            persists: false,
+            persists: r.persists,
             silent_seconds: 0,
             copying: r.copies && r.master.is_some() && !r.link_up,
             replicas: r.replicas.clone(),
@@ -144,6 +150,11 @@ impl Rig {
                     }
                     let Some(r) = self.servers.get_mut(&link.to).filter(|r| r.up && !r.mute) else { continue };
                     let answer = match ask {
+                        Ask::KillScript => {
+                            r.busy = false;
+                            Answer::Ok
+                        }
+                        _ if r.busy => Answer::Busy,
                         Ask::Ping => {
                             if r.misconf {
                                 Answer::Error { text: "MISCONF no".into() }
