@@ -64,6 +64,8 @@ pub(crate) struct Group {
     pub(crate) failover: Option<Failover>,
     /// Since when the present master is the agreed one.
     pub(crate) switched_at: Instant,
+    /// A failover was ordered while our vote was another's: it comes after that.
+    pub(crate) postponed: bool,
     /// This node made it so.
     pub(crate) led: bool,
     /// What happened to the present master so far; becomes the beginning of a record.
@@ -103,6 +105,7 @@ impl Group {
             failover: None,
             switched_at: now,
             led: false,
+            postponed: false,
             prelude: Prelude::default(),
             published: None,
             name,
@@ -129,6 +132,7 @@ impl Group {
     /// makes hellos and questions due at once.
     pub(crate) fn advance(&mut self, core: &mut Core) {
         self.judge(core);
+        self.begin_postponed(core);
         self.lead(core);
         self.mend(core);
         self.ask_peers(core);
@@ -162,6 +166,7 @@ impl Group {
             self.master_server().and_then(|m| m.reboot_deadline(core.now, &self.rules)),
             self.ask_deadline(),
             self.attempt_deadline(core),
+            self.postponed_until(core),
             self.failover.as_ref().and_then(Failover::deadline),
             self.mend_deadline(core),
         ];
@@ -426,6 +431,7 @@ impl Group {
         }
         self.switched_at = core.now;
         self.led = false;
+        self.postponed = false;
         self.ask_at = core.now;
         self.odown = None;
         self.attempt = Attempt::default();

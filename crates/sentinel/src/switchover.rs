@@ -8,7 +8,7 @@ use view::{GroupName, LinkState};
 
 use crate::answer::Answer;
 use crate::core::Core;
-use crate::event::{Ask, CallId, Reply};
+use crate::event::{Ask, CallId, Reply, Timer};
 use crate::failover::{Plan, Stage};
 use crate::group::Group;
 use crate::record::Moment;
@@ -26,6 +26,12 @@ const PAUSE_MARGIN: Duration = Duration::from_millis(500);
 impl Group {
     /// An operator wants another master. `wait`: and wants to hear how it ended.
     pub(crate) fn on_switchover_asked(&mut self, core: &mut Core, call: CallId, to: Option<SocketAddr>, wait: bool) {
+        if !wait && self.failover.is_none() && self.bound_to_another(core).is_some() {
+            // Who does not wait for the end need not be told to come again: it is done as soon as nobody else may.
+            self.postponed = true;
+            core.reply(call, Reply::Ok);
+            return;
+        }
         if let Err((code, why)) = self.may_switch(core, to) {
             core.refuse(call, code, why);
             return;
@@ -48,6 +54,24 @@ impl Group {
             target: Offset(0),
         };
         self.begin(core, Some(plan));
+    }
+
+    /// A failover that was ordered while our vote was another's.
+    pub(crate) fn begin_postponed(&mut self, core: &mut Core) {
+        if !self.postponed || self.bound_to_another(core).is_some() {
+            return;
+        }
+        self.postponed = false;
+        if self.may_switch(core, None).is_ok() {
+            let (to, call, candidate) = (None, None, None);
+            self.begin(core, Some(Plan { to, call, held_since: None, hold_until: None, candidate, target: Offset(0) }));
+        }
+    }
+
+    /// When that is.
+    pub(crate) fn postponed_until(&self, core: &Core) -> Option<(Instant, Timer)> {
+        let promise = self.bound_to_another(core).filter(|_| self.postponed)?;
+        Some((promise.until, Timer::Attempt))
     }
 
     fn may_switch(&self, core: &Core, to: Option<SocketAddr>) -> Result<(), (&'static str, &'static str)> {

@@ -292,3 +292,15 @@ fn after_a_freeze_it_says_for_how_long_it_has_decided_nothing() {
     r.until(12_000);
     assert_eq!(r.m.tilted_for(r.now), None);
 }
+
+#[test]
+fn a_failover_that_is_ordered_while_another_has_our_vote_comes_after_that() {
+    let mut r = Rig::new(rules());
+    r.until(3_000);
+    r.ask(Request::IsMasterDown { master: addr("10.0.0.1:6379"), epoch: Epoch(5), candidate: Some(id('b')) });
+    assert_eq!(r.ask(Request::Failover { group: "cache".into() }), Some(Reply::Ok));
+    r.until(5_400);
+    assert!(r.when("+try-failover").is_none(), "b may still promote");
+    r.until(6_500);
+    assert!(r.when("+try-failover") >= Some(at(5_500)) && r.when("+switch-master").is_some(), "{:#?}", r.events());
+}
