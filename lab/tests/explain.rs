@@ -23,11 +23,7 @@ fn a_failover_explains_itself_also_after_a_restart_of_its_node() {
     let stories: Vec<String> = (0..3).map(|n| cluster.wait("a node tells it", |cluster| told(cluster, n))).collect();
 
     for (n, story) in stories.iter().enumerate() {
-        for words in [
-            &format!("the master is {new}, it was {old}"),
-            "down for this node: connection",
-            &format!("{new} is the master from here"),
-        ] {
+        for words in [&format!("the master is {new}, it was {old}"), &format!("{new} is the master from here")] {
             assert!(story.contains(words), "{words}: {story}");
         }
         let log = cluster.log(n);
@@ -36,6 +32,8 @@ fn a_failover_explains_itself_also_after_a_restart_of_its_node() {
     let leader = stories.iter().position(|story| story.contains("This node led it."));
     let leader = leader.unwrap_or_else(|| panic!("nobody says that it led: {stories:?}"));
     let story = &stories[leader];
+    // On a busy machine a follower may be told before it has seen anything; the leader cannot.
+    assert!(story.contains("down for this node: connection"), "{story}");
     for words in [
         "Who saw what of the old master",
         "says that it is down",
