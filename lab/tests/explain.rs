@@ -26,13 +26,15 @@ fn a_failover_explains_itself_also_after_a_restart_of_its_node() {
         for words in [&format!("the master is {new}, it was {old}"), &format!("{new} is the master from here")] {
             assert!(story.contains(words), "{words}: {story}");
         }
+        // On a busy machine a follower may be told before it has seen anything, and says that.
+        let seen = story.contains("down for this node: connection");
+        assert!(seen || story.contains("This node saw nothing wrong with the master."), "{story}");
         let log = cluster.log(n);
         assert!(log.contains("step by step: standfast explain"), "the log says how to learn more: {log}");
     }
     let leader = stories.iter().position(|story| story.contains("This node led it."));
     let leader = leader.unwrap_or_else(|| panic!("nobody says that it led: {stories:?}"));
     let story = &stories[leader];
-    // On a busy machine a follower may be told before it has seen anything; the leader cannot.
     assert!(story.contains("down for this node: connection"), "{story}");
     for words in [
         "Who saw what of the old master",

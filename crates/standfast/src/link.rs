@@ -128,7 +128,7 @@ async fn live(reports: &Reports, door: Door, ways: Ways, orders: mpsc::Receiver<
     let tls = ways.tls.clone();
     let talk = Talk::new(local, door, ways);
     let Some(tls) = tls else { return talk.run(stream, reports, orders).await };
-    match tls.connect(stream, reports.id.to.ip()).await {
+    match tls.connect(stream, reports.id.to).await {
         Ok(stream) => talk.run(stream, reports, orders).await,
         Err(e) => {
             tracing::debug!(server = %reports.id.to, "no TLS: {e}");

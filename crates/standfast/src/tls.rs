@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -75,7 +75,7 @@ pub(crate) struct Acceptor(Arc<Mutex<Fresh<ServerConfig>>>);
 
 /// The client's side. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<Mutex<Fresh<ClientConfig>>>, Arc<Mutex<BTreeSet<IpAddr>>>);
+pub(crate) struct Connector(Arc<Mutex<Fresh<ClientConfig>>>, Arc<Mutex<BTreeSet<SocketAddr>>>);
 
 impl Acceptor {
     /// # Errors
@@ -104,7 +104,7 @@ impl Connector {
         Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, client_config)?)), Arc::default()))
     }
 
-    /// Shakes hands with the server at `ip`. Whoever shows a certificate of our authority is the right one, whatever names are in it:
+    /// Shakes hands with the server at `to`. Whoever shows a certificate of our authority is the right one, whatever names are in it:
     /// Redis does not look at them either, and servers of a group are known by address.
     ///
     /// # Errors
@@ -112,24 +112,24 @@ impl Connector {
     pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        ip: IpAddr,
+        to: SocketAddr,
     ) -> io::Result<client::TlsStream<S>> {
         let config = lock(&self.0).config();
-        let done = in_time(TlsConnector::from(config).connect(ServerName::IpAddress(ip.into()), stream)).await;
-        self.tell(ip, done.as_ref().err());
+        let done = in_time(TlsConnector::from(config).connect(ServerName::IpAddress(to.ip().into()), stream)).await;
+        self.tell(to, done.as_ref().err());
         done
     }
 
-    /// Tells an operator that a host cannot be talked to: once, until it can.
-    fn tell(&self, ip: IpAddr, fault: Option<&io::Error>) {
+    /// Tells an operator that a server cannot be talked to: once, until it can. Others on its host may be well.
+    fn tell(&self, to: SocketAddr, fault: Option<&io::Error>) {
         let mut told = lock(&self.1);
         match fault {
             None => {
-                told.remove(&ip);
+                told.remove(&to);
             }
             // A broken connection says nothing of certificates; the machine takes it as evidence.
-            Some(e) if e.kind() == io::ErrorKind::InvalidData && told.len() < MAX_TOLD && told.insert(ip) => {
-                tracing::warn!(host = %ip, "TLS: it cannot be talked to, and counts as down until it can: {e}");
+            Some(e) if e.kind() == io::ErrorKind::InvalidData && told.len() < MAX_TOLD && told.insert(to) => {
+                tracing::warn!(server = %to, "TLS: it cannot be talked to, and counts as down until it can: {e}");
             }
             Some(_) => {}
         }
@@ -355,7 +355,7 @@ const OLD_FORM: &str = "a certificate that is not X.509 version 3. It is shown t
 What to do: sign it again with an extension, which makes it version 3: `openssl x509 -req ... -extfile FILE` with the line `basicConstraints=CA:FALSE`";
 const OTHERS_OLD_FORM: &str = "its certificate is not X.509 version 3, and no older one is believed here. \
 What to do: sign it again with an extension, which makes it version 3: `openssl x509 -req ... -extfile FILE` with the line `basicConstraints=CA:FALSE`";
-/// Hosts that an operator was told about. At the bound nothing is told of a further one.
+/// Servers that an operator was told about. At the bound nothing is told of a further one.
 const MAX_TOLD: usize = 1_024;
 /// Files are looked at this often at most, when somebody connects.
 const LOOK: Duration = Duration::from_secs(1);

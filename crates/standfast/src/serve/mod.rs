@@ -172,11 +172,7 @@ impl Port {
         let known = |open| Known::new(addr.to_string(), laddr.to_string(), stream.as_raw_fd(), DEFAULT, open);
         match (self.admit(is_loopback(addr.ip()), known), tls) {
             (Ok(guest), None) => live(guest, async { Ok(stream) }),
-            (Ok(guest), Some(acceptor)) => live(guest, async move {
-                // Whoever says nothing is seen by no other limit yet.
-                let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
-                shaken.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake in time; closed"))?
-            }),
+            (Ok(guest), Some(acceptor)) => live(guest, async move { acceptor.accept(stream).await }),
             // Best effort, as in Redis: the connection is new, so its buffer is empty.
             (Err(refusal), _) => drop(stream.try_write(refusal)),
         }
@@ -248,8 +244,6 @@ fn is_loopback(ip: IpAddr) -> bool {
 
 /// Out of descriptors: accepting again at once would only burn a processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// For a TLS handshake: a few round trips and two signatures.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 const PROTECTED: &[u8] =
     b"-DENIED this port is in protected mode and has no password: only clients of its own host are served. Set \

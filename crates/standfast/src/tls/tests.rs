@@ -58,7 +58,7 @@ async fn talks(acceptor: &Acceptor, connector: &Connector) -> bool {
         stream.flush().await
     };
     let client = async {
-        let mut stream = connector.connect(here, Ipv4Addr::LOCALHOST.into()).await?;
+        let mut stream = connector.connect(here, (Ipv4Addr::LOCALHOST, 6379).into()).await?;
         stream.write_all(b"PING").await?;
         stream.flush().await?;
         let mut word = [0; 4];
