@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use view::{Phase, Replica, View};
+use view::{Phase, Replica, USUAL_WEIGHT, View};
 
 use crate::core::Core;
 use crate::event::Action;
@@ -33,7 +33,8 @@ impl Group {
             .map(|s| {
                 let offset = s.info.as_ref().map(|i| i.offset);
                 let lag = master_offset.zip(offset).map(|(m, r)| m.0.saturating_sub(r.0));
-                Replica { addr: s.addr, link: s.link_state(self.master), offset: offset.unwrap_or_default(), lag }
+                let (link, offset) = (s.link_state(self.master), offset.unwrap_or_default());
+                Replica { addr: s.addr, link, offset, lag, weight: USUAL_WEIGHT }
             })
             .collect();
         View { group: self.name.clone(), epoch: self.config_epoch, phase: self.phase(), master: self.master, replicas }

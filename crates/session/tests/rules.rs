@@ -21,7 +21,13 @@ fn addr(n: u16) -> std::net::SocketAddr {
 }
 
 fn view(epoch: u64, phase: Phase, master: u16, replicas: &[u16]) -> Arc<View> {
-    let replica = |n: &u16| Replica { addr: addr(*n), link: LinkState::Up, offset: Offset(0), lag: Some(0) };
+    let replica = |n: &u16| Replica {
+        addr: addr(*n),
+        link: LinkState::Up,
+        offset: Offset(0),
+        lag: Some(0),
+        weight: view::USUAL_WEIGHT,
+    };
     let replicas = replicas.iter().map(replica).collect();
     Arc::new(View { group: "cache".into(), epoch: Epoch(epoch), phase, master: addr(master), replicas })
 }

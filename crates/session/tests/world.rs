@@ -126,7 +126,7 @@ fn addr(n: usize) -> std::net::SocketAddr {
 }
 
 fn view(epoch: u64, phase: Phase, master: usize, link: LinkState) -> Arc<View> {
-    let replica = Replica { addr: addr(1 - master), link, offset: Offset(0), lag: None };
+    let replica = Replica { addr: addr(1 - master), link, offset: Offset(0), lag: None, weight: view::USUAL_WEIGHT };
     Arc::new(View { group: "g".into(), epoch: Epoch(epoch), phase, master: addr(master), replicas: vec![replica] })
 }
 

@@ -19,4 +19,4 @@ pub mod name;
 pub mod view;
 
 pub use name::{Epoch, GroupName, Malformed, Offset, RunId};
-pub use view::{LinkState, Phase, Replica, View};
+pub use view::{LinkState, Phase, Replica, USUAL_WEIGHT, View};

@@ -44,6 +44,22 @@ pub struct Replica {
     pub offset: Offset,
     /// How many bytes it is behind the master, as last reported by both; `None` if one of them has not said.
     pub lag: Option<u64>,
+    /// How much of the readers' work it shall take beside the other replicas, 0 to 256. With 0 it is not read: nobody comes,
+    /// and who is there goes elsewhere. The machine knows of none; operators do, each on a node of their own.
+    #[serde(default = "usual_weight", skip_serializing_if = "is_usual_weight")]
+    pub weight: u16,
+}
+
+/// What a replica weighs of which nobody said anything: in the middle, so that both more and less can be said.
+pub const USUAL_WEIGHT: u16 = 100;
+
+const fn usual_weight() -> u16 {
+    USUAL_WEIGHT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_usual_weight(weight: &u16) -> bool {
+    *weight == USUAL_WEIGHT
 }
 
 /// What connects a replica to the rest.
@@ -64,9 +80,10 @@ impl View {
         (self.phase == Phase::Steady).then_some(self.master)
     }
 
-    /// Replicas that may be read: their link is up and they are not further behind than `max_lag` bytes.
+    /// Replicas that may be read: their link is up, they are not further behind than `max_lag` bytes, and they have a weight.
     pub fn readable(&self, max_lag: u64) -> impl Iterator<Item = &Replica> {
-        self.replicas.iter().filter(move |r| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag))
+        let fits = move |r: &&Replica| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag);
+        self.replicas.iter().filter(fits).filter(|r| r.weight > 0)
     }
 }
 
@@ -76,8 +93,13 @@ mod tests {
     use alloc::vec;
 
     fn view(phase: Phase) -> View {
-        let replica =
-            |n: u16, link, lag| Replica { addr: SocketAddr::from(([10, 0, 0, 1], n)), link, offset: Offset(100), lag };
+        let replica = |n: u16, link, lag| Replica {
+            addr: SocketAddr::from(([10, 0, 0, 1], n)),
+            link,
+            offset: Offset(100),
+            lag,
+            weight: USUAL_WEIGHT,
+        };
         View {
             group: "cache".into(),
             epoch: Epoch(1),
@@ -104,5 +126,14 @@ mod tests {
     fn a_replica_is_read_only_while_it_follows_closely() {
         let ports: Vec<u16> = view(Phase::Steady).readable(10).map(|r| r.addr.port()).collect();
         assert_eq!(ports, [2, 6], "an unknown lag is not held against a replica whose link is up");
+    }
+
+    #[test]
+    fn a_replica_without_weight_is_not_read() {
+        let mut view = view(Phase::Steady);
+        view.replicas[0].weight = 0;
+        view.replicas[4].weight = 1;
+        let ports: Vec<u16> = view.readable(10).map(|r| r.addr.port()).collect();
+        assert_eq!(ports, [6]);
     }
 }

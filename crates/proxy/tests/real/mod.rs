@@ -238,7 +238,13 @@ pub struct Lab {
 }
 
 pub fn view(epoch: u64, phase: Phase, master: SocketAddr, replicas: &[SocketAddr]) -> Arc<View> {
-    let replica = |addr: &SocketAddr| Replica { addr: *addr, link: LinkState::Up, offset: Offset(0), lag: Some(0) };
+    let replica = |addr: &SocketAddr| Replica {
+        addr: *addr,
+        link: LinkState::Up,
+        offset: Offset(0),
+        lag: Some(0),
+        weight: view::USUAL_WEIGHT,
+    };
     Arc::new(View {
         group: "cache".into(),
         epoch: Epoch(epoch),
