@@ -31,8 +31,9 @@ pub(crate) enum Kind {
     Pin,
 }
 
-/// Which part of a connection's state a request sets. A later success of the same key replaces an earlier one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which part of a connection's state a request sets, in the order in which a new connection is told. A later success of the
+/// same key replaces an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Auth,
     Hello,

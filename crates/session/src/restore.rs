@@ -1,7 +1,8 @@
 //! What must a new connection know before the next request?
 //!
-//! The client's own words are kept and said again: whoever it authenticated as, whichever protocol, database and name it
-//! chose. The session does not need to understand them.
+//! What the client said about itself, as far as servers agreed, in an order of ours: who it is, which protocol it speaks, which
+//! database it uses, then names and habits. HELLO may say three of these at once; they are kept apart, so that two clients that
+//! are the same to a server are told the same, in whatever words they said it themselves.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -11,7 +12,7 @@ use crate::command::Key;
 /// What the client said about itself, as far as servers agreed.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    /// In the order of their last success: a later HELLO may depend on an earlier AUTH.
+    /// In the order of the keys, each once: whole requests.
     said: Vec<(Key, Box<[u8]>)>,
     /// Replies of our own must be of the protocol that the client asked for.
     pub(crate) resp3: bool,
@@ -19,21 +20,47 @@ pub(crate) struct Remembered {
     pub(crate) unknown: bool,
 }
 
-/// Different things that a client can say about itself. More is a client that plays: the oldest is forgotten only together
-/// with the right to a new connection.
-const MAX_SAID: usize = 16;
-
 impl Remembered {
     /// The server agreed to `request`.
     pub(crate) fn on_ok(&mut self, key: Key, request: &[u8]) {
-        if key == Key::Hello {
-            self.resp3 = argument(request, 1) == Some(b"3");
+        match key {
+            Key::Hello => self.on_hello(request),
+            // As every connection begins.
+            Key::Select if argument(request, 1) == Some(b"0") => self.forget(key),
+            _ => self.say(key, request.into()),
         }
-        // HELLO without AUTH keeps the user that an earlier HELLO with AUTH set: it must not replace that one.
-        let replaces = |old: &[u8]| key != Key::Hello || argc(request) >= argc(old);
-        self.said.retain(|(k, old)| *k != key || !replaces(old));
-        self.said.push((key, request.into()));
-        self.unknown |= self.said.len() > MAX_SAID;
+    }
+
+    fn on_hello(&mut self, request: &[u8]) {
+        let Some(command) = scanned(request) else { return };
+        let mut words = command.arguments(request).skip(1);
+        if let Some(protocol) = words.next() {
+            self.resp3 = protocol == b"3";
+            if self.resp3 {
+                self.say(Key::Hello, array(&[b"HELLO", b"3"]));
+            } else {
+                self.forget(Key::Hello);
+            }
+        }
+        while let Some(word) = words.next() {
+            if word.eq_ignore_ascii_case(b"AUTH") {
+                let (user, password) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                self.say(Key::Auth, array(&[b"AUTH", user, password]));
+            } else if word.eq_ignore_ascii_case(b"SETNAME") {
+                self.say(Key::Name, array(&[b"CLIENT", b"SETNAME", words.next().unwrap_or_default()]));
+            }
+        }
+    }
+
+    fn say(&mut self, key: Key, request: Box<[u8]>) {
+        match self.said.binary_search_by_key(&key, |(k, _)| *k) {
+            Ok(at) => self.said[at].1 = request,
+            Err(at) => self.said.insert(at, (key, request)),
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        self.said.retain(|(k, _)| *k != key);
     }
 
     /// RESET: back to how the connection began.
@@ -41,8 +68,9 @@ impl Remembered {
         *self = Self::default();
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.said.is_empty()
+    /// All of it, as requests one after the other.
+    pub(crate) fn words(&self) -> Vec<u8> {
+        self.said.iter().flat_map(|(_, said)| said.iter().copied()).collect()
     }
 }
 
@@ -71,13 +99,10 @@ pub(crate) enum Restored {
 impl Restoring {
     /// `None` if there is nothing to say.
     pub(crate) fn new(remembered: &Remembered, transaction: &[u8], queued: u32) -> Option<Self> {
-        if remembered.is_empty() && queued == 0 {
+        if remembered.said.is_empty() && queued == 0 {
             return None;
         }
-        let mut bytes = Vec::new();
-        for (_, said) in &remembered.said {
-            bytes.extend_from_slice(said);
-        }
+        let mut bytes = remembered.words();
         bytes.extend_from_slice(transaction);
         Some(Self { bytes, sent: 0, remembered: u32::try_from(remembered.said.len()).unwrap_or(u32::MAX), queued })
     }
@@ -105,8 +130,10 @@ impl Restoring {
     }
 }
 
-fn argc(request: &[u8]) -> usize {
-    scanned(request).map_or(0, |c| c.argc())
+fn array(words: &[&[u8]]) -> Box<[u8]> {
+    let mut request = Vec::new();
+    resp::write::command(&mut request, words);
+    request.into()
 }
 
 fn argument(request: &[u8], index: usize) -> Option<&[u8]> {

@@ -334,8 +334,19 @@ fn what_the_client_said_about_itself_is_said_again_first() {
     talk.c("AUTH u p; SELECT 2; CLIENT SETNAME me; SELECT 3; GET a").connected();
     talk.server_hears("AUTH u p; SELECT 2; CLIENT SETNAME me; SELECT 3; GET a").s("+OK; +OK; +OK; +OK; $-1");
     talk.client_hears("+OK; +OK; +OK; +OK; $-1").view(2, Phase::Steady, 2).c("GET a").connected();
-    talk.server_hears("AUTH u p; CLIENT SETNAME me; SELECT 3").s("+OK; +OK").server_hears("").s("+OK").client_hears("");
+    talk.server_hears("AUTH u p; SELECT 3; CLIENT SETNAME me").s("+OK; +OK").server_hears("").s("+OK").client_hears("");
     talk.server_hears("GET a").s("$-1").client_hears("$-1");
+}
+
+#[test]
+fn a_hello_is_said_again_in_its_parts_and_what_every_connection_has_is_not() {
+    let mut talk = master();
+    talk.c("HELLO 3 AUTH u p SETNAME me; SELECT 5; SELECT 0; HELLO 3").connected();
+    talk.server_hears("HELLO 3 AUTH u p SETNAME me; SELECT 5; SELECT 0; HELLO 3").s("%0; +OK; +OK; %0").gone();
+    talk.c("GET a").connected().server_hears("AUTH u p; HELLO 3; CLIENT SETNAME me").s("+OK; %0; +OK");
+    talk.server_hears("GET a").s("$-1").gone().c("HELLO 2; GET a").connected();
+    talk.server_hears("AUTH u p; HELLO 3; CLIENT SETNAME me").s("+OK; %0; +OK").server_hears("HELLO 2; GET a");
+    talk.s("*0; $-1").gone().c("GET a").connected().server_hears("AUTH u p; CLIENT SETNAME me");
 }
 
 #[test]
