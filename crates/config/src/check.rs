@@ -1,5 +1,7 @@
 //! Is it possible? What can only be seen across options and tables: what is missing, what exists twice, what contradicts another line.
 
+mod edge;
+
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
@@ -8,10 +10,11 @@ use std::time::Duration;
 use crate::choice::Role;
 use crate::config::{self, Tables};
 use crate::diagnostic::Problem;
+use crate::edge::Endpoint;
 use crate::options::{Absent, Definition, section};
 use crate::setting::Settings;
 use crate::suggest::{self, Candidate};
-use crate::value::{quote, show_duration};
+use crate::value::{LONGEST_SOCKET_PATH, quote, show_duration};
 
 /// Everything that does not fit together. `strangers`: the file has tables that nobody knows, so a table that seems to be missing
 /// may only be misspelt.
@@ -36,6 +39,7 @@ pub(crate) fn tables(tables: &Tables, strangers: bool) -> Vec<Problem> {
     for table in &tables.listeners {
         listener(&mut found, table, tables, strangers);
     }
+    edge::inner(&mut found, tables);
     addresses(&mut found, tables);
     found
 }
@@ -148,7 +152,7 @@ fn listener(found: &mut Vec<Problem>, listener: &Settings, tables: &Tables, stra
         let problem = Problem::new(span, wrong, "only for `role = \"replica\"`");
         found.push(problem.help("remove the line, or set role = \"replica\""));
     }
-    if let (Some(listen), Some(span)) = (listener.get::<SocketAddr>("listen"), listener.span("listen")) {
+    if let (Some(Endpoint::Tcp(listen)), Some(span)) = (listener.get("listen"), listener.span("listen")) {
         let same = tables.groups.iter().find(|group| group.get::<SocketAddr>("master") == Some(listen));
         if let Some(master) = same.and_then(|group| group.span("master")) {
             let wrong = format!("the listener has the address of a Redis server, {listen}");
@@ -231,13 +235,12 @@ fn addresses(found: &mut Vec<Problem>, tables: &Tables) {
     let admin = Some(&tables.admin).filter(|admin| admin.header.is_some());
     let all = [("the Sentinel port", Some(&tables.node)), ("the status page", admin)]
         .into_iter()
-        .filter_map(|(what, table)| table.map(|table| (what, table)))
-        .chain(tables.listeners.iter().map(|table| ("another listener", table)));
+        .filter_map(|(what, table)| table.map(|table| (what, table, table.get::<SocketAddr>("listen"))));
+    let port = |table: &Settings| table.get::<Endpoint>("listen").and_then(|endpoint| endpoint.tcp());
+    let all = all.chain(tables.listeners.iter().map(|table| ("another listener", table, port(table))));
     let mut taken: Vec<(&str, SocketAddr, Option<Range<usize>>)> = Vec::new();
-    for (what, table) in all {
-        let Some(listen) = table.get::<SocketAddr>("listen") else {
-            continue;
-        };
+    for (what, table, listen) in all {
+        let Some(listen) = listen else { continue };
         let span = table.span("listen").or_else(|| table.header.clone());
         if let Some((other, address, first)) = taken.iter().find(|(_, address, _)| collide(*address, listen)) {
             found.push(collision(listen, span.clone(), other, *address, first.clone()));
@@ -275,6 +278,3 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 fn header(table: &Settings) -> Range<usize> {
     table.header.clone().unwrap_or_default()
 }
-
-/// `sun_path` holds 108 bytes, the last of them is NUL: unix(7).
-const LONGEST_SOCKET_PATH: usize = 107;

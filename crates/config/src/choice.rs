@@ -76,6 +76,8 @@ choice! {
     Mode {
         /// RESP: requests are held, replayed and restored across a failover.
         Redis = "redis",
+        /// Nothing: bytes pass as they are, as far as one master lasts.
+        Tcp = "tcp",
     }
 }
 
@@ -86,5 +88,39 @@ choice! {
         Master = "master",
         /// Clients are refused.
         Refuse = "refuse",
+    }
+}
+
+choice! {
+    /// Whether a client has to show a certificate.
+    ClientCertificates {
+        /// Nobody is asked.
+        None = "none",
+        /// None, or a good one.
+        Optional = "optional",
+        /// One that the authority signed.
+        Required = "required",
+    }
+}
+
+choice! {
+    /// The oldest version of TLS that is spoken. What came before is broken.
+    MinVersion {
+        /// RFC 5246.
+        Tls12 = "1.2",
+        /// RFC 8446.
+        Tls13 = "1.3",
+    }
+}
+
+choice! {
+    /// Whether a server is told who its client is, before the client's first byte.
+    SendProxy {
+        /// It is not: Redis itself does not understand it.
+        None = "none",
+        /// A line of text.
+        V1 = "v1",
+        /// A binary header.
+        V2 = "v2",
     }
 }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role};
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role, SendProxy};
+use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
 use crate::secret::Secret;
 use crate::setting::{FromSetting, Settings};
 use crate::source::{Place, Source};
@@ -114,6 +115,8 @@ pub struct Group {
     pub switchover_timeout: Duration,
     /// In bytes; replicas that are further behind are not offered.
     pub replica_max_lag: u64,
+    /// The servers speak TLS.
+    pub server_tls: Option<ServerTls>,
     /// Where `name` is written.
     pub defined_at: Place,
 }
@@ -121,8 +124,8 @@ pub struct Group {
 /// `[[listener]]`: where clients come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Where clients connect. May be a wildcard.
-    pub listen: SocketAddr,
+    /// Where clients connect.
+    pub listen: Endpoint,
     /// The name of one of the groups.
     pub group: String,
     /// To the master or to the replicas.
@@ -137,6 +140,28 @@ pub struct Listener {
     pub fallback: Fallback,
     /// How long a connection to a server may take to be made.
     pub connect_timeout: Duration,
+    /// How long a client and its server may both be silent. Zero: for ever.
+    pub idle_timeout: Duration,
+    /// How long a client may take to send anything. Zero: for ever.
+    pub first_byte_timeout: Duration,
+    /// Who may come in. Empty: everybody.
+    pub allow: Vec<Network>,
+    /// Who may not; the smallest network decides, and none is in both lists.
+    pub deny: Vec<Network>,
+    /// Who has to tell for whom it connects.
+    pub proxy_protocol_from: Vec<Network>,
+    /// Whether servers are told for whom we connect.
+    pub send_proxy: SendProxy,
+    /// Clients speak TLS.
+    pub tls: Option<Tls>,
+    /// How many clients there may be.
+    pub limits: Limits,
+    /// How long the kernel believes in a silent client.
+    pub client_tcp: Tcp,
+    /// How long it believes in a silent server.
+    pub server_tcp: Tcp,
+    /// Whose the file of a UNIX socket is.
+    pub unix: UnixFile,
     /// Where `listen` is written.
     pub defined_at: Place,
 }
@@ -205,6 +230,7 @@ impl Group {
             failover_timeout: sure(table, "failover-timeout"),
             switchover_timeout: sure(table, "switchover-timeout"),
             replica_max_lag: sure(table, "replica-max-lag"),
+            server_tls: table.get::<Settings>("server-tls").as_ref().map(ServerTls::build),
             defined_at: place(source, table, "name"),
         }
     }
@@ -221,6 +247,17 @@ impl Listener {
             hold_bytes: sure(table, "hold-bytes"),
             fallback: sure(table, "fallback"),
             connect_timeout: sure(table, "connect-timeout"),
+            idle_timeout: sure(table, "idle-timeout"),
+            first_byte_timeout: sure(table, "first-byte-timeout"),
+            allow: table.get("allow").unwrap_or_default(),
+            deny: table.get("deny").unwrap_or_default(),
+            proxy_protocol_from: table.get("proxy-protocol-from").unwrap_or_default(),
+            send_proxy: sure(table, "send-proxy"),
+            tls: table.get::<Settings>("tls").as_ref().map(Tls::build),
+            limits: Limits::build(&table.inner("limits")),
+            client_tcp: Tcp::build(&table.inner("client-tcp")),
+            server_tcp: Tcp::build(&table.inner("server-tcp")),
+            unix: UnixFile::build(&table.inner("unix")),
             defined_at: place(source, table, "listen"),
         }
     }
@@ -239,7 +276,7 @@ fn majority(nodes: u32) -> u32 {
 }
 
 /// The value of an option that is required or has a default.
-fn sure<T: FromSetting>(table: &Settings, key: &str) -> T {
+pub(crate) fn sure<T: FromSetting>(table: &Settings, key: &str) -> T {
     let value = table.get(key);
     value.unwrap_or_else(|| panic!("{}.{key} passed the checks without a value", table.section.name))
 }

@@ -1,6 +1,7 @@
 //! Which options exist? Each is defined once, in the [table](SECTIONS): name, type, default, the reason for the default, a sentence of
 //! documentation, an example. Parser, suggestions and `docs/defaults.md` read the table; nothing about an option is said elsewhere.
 
+mod edge;
 mod table;
 
 use std::fmt;
@@ -10,10 +11,10 @@ use crate::value::{show_duration, show_size};
 
 pub use table::SECTIONS;
 
-/// One table of the file, such as `[node]` or `[[group]]`.
+/// One table of the file, such as `[node]` or `[[group]]`, or a table in another: `[listener.tls]`.
 #[derive(Debug)]
 pub struct Section {
-    /// The name between the brackets.
+    /// The name between the brackets; after a dot, that of a table inside another.
     pub name: &'static str,
     /// Whether there may be several: `[[group]]`, not `[group]`.
     pub repeated: bool,
@@ -101,15 +102,39 @@ pub enum Kind {
     },
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// `IP:port`, or `unix:` and an absolute path.
+    Endpoint,
+    /// A list of IP addresses and networks: `["10.0.0.0/8", "::1"]`.
+    Networks,
+    /// A list of host names, of which the first label may be `*`.
+    HostNames,
+    /// The rights of a file, as `chmod` takes them: `"0660"`.
+    FileMode,
+    /// A table of its own inside this one.
+    Table(&'static Section),
+    /// Several of them.
+    Tables(&'static Section),
 }
 
-/// The table of this name, if there is one.
+/// The table of this name, if there is one that stands alone.
 #[must_use]
 pub fn section(name: &str) -> Option<&'static Section> {
-    SECTIONS.iter().find(|section| section.name == name)
+    SECTIONS.iter().find(|section| section.name == name && !section.is_inner())
 }
 
 impl Section {
+    /// Whether it is a table inside another.
+    #[must_use]
+    pub fn is_inner(&self) -> bool {
+        self.name.contains('.')
+    }
+
+    /// Its name inside the table that it belongs to.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
     /// The header as it is written in a file: `[node]`, `[[group]]`.
     #[must_use]
     pub fn header(&self) -> String {
@@ -143,6 +168,11 @@ impl Kind {
             Self::Integer { .. } => "a whole number",
             Self::AutoOr { .. } => "a whole number or \"auto\"",
             Self::Choice(_) => "a word in quotes",
+            Self::Endpoint => "an address in quotes",
+            Self::Networks | Self::HostNames => "a list of texts in quotes",
+            Self::FileMode => "the rights of a file in quotes",
+            Self::Table(_) => "a table",
+            Self::Tables(_) => "a list of tables",
         }
     }
 }
@@ -170,6 +200,13 @@ impl fmt::Display for Kind {
                 let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
                 write!(f, "one of {}", words.join(", "))
             }
+            Self::Endpoint => {
+                f.write_str("address `IP:port`, the IP may be `0.0.0.0` or `[::]`; or `unix:` and an absolute path")
+            }
+            Self::Networks => f.write_str("list of addresses and networks, `IP` or `IP/bits`"),
+            Self::HostNames => f.write_str("list of host names, of which the first label may be `*`"),
+            Self::FileMode => f.write_str("rights of a file in octal digits"),
+            Self::Table(section) | Self::Tables(section) => write!(f, "table `{}`, see there", section.header()),
         }
     }
 }
@@ -185,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_default_and_example_is_a_valid_value_of_its_option() {
-        for (section, definition) in all() {
+        for (section, definition) in all().filter(|(_, d)| !matches!(d.kind, Kind::Table(_) | Kind::Tables(_))) {
             let mut values = vec![definition.example];
             if let Absent::Value(text) = definition.absent {
                 values.push(text);
@@ -194,6 +231,34 @@ mod tests {
                 let setting = Setting::from_toml(definition, text);
                 assert!(setting.is_ok(), "{}: {text}: {setting:?}", section.path(definition));
             }
+        }
+    }
+
+    #[test]
+    fn every_inner_table_is_an_option_of_the_one_around_it_and_has_a_valid_example() {
+        for section in SECTIONS.iter().filter(|section| section.is_inner()) {
+            let outer = section.name.rsplit_once('.').map(|(outer, _)| outer).unwrap();
+            let outer = SECTIONS.iter().find(|section| section.name == outer).unwrap();
+            let definition = outer.option(section.key()).unwrap();
+            let (Kind::Table(inner) | Kind::Tables(inner)) = definition.kind else { panic!("{}", section.name) };
+            assert_eq!((inner.name, inner.options.len()), (section.name, section.options.len()));
+        }
+    }
+
+    #[test]
+    fn every_example_of_an_inner_table_is_possible() {
+        for (section, definition) in all() {
+            let (Kind::Table(_) | Kind::Tables(_)) = definition.kind else { continue };
+            let (header, path) = match section.name.split_once('.') {
+                Some((outer, inner)) => (outer, format!("{inner}.")),
+                None => (section.name, String::new()),
+            };
+            let text = format!("[[{header}]]\n{path}{} = {}\n", definition.key, definition.example);
+            let problems = crate::parse("f", &text).unwrap_err();
+            // The table around it lacks what it must have; nothing is said about the example.
+            let told = problems.iter().find(|problem| problems.place(problem).line > 1 && problem.span().start > 0);
+            let told = told.filter(|problem| !problem.message().contains("missing"));
+            assert!(told.is_none(), "{text}{problems}");
         }
     }
 

@@ -132,7 +132,12 @@ impl Walk {
         if matches!(definition.kind, Kind::Secret) {
             self.secrets.push(value.span());
         }
-        match Setting::read(definition, value.get_ref()) {
+        let found = match definition.kind {
+            Kind::Table(section) => Ok(Setting::Table(self.single(section, value))),
+            Kind::Tables(section) => Ok(Setting::Tables(self.repeated(section, value))),
+            _ => Setting::read(definition, value.get_ref()),
+        };
+        match found {
             Ok(setting) => settings.give(definition.key, setting, value.span()),
             Err(complaint) => {
                 settings.spoil(definition.key);
@@ -177,22 +182,30 @@ impl Walk {
             self.problems.push(Problem::new(key.span(), wrong, format!("it belongs into {}", homes.join(" or "))));
             return;
         }
+        let inner = SECTIONS.iter().find(|section| section.is_inner() && section.key() == written);
+        if let Some((section, outer)) = inner.filter(|_| is_table).zip(homes.first()) {
+            let wrong = format!("{} stands outside of {outer}", backticks(written));
+            let help = format!("write it after the {outer} that it belongs to, as {}", section.header());
+            self.problems.push(Problem::new(key.span(), wrong, format!("expected {}", section.header())).help(help));
+            return;
+        }
         self.strangers = true;
         let what = if is_table { "table" } else { "option" };
         let wrong = format!("the configuration has no {what} {}", backticks(written));
-        let candidates = SECTIONS.iter().map(|section| Candidate { name: section.name, also: section.also });
+        let outer = || SECTIONS.iter().filter(|section| !section.is_inner());
+        let candidates = outer().map(|section| Candidate { name: section.name, also: section.also });
         let meant = suggest::nearest(written, candidates).and_then(options::section);
         self.problems.push(match meant {
             Some(section) => Problem::new(key.span(), wrong, format!("did you mean `{}`?", section.header())),
             None => {
-                let all: Vec<String> = SECTIONS.iter().map(Section::header).collect();
+                let all: Vec<String> = outer().map(Section::header).collect();
                 Problem::new(key.span(), wrong, "unknown").help(format!("the tables are: {}", all.join(", ")))
             }
         });
     }
 
     fn not_a_table(&mut self, section: &Section, span: Range<usize>, found: &DeValue<'_>) {
-        let wrong = format!("`{}` is {}", section.name, kind_of(found));
+        let wrong = format!("`{}` is {}", section.key(), kind_of(found));
         let problem = Problem::new(span, wrong, format!("expected a table: {}", section.header()));
         self.problems.push(problem.help(section.what));
     }

@@ -38,4 +38,6 @@ const HEAD: &str = "\
 One file for each host, in [TOML](https://toml.io). Durations are whole numbers with a unit (`\"50ms\"`, `\"1s\"`, `\"2m\"`, `\"1h\"`), sizes
 too (`\"512B\"`, `\"64KiB\"`, `\"1MiB\"`, `\"1GiB\"`; `\"10MB\"` is ten million). Addresses are `\"IP:port\"`, with IPv6 in brackets. An option
 that is not listed here is a problem, not ignored. `standfast check -c FILE` shows all problems of a file at once.
+
+A table inside another, such as `[listener.tls]`, belongs to the `[[listener]]` before it in the file.
 ";

@@ -6,10 +6,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role};
+use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, Role, SendProxy};
 use crate::config::Workers;
+use crate::edge::{Endpoint, Network};
 use crate::options::{Absent, Definition, Kind, Section};
 use crate::secret::Secret;
 use crate::value::{self, Complaint, quote};
@@ -26,6 +28,13 @@ pub(crate) enum Setting {
     Integer(u32),
     Workers(Workers),
     Word(&'static str),
+    Endpoint(Endpoint),
+    Networks(Vec<Network>),
+    Texts(Vec<String>),
+    /// The rights of a file.
+    Bits(u16),
+    Table(Settings),
+    Tables(Vec<Settings>),
 }
 
 impl Setting {
@@ -36,6 +45,8 @@ impl Setting {
             (Kind::AutoOr { min, max }, DeValue::Integer(number)) => {
                 integer(number, min, max).map(|count| Self::Workers(Workers::Count(count)))
             }
+            (Kind::Networks, DeValue::Array(list)) => texts(definition, list, value::network).map(Self::Networks),
+            (Kind::HostNames, DeValue::Array(list)) => texts(definition, list, value::host_name).map(Self::Texts),
             (kind, DeValue::String(text)) => Self::read_text(definition, kind, text),
             _ => Err(wrong_type(definition, found)),
         }
@@ -59,10 +70,33 @@ impl Setting {
             Kind::Duration { min, max } => value::duration(text, min, max).map(Self::Duration),
             Kind::Size { min, max } => value::size(text, min, max).map(Self::Size),
             Kind::Choice(words) => value::word(text, words).map(Self::Word),
+            Kind::Endpoint => value::endpoint(text).map(Self::Endpoint),
+            Kind::FileMode => value::file_mode(text).map(Self::Bits),
             Kind::AutoOr { .. } if text == "auto" => Ok(Self::Workers(Workers::Auto)),
-            Kind::Integer { .. } | Kind::AutoOr { .. } => Err(wrong_type(definition, &DeValue::String(text.into()))),
+            Kind::Integer { .. }
+            | Kind::AutoOr { .. }
+            | Kind::Networks
+            | Kind::HostNames
+            | Kind::Table(_)
+            | Kind::Tables(_) => Err(wrong_type(definition, &DeValue::String(text.into()))),
         }
     }
+}
+
+/// A list, of which each element is a text.
+fn texts<T>(
+    definition: &Definition,
+    list: &[Spanned<DeValue<'_>>],
+    read: impl Fn(&str) -> Result<T, Complaint>,
+) -> Result<Vec<T>, Complaint> {
+    if list.is_empty() {
+        return Err(Complaint::new("is an empty list", "expected at least one; without the option leave the line out"));
+    }
+    let one = |found: &Spanned<DeValue<'_>>| match found.get_ref() {
+        DeValue::String(text) => read(text),
+        other => Err(wrong_type(definition, other)),
+    };
+    list.iter().map(one).collect()
 }
 
 fn integer(number: &DeInteger<'_>, min: u32, max: u32) -> Result<u32, Complaint> {
@@ -98,6 +132,9 @@ fn wrong_type(definition: &Definition, found: &DeValue<'_>) -> Complaint {
         (Kind::Address { wildcard: true }, DeValue::Integer(port)) => {
             format!("write the whole address: \"0.0.0.0:{port}\"")
         }
+        (Kind::Endpoint, DeValue::Integer(port)) => format!("write the whole address: \"0.0.0.0:{port}\""),
+        (Kind::FileMode, DeValue::Integer(mode)) => format!("write it in quotes: \"{mode}\""),
+        (Kind::Networks | Kind::HostNames, DeValue::String(text)) => format!("write a list: [{text:?}]"),
         _ => format!("for example: {} = {}", definition.key, definition.example),
     };
     Complaint { wrong: format!("is {what}"), expected: format!("expected {noun}"), help: Some(help) }
@@ -118,7 +155,7 @@ pub(crate) fn kind_of(found: &DeValue<'_>) -> &'static str {
 }
 
 /// One table of the file, or one that is not in the file and has only defaults.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) section: &'static Section,
     /// Where its header is. `None`: the file has no such table.
@@ -127,7 +164,7 @@ pub(crate) struct Settings {
 }
 
 /// What is known about one option of a table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Field {
     Given {
         value: Setting,
@@ -162,6 +199,12 @@ impl Settings {
         let value = T::from_setting(setting);
         assert!(value.is_some(), "{}: the field's type is not the option's", self.section.path(definition));
         value
+    }
+
+    /// The table inside this one, or its defaults if it is not in the file.
+    pub(crate) fn inner(&self, key: &str) -> Self {
+        let Kind::Table(section) = self.definition(key).kind else { panic!("{key} is no table") };
+        self.get(key).unwrap_or_else(|| Self::new(section, None))
     }
 
     /// Whether nothing about this option is in the file, not even something wrong.
@@ -215,6 +258,12 @@ from_setting! {
     Integer => u32,
     Workers => Workers,
     Word => &'static str,
+    Endpoint => Endpoint,
+    Networks => Vec<Network>,
+    Texts => Vec<String>,
+    Bits => u16,
+    Table => Settings,
+    Tables => Vec<Settings>,
 }
 
 macro_rules! from_word {
@@ -227,4 +276,4 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(LogFormat, LogLevel, Role, Mode, Fallback);
+from_word!(LogFormat, LogLevel, Role, Mode, Fallback, ClientCertificates, MinVersion, SendProxy);

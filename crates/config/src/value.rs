@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::edge::{Endpoint, Network};
 use crate::suggest;
 
 /// Why a value cannot be used. The reader of the file knows the option and the place.
@@ -92,6 +93,81 @@ pub(crate) fn address(text: &str, wildcard: bool) -> Result<SocketAddr, Complain
         return Err(Complaint::new(wrong, "expected the IP address of one host"));
     }
     Ok(address)
+}
+
+/// Where clients of a listener come in.
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Complaint> {
+    let Some(path) = text.strip_prefix("unix:") else {
+        let guess = text.starts_with('/').then(|| format!("unix:{text}"));
+        if guess.is_some() {
+            let wrong = format!("{} is not an address", quote(text));
+            return Err(Complaint::new(wrong, "expected IP:port, or unix: and a path").did_you_mean(guess));
+        }
+        return address(text, true).map(Endpoint::Tcp);
+    };
+    let path = self::path(path)?;
+    if path.as_os_str().len() > LONGEST_SOCKET_PATH {
+        let wrong = format!("the path of the socket has {} bytes, more than the kernel allows", path.as_os_str().len());
+        return Err(Complaint::new(wrong, format!("expected at most {LONGEST_SOCKET_PATH} bytes after `unix:`")));
+    }
+    Ok(Endpoint::Unix(path))
+}
+
+/// `10.0.0.0/8`, or one address.
+pub(crate) fn network(text: &str) -> Result<Network, Complaint> {
+    let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+    let Ok(ip) = ip.parse::<IpAddr>() else {
+        let wrong = format!("{} is not an address or network", quote(text));
+        let expected = "expected an IP address, or one with the number of bits that count: \"10.0.0.0/8\"";
+        return Err(Complaint::new(wrong, expected));
+    };
+    let most = if ip.is_ipv4() { 32 } else { 128 };
+    let bits = bits.map_or(Some(most), |bits| bits.parse::<u8>().ok().filter(|bits| *bits <= most));
+    let Some(bits) = bits else {
+        let wrong = format!("{} is not a network", quote(text));
+        return Err(Complaint::new(wrong, format!("expected 0 to {most} bits after the `/`")));
+    };
+    let network = Network::new(ip, bits);
+    if network.ip != ip {
+        // As likely a wrong number of bits as a wrong address: nobody but the operator knows.
+        let wrong = format!("{} has bits after the first {bits}", quote(text));
+        let expected = "expected the first address of the network";
+        return Err(Complaint::new(wrong, expected).did_you_mean(Some(network.to_string())));
+    }
+    Ok(network)
+}
+
+/// `cache.example`, or `*.example`; in small letters, as they are compared.
+pub(crate) fn host_name(text: &str) -> Result<String, Complaint> {
+    let name = text.to_ascii_lowercase();
+    let rest = name.strip_prefix("*.").unwrap_or(&name);
+    let label = |label: &str| {
+        let inner = label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        inner && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if rest.parse::<IpAddr>().is_ok() {
+        let wrong = format!("{} is an address, and clients name no address when they shake hands", quote(text));
+        return Err(Complaint::new(wrong, "expected a host name"));
+    }
+    if name.len() > LONGEST_HOST_NAME || !rest.split('.').all(label) {
+        return Err(Complaint::new(
+            format!("{} is not a host name", quote(text)),
+            "expected a name such as cache.example",
+        ));
+    }
+    Ok(name)
+}
+
+/// The rights of a file.
+pub(crate) fn file_mode(text: &str) -> Result<u16, Complaint> {
+    let digits = matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    match u16::from_str_radix(text, 8) {
+        Ok(mode) if digits && mode <= 0o777 => Ok(mode),
+        _ => {
+            let wrong = format!("{} is not the mode of a file", quote(text));
+            Err(Complaint::new(wrong, "expected three octal digits, with or without a 0 before: \"0660\""))
+        }
+    }
 }
 
 pub(crate) fn name(text: &str) -> Result<String, Complaint> {
@@ -201,7 +277,7 @@ fn not_an_address(text: &str, wildcard: bool) -> Complaint {
     let wrong = format!("{} is not an address", quote(text));
     let text = text.trim();
     if text.starts_with('/') || text.starts_with("unix") {
-        return Complaint::new(wrong, "expected IP:port; UNIX sockets are not supported in this version");
+        return Complaint::new(wrong, "expected IP:port; only clients of a [[listener]] can come in by a UNIX socket");
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         return Complaint::new(wrong, "expected an IPv6 address in brackets, then the port: \"[::1]:6379\"");
@@ -257,6 +333,12 @@ static SIZES: [Unit; 10] = [
 
 /// Characters of the file's text that a sentence repeats.
 const SHOWN: usize = 48;
+
+/// `sun_path` holds 108 bytes, the last of them is NUL: unix(7).
+pub(crate) const LONGEST_SOCKET_PATH: usize = 107;
+
+/// RFC 1035 2.3.4, without the dot at the end.
+const LONGEST_HOST_NAME: usize = 253;
 
 /// Of a node or a group, in bytes; they are repeated in every hello message, once a second.
 const LONGEST_NAME: usize = 64;
@@ -323,5 +405,38 @@ mod tests {
         assert_eq!(address("*:6379", true).unwrap_err().help.as_deref(), Some("did you mean \"0.0.0.0:6379\"?"));
         assert_eq!(address("6379", true).unwrap_err().help.as_deref(), Some("did you mean \"0.0.0.0:6379\"?"));
         assert_eq!(address("[::1]:6379", false), Ok("[::1]:6379".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_listener_is_at_an_address_or_at_a_path() {
+        assert_eq!(endpoint("[::]:6380"), Ok(Endpoint::Tcp("[::]:6380".parse().unwrap())));
+        assert_eq!(endpoint("unix:/run/c.sock"), Ok(Endpoint::Unix("/run/c.sock".into())));
+        assert_eq!(endpoint("/run/c.sock").unwrap_err().help.as_deref(), Some("did you mean \"unix:/run/c.sock\"?"));
+        assert!(endpoint("unix:c.sock").unwrap_err().expected.contains("begins with `/`"));
+        assert!(endpoint(&format!("unix:/{}", "x".repeat(107))).unwrap_err().wrong.contains("108 bytes"));
+    }
+
+    #[test]
+    fn a_network_is_its_first_address_and_a_number_of_bits() {
+        let shown = |text| network(text).unwrap().to_string();
+        assert_eq!(shown("10.0.0.0/8"), "10.0.0.0/8");
+        assert_eq!(shown("10.0.0.1"), "10.0.0.1");
+        assert_eq!(shown("10.0.0.1/32"), "10.0.0.1");
+        assert_eq!((shown("0.0.0.0/0"), shown("fd00::/8")), ("0.0.0.0/0".to_owned(), "fd00::/8".to_owned()));
+        assert_eq!(network("10.1.2.3/8").unwrap_err().help.as_deref(), Some("did you mean \"10.0.0.0/8\"?"));
+        assert!(network("10.0.0.0/33").unwrap_err().expected.contains("0 to 32"));
+        assert!(network("10.0.0/8").unwrap_err().wrong.contains("not an address"));
+    }
+
+    #[test]
+    fn host_names_and_file_modes_are_what_they_say() {
+        assert_eq!(host_name("*.Cache.example"), Ok("*.cache.example".to_owned()));
+        for wrong in ["", "*", "a..b", "-a.b", "10.0.0.1", "a b", "*.*.a"] {
+            assert!(host_name(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!((file_mode("0660"), file_mode("777")), (Ok(0o660), Ok(0o777)));
+        for wrong in ["", "66", "0888", "+660", "1777", "rw-"] {
+            assert!(file_mode(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

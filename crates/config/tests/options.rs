@@ -5,7 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use config::options::{Absent, SECTIONS};
-use config::{Config, Fallback, LogFormat, LogLevel, Mode, Role, Secret, Workers};
+use config::{
+    ClientCertificates, Config, Endpoint, Fallback, Limits, LogFormat, LogLevel, MinVersion, Mode, Network, Role,
+    Secret, SendProxy, Tcp, UnixFile, Workers,
+};
 
 const LEAST: &str = r#"
 [node]
@@ -17,6 +20,50 @@ master = "10.0.0.1:6379"
 [[listener]]
 listen = "0.0.0.0:6380"
 group = "cache"
+"#;
+
+const EDGES: &str = r#"
+[node]
+announce = "10.0.0.1:26379"
+[[group]]
+name = "cache"
+master = "10.0.0.1:6379"
+server-tls = { ca = "/ca", cert = "/c", key = "/k", name = "redis.example" }
+[[listener]]
+listen = "0.0.0.0:6380"
+group = "cache"
+mode = "tcp"
+idle-timeout = "1h"
+first-byte-timeout = "10s"
+allow = ["10.0.0.0/8", "fd00::/8"]
+deny = ["10.6.0.0/16"]
+proxy-protocol-from = ["10.0.0.5"]
+send-proxy = "v2"
+client-tcp = { keepalive = "0s" }
+server-tcp = { user-timeout = "9s" }
+[listener.limits]
+max-clients = 1
+max-clients-per-address = 2
+max-new-per-second = 3
+max-new-per-second-per-address = 4
+[listener.tls]
+cert = "/c"
+key = "/k"
+ca = "/ca"
+client-certificates = "optional"
+min-version = "1.3"
+handshake-timeout = "2s"
+[[listener.tls.sni]]
+names = ["a.example", "*.B.example"]
+cert = "/d"
+key = "/e"
+[[listener]]
+listen = "unix:/run/c.sock"
+group = "cache"
+[listener.unix]
+mode = "600"
+user = "u"
+group = "g"
 "#;
 
 #[test]
@@ -144,13 +191,61 @@ fn what_is_written_is_what_one_gets() {
 }
 
 #[test]
+fn the_edges_of_a_listener_are_open_and_patient_unless_it_is_said_otherwise() {
+    let listener = &parse(LEAST).listeners[0];
+    assert_eq!((listener.idle_timeout, listener.first_byte_timeout), (Duration::ZERO, Duration::ZERO));
+    assert!(listener.allow.is_empty() && listener.deny.is_empty() && listener.proxy_protocol_from.is_empty());
+    assert_eq!((listener.send_proxy, &listener.tls, listener.limits), (SendProxy::None, &None, Limits::default()));
+    let patience = |tcp: Tcp| {
+        let [idle, interval, user] = [tcp.keepalive, tcp.keepalive_interval, tcp.user_timeout].map(|d| d.as_secs());
+        (idle, interval, tcp.keepalive_count, user)
+    };
+    assert_eq!((patience(listener.client_tcp), patience(listener.server_tcp)), ((60, 10, 3, 0), (5, 1, 3, 5)));
+    assert_eq!(listener.unix, UnixFile { mode: 0o660, user: None, group: None });
+}
+
+#[test]
+fn what_is_written_about_the_edges_is_what_one_gets() {
+    let config = parse(EDGES);
+    let tls = config.groups[0].server_tls.as_ref().unwrap();
+    assert_eq!(
+        (tls.ca.to_str(), tls.name.as_deref(), tls.min_version),
+        (Some("/ca"), Some("redis.example"), MinVersion::Tls12)
+    );
+    assert_eq!(tls.certificate.as_ref().unwrap().key.to_str(), Some("/k"));
+    let listener = &config.listeners[0];
+    assert_eq!((listener.mode, listener.send_proxy), (Mode::Tcp, SendProxy::V2));
+    assert_eq!((listener.idle_timeout.as_secs(), listener.first_byte_timeout.as_secs()), (3600, 10));
+    let shown = |networks: &[Network]| networks.iter().map(Network::to_string).collect::<Vec<_>>().join(" ");
+    assert_eq!((shown(&listener.allow), shown(&listener.deny)), ("10.0.0.0/8 fd00::/8".into(), "10.6.0.0/16".into()));
+    assert_eq!(shown(&listener.proxy_protocol_from), "10.0.0.5");
+    let tls = listener.tls.as_ref().unwrap();
+    assert_eq!((tls.certificate.cert.to_str(), tls.named[0].certificate.cert.to_str()), (Some("/c"), Some("/d")));
+    assert_eq!(tls.named[0].names, ["a.example", "*.b.example"]);
+    assert_eq!((tls.client_certificates, tls.min_version), (ClientCertificates::Optional, MinVersion::Tls13));
+    assert_eq!((tls.handshake_timeout.as_secs(), tls.ca.as_ref().unwrap().to_str()), (2, Some("/ca")));
+    let limits = Limits {
+        max_clients: Some(1),
+        max_clients_per_address: Some(2),
+        max_new_per_second: Some(3),
+        max_new_per_second_per_address: Some(4),
+    };
+    assert_eq!(listener.limits, limits);
+    assert_eq!((listener.client_tcp.keepalive.as_secs(), listener.server_tcp.user_timeout.as_secs()), (0, 9));
+    assert_eq!(config.listeners[1].listen, Endpoint::Unix("/run/c.sock".into()));
+    let unix = UnixFile { mode: 0o600, user: Some("u".into()), group: Some("g".into()) };
+    assert_eq!(config.listeners[1].unix, unix);
+}
+
+#[test]
 fn every_option_is_read() {
     for section in SECTIONS {
         for option in section.options {
-            // A list is the right type for no option.
-            let text = format!("{}\n{} = []\n", section.header(), option.key);
+            // The word is the right type for no option.
+            let text = format!("{}\n{} = false\n", section.header(), option.key);
             let problems = config::parse("f", &text).unwrap_err();
-            let told = problems.iter().any(|problem| problem.message() == format!("`{}` is a list", option.key));
+            let told =
+                problems.iter().any(|problem| problem.message() == format!("`{}` is the word false", option.key));
             assert!(told, "{}: {problems}", section.path(option));
         }
     }

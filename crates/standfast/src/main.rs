@@ -40,6 +40,7 @@ mod compose;
 mod control;
 mod demo;
 mod disk;
+mod edges;
 mod explain;
 mod failure;
 mod history;

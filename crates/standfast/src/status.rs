@@ -1,7 +1,6 @@
 //! How do things stand? One document for the table, the page and the JSON; a healthy replica is called a replica.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use machine::Instant;
 use sentinel::Sentinel;
@@ -50,8 +49,8 @@ pub(crate) struct ScriptsStatus {
 /// What one listener of the proxy does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ListenerStatus {
-    /// Where clients connect.
-    pub(crate) listen: SocketAddr,
+    /// Where clients connect, as in the file.
+    pub(crate) listen: String,
     /// Where it leads.
     pub(crate) group: String,
     /// `master` or `replica`.
@@ -127,7 +126,7 @@ fn table(status: &Status) -> String {
             let mut rows = vec![row(["LISTENER", "LEADS TO", "CLIENTS", "REQUESTS", "WAITING"])];
             rows.extend(listeners.iter().map(|l| {
                 let numbers = [l.clients, l.requests, l.held].map(|n| n.to_string());
-                [vec![l.listen.to_string(), l.role.clone()], numbers.to_vec()].concat()
+                [vec![l.listen.clone(), l.role.clone()], numbers.to_vec()].concat()
             }));
             write_rows(&mut out, &rows);
         }

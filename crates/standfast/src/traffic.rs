@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use view::{Epoch, GroupName, Phase, View};
 
 use crate::bind;
+use crate::edges;
 use crate::failure::Failure;
 use crate::history::Tally;
 use crate::status::ListenerStatus;
@@ -31,13 +32,14 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Binds every listener and starts the workers. Requests wait until the first view is published.
     pub(crate) fn start(config: &Config) -> Result<(Self, Feeds), Failure> {
+        edges::all_served(config)?;
         let feeds: Feeds = config.groups.iter().map(feed).collect();
         let listeners = config.listeners.iter().map(|listener| {
             let group = config.groups.iter().find(|group| group.name == listener.group);
             let group = group.expect("the configuration was checked: every listener names a group");
             proxy::Listener {
                 name: name(config, listener),
-                addr: listener.listen,
+                addr: listener.listen.tcp().expect("others were refused above"),
                 socket: None,
                 rules: rules(listener, group),
                 view: feeds[&GroupName::from(group.name.as_str())].subscribe(),
@@ -63,7 +65,7 @@ impl Traffic {
         let stats = self.proxy.as_ref().map(|proxy| proxy.stats().listeners).unwrap_or_default();
         let listeners = self.listeners.iter().zip(stats);
         let status = listeners.map(|(listener, stats)| ListenerStatus {
-            listen: listener.listen,
+            listen: listener.listen.to_string(),
             group: listener.group.clone(),
             role: listener.role.to_string(),
             clients: stats.clients,
@@ -132,12 +134,13 @@ fn name(config: &Config, listener: &config::Listener) -> String {
 
 fn explain(config: &Config, failed: &StartFailed) -> Failure {
     let StartFailed { what, listener, source } = failed;
-    let at_fault =
-        listener.as_ref().and_then(|(failed, _)| config.listeners.iter().find(|l| name(config, l) == *failed));
+    let at_fault = listener
+        .as_ref()
+        .and_then(|(failed, addr)| config.listeners.iter().find(|l| name(config, l) == *failed).map(|l| (l, *addr)));
     match at_fault {
-        Some(listener) => {
+        Some((listener, addr)) => {
             let what = format!("the {} listener of group {}, [[listener]] listen,", listener.role, listener.group);
-            bind::refused(&what, listener.listen, &config.file_name, listener.defined_at, source)
+            bind::refused(&what, addr, &config.file_name, listener.defined_at, source)
         }
         None => Failure::host(format!(
             "the proxy could not {what}: {source}. Nothing was started. What to do: see that there are enough file descriptors and \

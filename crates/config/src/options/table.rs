@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::edge::{CLIENT_TCP, LISTENER_LIMITS, LISTENER_TLS, LISTENER_TLS_SNI, LISTENER_UNIX, SERVER_TCP, SERVER_TLS};
 use super::{Absent, Definition, Kind, Section};
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role};
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role, SendProxy};
 
 /// Every table of the file, in the order of the documentation.
 pub static SECTIONS: &[Section] = &[
@@ -42,6 +43,7 @@ pub static SECTIONS: &[Section] = &[
         also: &["master", "monitor", "backend", "cluster", "redis"],
         options: GROUP,
     },
+    SERVER_TLS,
     Section {
         name: "listener",
         repeated: true,
@@ -49,6 +51,12 @@ pub static SECTIONS: &[Section] = &[
         also: &["frontend", "listen", "bind"],
         options: LISTENER,
     },
+    LISTENER_TLS,
+    LISTENER_TLS_SNI,
+    LISTENER_LIMITS,
+    CLIENT_TCP,
+    SERVER_TCP,
+    LISTENER_UNIX,
 ];
 
 static NODE: &[Definition] = &[
@@ -291,12 +299,21 @@ static GROUP: &[Definition] = &[
         example: "\"64MiB\"",
         also: &["max-lag", "repl-max-lag"],
     },
+    Definition {
+        key: "server-tls",
+        kind: Kind::Table(&SERVER_TLS),
+        absent: Absent::Words("none: plain connections"),
+        why: "Redis speaks TLS only where somebody gave it certificates.",
+        what: "How servers are talked to that speak TLS at their addresses.",
+        example: "{ ca = \"/etc/standfast/ca.pem\" }",
+        also: &["tls", "ssl", "tls-replication"],
+    },
 ];
 
 static LISTENER: &[Definition] = &[
     Definition {
         key: "listen",
-        kind: Kind::Address { wildcard: true },
+        kind: Kind::Endpoint,
         absent: Absent::Required,
         why: "Any guess could take the port that Redis itself needs.",
         what: "Where clients connect.",
@@ -365,5 +382,108 @@ static LISTENER: &[Definition] = &[
         what: "How long a connection to a server may take to be made.",
         example: "\"1s\"",
         also: &["timeout-connect"],
+    },
+    Definition {
+        key: "idle-timeout",
+        kind: Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(24 * 7) },
+        absent: Absent::Value("\"0s\""),
+        why: "Pools keep connections for the next rush, and an idle one costs less than a new one.",
+        what: "A client is closed when for so long neither it nor its server has said anything. `\"0s\"` never closes. \
+               Subscribers and blocked ones are no exception.",
+        example: "\"1h\"",
+        also: &["timeout-client", "tcp-idle-timeout"],
+    },
+    Definition {
+        key: "first-byte-timeout",
+        kind: Kind::Duration { min: Duration::ZERO, max: Duration::from_mins(10) },
+        absent: Absent::Value("\"0s\""),
+        why: "A pool connects before it has anything to say.",
+        what: "How long a new client may take to send its first byte. `\"0s\"`: as long as it likes.",
+        example: "\"10s\"",
+        also: &["timeout-http-request", "request-timeout"],
+    },
+    Definition {
+        key: "allow",
+        kind: Kind::Networks,
+        absent: Absent::Words("everybody who is not in `deny`"),
+        why: "Redis has none either: firewalls and passwords come first.",
+        what: "Who may come in. Of all networks in `allow` and `deny` that a client is in, the smallest one decides; one that is in none may \
+               come in unless there is an `allow`. Others are closed without an answer. UNIX sockets have the rights of their file instead.",
+        example: "[\"10.0.0.0/8\", \"127.0.0.1\"]",
+        also: &["accept", "whitelist"],
+    },
+    Definition {
+        key: "deny",
+        kind: Kind::Networks,
+        absent: Absent::Words("nobody"),
+        why: "Redis has none either.",
+        what: "Who may not. See `allow`.",
+        example: "[\"10.66.0.0/16\"]",
+        also: &["reject", "blacklist"],
+    },
+    Definition {
+        key: "proxy-protocol-from",
+        kind: Kind::Networks,
+        absent: Absent::Words("nobody: a client is who it seems to be"),
+        why: "Whoever is believed can claim to be anybody.",
+        what: "Balancers that tell with the PROXY protocol (version 1 or 2) for whom they connect. From these addresses every connection must \
+               begin with it, and `allow`, `deny` and limits are about the address that it tells; from all others it is garbage. At a UNIX \
+               socket it is required of everybody if there is this list.",
+        example: "[\"10.0.0.5\"]",
+        also: &["accept-proxy", "proxy-protocol"],
+    },
+    Definition {
+        key: "send-proxy",
+        kind: Kind::Choice(SendProxy::WORDS),
+        absent: Absent::Value("\"none\""),
+        why: "Redis itself takes the header for garbage; only who has something before it wants this.",
+        what: "Tells each server with the PROXY protocol for whom a connection is made.",
+        example: "\"v2\"",
+        also: &["send-proxy-v2"],
+    },
+    Definition {
+        key: "tls",
+        kind: Kind::Table(&LISTENER_TLS),
+        absent: Absent::Words("none: plain connections"),
+        why: "Nobody but the operator has a certificate for it.",
+        what: "Clients speak TLS, with these certificates.",
+        example: "{ cert = \"/etc/standfast/cert.pem\", key = \"/etc/standfast/key.pem\" }",
+        also: &["ssl", "tls-port"],
+    },
+    Definition {
+        key: "limits",
+        kind: Kind::Table(&LISTENER_LIMITS),
+        absent: Absent::Words("none but those of `[proxy]`"),
+        why: "How many are too many depends on the clients.",
+        what: "How many clients may come in by this listener.",
+        example: "{ max-clients = 5000 }",
+        also: &["limit"],
+    },
+    Definition {
+        key: "client-tcp",
+        kind: Kind::Table(&CLIENT_TCP),
+        absent: Absent::Words("its defaults"),
+        why: "They suit most.",
+        what: "How long the kernel believes in a silent client.",
+        example: "{ keepalive = \"30s\" }",
+        also: &["tcp-keepalive", "clitcpka"],
+    },
+    Definition {
+        key: "server-tcp",
+        kind: Kind::Table(&SERVER_TCP),
+        absent: Absent::Words("its defaults"),
+        why: "They suit most.",
+        what: "How long the kernel believes in a silent server.",
+        example: "{ user-timeout = \"10s\" }",
+        also: &["srvtcpka"],
+    },
+    Definition {
+        key: "unix",
+        kind: Kind::Table(&LISTENER_UNIX),
+        absent: Absent::Words("its defaults"),
+        why: "They suit most.",
+        what: "Whose the file of a UNIX socket is. Only for `listen = \"unix:/path\"`.",
+        example: "{ mode = \"0777\" }",
+        also: &["unixsocket", "socket"],
     },
 ];
