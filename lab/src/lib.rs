@@ -13,6 +13,7 @@
 //! | [`load`] | what did clients on a host see? |
 //! | [`cluster`] | how do servers stand on loopback, with Sentinels of both kinds around them? |
 //! | [`change`] | how does a group get another master there, and have all noticed it well? |
+//! | [`front`] | how does one node stand in front of real servers, with clients at work? |
 //! | [`wire`] | how does a test talk to a server or a Sentinel? |
 //! | [`failover`] | how long is there no writable master, and what is lost? |
 
@@ -21,6 +22,7 @@ pub mod change;
 pub mod cluster;
 pub mod demo;
 pub mod failover;
+pub mod front;
 pub mod host;
 pub mod load;
 pub mod monitor;
@@ -32,4 +34,5 @@ pub mod wire;
 pub use browser::Browser;
 pub use cluster::Cluster;
 pub use demo::Demo;
+pub use front::Front;
 pub use host::Hosts;

@@ -1,5 +1,6 @@
 //! What the operator said, as plain data. A [`Config`] exists only if the whole file is possible, so no reader checks anything again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,6 +118,8 @@ pub struct Group {
     pub replica_max_lag: u64,
     /// The servers speak TLS.
     pub server_tls: Option<ServerTls>,
+    /// What replicas weigh beside each other, 0 to 256; who is not named has 100.
+    pub weights: BTreeMap<SocketAddr, u16>,
     /// Where `name` is written.
     pub defined_at: Place,
 }
@@ -231,6 +234,7 @@ impl Group {
             switchover_timeout: sure(table, "switchover-timeout"),
             replica_max_lag: sure(table, "replica-max-lag"),
             server_tls: table.get::<Settings>("server-tls").as_ref().map(ServerTls::build),
+            weights: sure(table, "weights"),
             defined_at: place(source, table, "name"),
         }
     }

@@ -114,6 +114,11 @@ pub enum Kind {
     Table(&'static Section),
     /// Several of them.
     Tables(&'static Section),
+    /// A table of servers with a number for each: `{ "10.0.0.2:6379" = 50 }`.
+    Weights {
+        /// The largest allowed; the smallest is 0.
+        max: u16,
+    },
 }
 
 /// The table of this name, if there is one that stands alone.
@@ -173,6 +178,7 @@ impl Kind {
             Self::FileMode => "the rights of a file in quotes",
             Self::Table(_) => "a table",
             Self::Tables(_) => "a list of tables",
+            Self::Weights { .. } => "a table of addresses with a number for each",
         }
     }
 }
@@ -207,6 +213,7 @@ impl fmt::Display for Kind {
             Self::HostNames => f.write_str("list of host names, of which the first label may be `*`"),
             Self::FileMode => f.write_str("rights of a file in octal digits"),
             Self::Table(section) | Self::Tables(section) => write!(f, "table `{}`, see there", section.header()),
+            Self::Weights { max } => write!(f, "table of `IP:port` with whole numbers, 0 to {max}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeInteger, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, Role, SendProxy};
 use crate::config::Workers;
@@ -35,6 +35,7 @@ pub(crate) enum Setting {
     Bits(u16),
     Table(Settings),
     Tables(Vec<Settings>),
+    Weights(BTreeMap<SocketAddr, u16>),
 }
 
 impl Setting {
@@ -47,6 +48,7 @@ impl Setting {
             }
             (Kind::Networks, DeValue::Array(list)) => texts(definition, list, value::network).map(Self::Networks),
             (Kind::HostNames, DeValue::Array(list)) => texts(definition, list, value::host_name).map(Self::Texts),
+            (Kind::Weights { max }, DeValue::Table(table)) => weights(table, max).map(Self::Weights),
             (kind, DeValue::String(text)) => Self::read_text(definition, kind, text),
             _ => Err(wrong_type(definition, found)),
         }
@@ -78,7 +80,8 @@ impl Setting {
             | Kind::Networks
             | Kind::HostNames
             | Kind::Table(_)
-            | Kind::Tables(_) => Err(wrong_type(definition, &DeValue::String(text.into()))),
+            | Kind::Tables(_)
+            | Kind::Weights { .. } => Err(wrong_type(definition, &DeValue::String(text.into()))),
         }
     }
 }
@@ -109,6 +112,28 @@ fn integer(number: &DeInteger<'_>, min: u32, max: u32) -> Result<u32, Complaint>
         _ if found < i128::from(min) => Err(Complaint::new("is too small", bounds())),
         _ => Err(Complaint::new("is too large", bounds())),
     }
+}
+
+fn weights(table: &DeTable<'_>, max: u16) -> Result<BTreeMap<SocketAddr, u16>, Complaint> {
+    let mut weights = BTreeMap::new();
+    for (server, weight) in table {
+        let server = server.get_ref();
+        let address = value::address(server, false)?;
+        let expected = || format!("expected a whole number, 0 to {max}");
+        let DeValue::Integer(number) = weight.get_ref() else {
+            return Err(Complaint::new(format!("{} has {}", quote(server), kind_of(weight.get_ref())), expected()));
+        };
+        let weight = integer(number, 0, max.into()).ok().and_then(|weight| u16::try_from(weight).ok());
+        let weight =
+            weight.ok_or_else(|| Complaint::new(format!("{} has the weight {number}", quote(server)), expected()))?;
+        if weights.insert(address, weight).is_some() {
+            return Err(Complaint::new(
+                format!("{} is there twice", quote(server)),
+                "expected one number for each server",
+            ));
+        }
+    }
+    Ok(weights)
 }
 
 fn wrong_type(definition: &Definition, found: &DeValue<'_>) -> Complaint {
@@ -264,6 +289,7 @@ from_setting! {
     Bits => u16,
     Table => Settings,
     Tables => Vec<Settings>,
+    Weights => BTreeMap<SocketAddr, u16>,
 }
 
 macro_rules! from_word {

@@ -155,6 +155,7 @@ fn what_is_written_is_what_one_gets() {
         failover-timeout = "1m"
         switchover-timeout = "500ms"
         replica-max-lag = "10MB"
+        weights = { "10.0.0.2:6379" = 50, "[fd00::3]:6379" = 0 }
         [[listener]]
         listen = "0.0.0.0:6380"
         group = "cache"
@@ -182,11 +183,13 @@ fn what_is_written_is_what_one_gets() {
     assert_eq!(group.failover_timeout, Duration::from_secs(60));
     assert_eq!(group.switchover_timeout, Duration::from_millis(500));
     assert_eq!(group.replica_max_lag, 10_000_000);
+    let weights: Vec<_> = group.weights.iter().map(|(server, weight)| (server.to_string(), *weight)).collect();
+    assert_eq!(weights, [("10.0.0.2:6379".to_owned(), 50), ("[fd00::3]:6379".to_owned(), 0)]);
     let listener = &config.listeners[0];
     assert_eq!((listener.role, listener.fallback), (Role::Replica, Fallback::Refuse));
     assert_eq!((listener.hold, listener.hold_bytes), (Duration::ZERO, 64 << 10));
     assert_eq!(listener.connect_timeout, Duration::from_millis(200));
-    assert_eq!((listener.defined_at.line, listener.defined_at.column), (27, 18));
+    assert_eq!((listener.defined_at.line, listener.defined_at.column), (28, 18));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 

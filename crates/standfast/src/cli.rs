@@ -49,6 +49,12 @@ pub(crate) enum Verb {
     ///
     /// Waits for the end. If it cannot be done within the group's switchover-timeout it is undone, and the reason is printed.
     Switchover(SwitchoverArgs),
+    /// Let a server rest or work: drain it, put it into maintenance, make it ready again, weigh it against the others
+    ///
+    /// Concerns the clients of this node's listeners, and survives its restart; who is master is not decided here. Without a server: show
+    /// how all stand. A server that is drained or in maintenance gets no readers, and those that are there go elsewhere. The master is
+    /// refused without --force.
+    Server(ServerArgs),
     /// Tell how a failover went: who saw what when, votes, candidates and why each was or was not chosen, each step's time
     ///
     /// The node that led it knows most; the log names it. Failovers are remembered across restarts.
@@ -130,6 +136,38 @@ pub(crate) struct SwitchoverArgs {
     pub(crate) to: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The group, as it is named in the configuration
+    pub(crate) group: Option<String>,
+    /// The server
+    #[arg(value_name = "HOST:PORT", requires = "what")]
+    pub(crate) addr: Option<SocketAddr>,
+    /// What it shall do
+    pub(crate) what: Option<Wanted>,
+    /// How much of the readers it takes beside the other replicas (100 if nobody says otherwise; 0: none)
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256), required_if_eq("what", "weight"))]
+    pub(crate) weight: Option<u16>,
+    /// Also if it is the master: requests wait until it is ready or another server is master
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// What an operator may want of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Wanted {
+    /// No new readers; those that are there go elsewhere
+    Drain,
+    /// The same, and it counts as gone
+    Maintenance,
+    /// It serves again
+    Ready,
+    /// It takes N parts of the readers
+    Weight,
 }
 
 #[derive(Debug, Args)]

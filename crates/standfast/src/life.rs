@@ -16,11 +16,12 @@ use view::Epoch;
 
 use crate::disk::Keep;
 use crate::failure::Failure;
+use crate::feeds::Feeds;
 use crate::history::{History, Memory};
 use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
 use crate::status::Source;
-use crate::traffic::{Feeds, Traffic};
+use crate::traffic::Traffic;
 use crate::{admin, control, recorder, serve, tls};
 
 /// A node that is about to live.
@@ -41,7 +42,7 @@ pub(crate) struct Life {
     pub(crate) records_its_end: bool,
     /// How an event is logged.
     pub(crate) tell: fn(&Announcement, Epoch),
-    pub(crate) views: Feeds,
+    pub(crate) feeds: Feeds,
     pub(crate) traffic: Traffic,
     pub(crate) doors: Doors,
     /// Makes the Sentinel port out of the node that lives.
@@ -86,7 +87,7 @@ impl Life {
             flights,
             records_its_end,
             tell,
-            views,
+            feeds,
             traffic,
             doors,
             port,
@@ -94,12 +95,12 @@ impl Life {
         } = self;
         let recorder = recorder::Shared::new(Mutex::default());
         recorder::write_on_panic(recorder.clone(), flights.clone());
-        let parts = Parts { machine, recorder, ways, keep, flights, tell, views };
+        let parts = Parts { machine, recorder, ways, keep, flights, tell, feeds: feeds.clone() };
         let (mut node_loop, node) =
             NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
         let history = History::open(node.clone(), memory.as_ref(), ask_at);
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
-        let source = Source { name, node: node.clone(), traffic, history };
+        let source = Source { name, node: node.clone(), traffic, feeds, history };
         let port = port(&node);
         open(doors, &port, &source).map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
         let stop = stop_signal().map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;

@@ -26,7 +26,8 @@
 //! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
 //! | [`serve`], [`info_cache`] | the Sentinel protocol on our own port; what it tells of servers |
 //! | [`tls`] | how is a connection encrypted? |
-//! | [`control`], [`status`], [`switchover`] | how does an operator talk to a running node? |
+//! | [`control`], [`status`], [`switchover`], [`server`] | how does an operator talk to a running node? |
+//! | [`feeds`], [`overlay`] | where do views go? What does an operator want of single servers? |
 //! | [`admin`] | the page |
 //! | [`explain`], [`history`] | how did a failover go, and which ones are remembered? |
 //! | [`log`], [`recorder`], [`replay`] | what happened, and can it happen again? |
@@ -43,6 +44,7 @@ mod disk;
 mod edges;
 mod explain;
 mod failure;
+mod feeds;
 mod history;
 mod identity;
 mod info_cache;
@@ -52,12 +54,14 @@ mod link;
 mod log;
 mod names;
 mod node_loop;
+mod overlay;
 mod probe;
 mod recorder;
 mod replay;
 mod run;
 mod scripts;
 mod serve;
+mod server;
 mod status;
 mod stock;
 mod switchover;
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Verb::Check(args) => check::check(&args),
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
+        Verb::Server(args) => server::server(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Flight(args) => replay::flight(&args),
         Verb::Replay(args) => replay::replay(&args),

@@ -19,9 +19,10 @@ use host::clock;
 use machine::{Instant, Machine as _};
 use sentinel::{Action, Announcement, CallId, Event, Fault, LinkId, Reply, Request, Sentinel};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use view::{Epoch, GroupName, View};
+use view::{Epoch, View};
 
 use crate::disk::{Disk, Keep, Order};
+use crate::feeds::Feeds;
 use crate::link::{Door, Link, Ways};
 use crate::recorder;
 use crate::scripts::Scripts;
@@ -97,7 +98,7 @@ pub(crate) struct NodeLoop {
     /// Who waits for a reply. The machine answers every call, so it bounds this.
     calls: BTreeMap<CallId, oneshot::Sender<Reply>>,
     last_call: u64,
-    views: BTreeMap<GroupName, watch::Sender<Arc<View>>>,
+    feeds: Feeds,
     announcements: broadcast::Sender<Arc<Announcement>>,
     tell: fn(&Announcement, Epoch),
     changed: watch::Sender<u64>,
@@ -118,12 +119,12 @@ pub(crate) struct Parts {
     pub(crate) flights: PathBuf,
     /// How an announcement is logged; the group's epoch is given where its view is published.
     pub(crate) tell: fn(&Announcement, Epoch),
-    pub(crate) views: BTreeMap<GroupName, watch::Sender<Arc<View>>>,
+    pub(crate) feeds: Feeds,
 }
 
 impl NodeLoop {
     pub(crate) fn new(parts: Parts) -> io::Result<(Self, Node)> {
-        let Parts { machine, recorder, ways, keep, flights, tell, views } = parts;
+        let Parts { machine, recorder, ways, keep, flights, tell, feeds } = parts;
         let (inbox, inputs) = mpsc::channel(MAX_INBOX);
         let (announcements, _) = broadcast::channel(MAX_UNREAD);
         let (changed, changes) = watch::channel(0);
@@ -144,7 +145,7 @@ impl NodeLoop {
             links: BTreeMap::new(),
             calls: BTreeMap::new(),
             last_call: 0,
-            views,
+            feeds,
             announcements,
             tell,
             changed,
@@ -293,9 +294,9 @@ impl NodeLoop {
     }
 
     fn publish(&self, view: View) {
-        if let Some(feed) = self.views.get(&view.group) {
-            tracing::debug!(group = %view.group, epoch = view.epoch.0, master = %view.master, "view {:?}", view.phase);
-            feed.send_replace(Arc::new(view));
+        let (group, epoch, master, phase) = (view.group.clone(), view.epoch.0, view.master, view.phase);
+        if self.feeds.publish(view) {
+            tracing::debug!(%group, epoch, %master, "view {phase:?}");
         }
         self.changed.send_modify(|n| *n += 1);
     }
@@ -304,8 +305,7 @@ impl NodeLoop {
         if let Some(payload) = self.ways.names.told_in(&event.payload) {
             event.payload = payload;
         }
-        let view = event.group.as_ref().and_then(|group| self.views.get(group));
-        let epoch = view.map_or(Epoch(0), |feed| feed.borrow().epoch);
+        let epoch = event.group.as_ref().map_or(Epoch(0), |group| self.feeds.epoch(group));
         (self.tell)(&event, epoch);
         // Nobody may be listening.
         let _ = self.announcements.send(Arc::new(event));

@@ -19,6 +19,7 @@ use crate::bind::Sockets;
 use crate::cli::RunArgs;
 use crate::control;
 use crate::failure::Failure;
+use crate::feeds::Feeds;
 use crate::history::Memory;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
@@ -34,9 +35,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     log::start(&config.log);
     raise_limits(&config);
     let sockets = Sockets::bind(&config)?;
-    let (traffic, feeds) = Traffic::start(&config)?;
+    let feeds = Feeds::of(&config);
+    let traffic = Traffic::start(&config, &feeds)?;
     let store = Store::open(&config.node.state_dir).map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
     let store = Arc::new(store);
+    feeds.remember(store.clone());
     let machine = machine(&config, &store, args.seed)?;
     let control = control::bind(&config.node.control)?;
     let flights = store.dir().to_owned();
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         flights,
         records_its_end: true,
         tell: log::announce,
-        views: feeds,
+        feeds,
         traffic: traffic.clone(),
         doors: Doors {
             sentinel: vec![sockets.sentinel],

@@ -1,5 +1,6 @@
 //! How do things stand? One document for the table, the page and the JSON; a healthy replica is called a replica.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use machine::Instant;
@@ -7,12 +8,16 @@ use sentinel::Sentinel;
 use sentinel::record::{Outcome, Record};
 use sentinel::report::{GroupReport, PeerReport, Report, ServerReport};
 use serde::{Deserialize, Serialize};
+use view::GroupName;
 
 use crate::cli::StatusArgs;
 use crate::control;
 use crate::failure::Failure;
+use crate::feeds::Feeds;
 use crate::history::History;
 use crate::node_loop::Node;
+use crate::overlay::{Standing, State};
+use crate::server::word;
 use crate::traffic::Traffic;
 
 /// How a node stands.
@@ -28,6 +33,9 @@ pub(crate) struct Status {
     pub(crate) report: Report,
     /// What the proxy does.
     pub(crate) listeners: Vec<ListenerStatus>,
+    /// How servers stand with the operator, by group, the master first. Without listeners nothing is wanted of any.
+    #[serde(default)]
+    pub(crate) servers: BTreeMap<GroupName, Vec<Standing>>,
     /// What became of the operator's scripts.
     #[serde(default)]
     pub(crate) scripts: ScriptsStatus,
@@ -69,6 +77,7 @@ pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) node: Node,
     pub(crate) traffic: Traffic,
+    pub(crate) feeds: Feeds,
     pub(crate) history: History,
 }
 
@@ -88,6 +97,7 @@ impl Source {
             pid: std::process::id(),
             report,
             listeners: self.traffic.listeners(),
+            servers: self.feeds.standings(),
             scripts,
         })
     }
@@ -120,7 +130,8 @@ fn table(status: &Status) -> String {
     }
     for group in &report.groups {
         out.push('\n');
-        write_group(&mut out, group);
+        let standings = status.servers.get(&group.name).map_or(&[][..], Vec::as_slice);
+        write_group(&mut out, group, standings);
         let listeners: Vec<_> = status.listeners.iter().filter(|l| l.group == group.name.as_str()).collect();
         if !listeners.is_empty() {
             let mut rows = vec![row(["LISTENER", "LEADS TO", "CLIENTS", "REQUESTS", "WAITING"])];
@@ -137,14 +148,26 @@ fn table(status: &Status) -> String {
     out
 }
 
-fn write_group(out: &mut String, group: &GroupReport) {
+fn write_group(out: &mut String, group: &GroupReport, standings: &[Standing]) {
     let GroupReport { name, view, explain, quorum, .. } = group;
     // Writing to a String cannot fail.
     let _ =
         writeln!(out, "group {name}: {:?}, master {}, epoch {}, quorum {quorum}", view.phase, view.master, view.epoch);
     let _ = writeln!(out, "  {explain}");
-    let mut rows = vec![row(["SERVER", "IS A", "LINK", "LAG", "OFFSET", "VERSION", "ANSWERED"])];
-    rows.extend(group.servers.iter().map(server));
+    for held in standings.iter().filter(|standing| standing.holds) {
+        let (addr, word) = (held.addr, word(held));
+        let _ = writeln!(
+            out,
+            "  {addr} is {word}: requests that come to this node's listeners wait. `standfast server {name} {addr} ready` lets them go."
+        );
+    }
+    let mut rows = vec![row(["SERVER", "IS A", "LINK", "LAG", "OFFSET", "VERSION", "ANSWERED", "SERVES"])];
+    let standing = |server: &ServerReport| standings.iter().find(|standing| standing.addr == server.addr);
+    rows.extend(group.servers.iter().map(|one| server(one, standing(one))));
+    if standings.is_empty() {
+        // A node that leads nobody anywhere has nothing to say about that.
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
     write_rows(out, &rows);
     let mut rows = vec![row(["NODE", "ID", "STATE", "ITS MASTER", "HELLO"])];
     rows.extend(group.peers.iter().map(peer));
@@ -153,7 +176,7 @@ fn write_group(out: &mut String, group: &GroupReport) {
     }
 }
 
-fn server(server: &ServerReport) -> Vec<String> {
+fn server(server: &ServerReport, standing: Option<&Standing>) -> Vec<String> {
     let is_a = if server.is_master { "master" } else { "replica" };
     let link = match (&server.down, server.is_master) {
         (Some(why), _) => format!("down: {why}"),
@@ -171,7 +194,16 @@ fn server(server: &ServerReport) -> Vec<String> {
         server.offset.to_string(),
         if server.version.is_empty() { "-".to_owned() } else { server.version.clone() },
         format!("{} ms ago", server.answered_ms_ago),
+        standing.map_or_else(|| "-".to_owned(), serves),
     ]
+}
+
+/// Whether readers are led to it, and how many beside the others.
+fn serves(standing: &Standing) -> String {
+    match standing.state {
+        State::Ready => format!("weight {}", standing.weight),
+        _ => word(standing).to_owned(),
+    }
 }
 
 fn peer(peer: &PeerReport) -> Vec<String> {
@@ -205,12 +237,12 @@ fn millis(at: Instant, start: Instant) -> f64 {
     at.since(start).as_secs_f64() * 1e3
 }
 
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+pub(crate) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
 /// Columns as wide as their widest cell.
-fn write_rows(out: &mut String, rows: &[Vec<String>]) {
+pub(crate) fn write_rows(out: &mut String, rows: &[Vec<String>]) {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

@@ -8,17 +8,14 @@ use config::{Config, Fallback, Role, Workers};
 use host::clock;
 use proxy::{Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
-use tokio::sync::watch;
-use view::{Epoch, GroupName, Phase, View};
+use view::GroupName;
 
 use crate::bind;
 use crate::edges;
 use crate::failure::Failure;
+use crate::feeds::Feeds;
 use crate::history::Tally;
 use crate::status::ListenerStatus;
-
-/// Where the node loop publishes its views, by group.
-pub(crate) type Feeds = BTreeMap<GroupName, watch::Sender<Arc<View>>>;
 
 /// A running proxy with what the file says about its listeners. Cheap to clone.
 #[derive(Clone)]
@@ -31,9 +28,8 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Binds every listener and starts the workers. Requests wait until the first view is published.
-    pub(crate) fn start(config: &Config) -> Result<(Self, Feeds), Failure> {
+    pub(crate) fn start(config: &Config, feeds: &Feeds) -> Result<Self, Failure> {
         edges::all_served(config)?;
-        let feeds: Feeds = config.groups.iter().map(feed).collect();
         let listeners = config.listeners.iter().map(|listener| {
             let group = config.groups.iter().find(|group| group.name == listener.group);
             let group = group.expect("the configuration was checked: every listener names a group");
@@ -42,7 +38,7 @@ impl Traffic {
                 addr: listener.listen.tcp().expect("others were refused above"),
                 socket: None,
                 rules: rules(listener, group),
-                view: feeds[&GroupName::from(group.name.as_str())].subscribe(),
+                view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
             }
         });
         let workers = match config.proxy.workers {
@@ -52,7 +48,7 @@ impl Traffic {
         let limits = ProxyConfig { workers, max_clients: config.proxy.max_clients as usize, clock: clock::now };
         let proxy = Proxy::start(limits, listeners.collect()).map_err(|failed| explain(config, &failed))?;
         let listeners = config.listeners.clone().into();
-        Ok((Self { proxy: Some(Arc::new(proxy)), listeners }, feeds))
+        Ok(Self { proxy: Some(Arc::new(proxy)), listeners })
     }
 
     /// Of a node that only watches.
@@ -98,19 +94,6 @@ impl Traffic {
             proxy.stop(DRAIN);
         }
     }
-}
-
-/// The feed of a group. Before the machine has spoken, the master of the file is only a rumour: requests wait.
-fn feed(group: &config::Group) -> (GroupName, watch::Sender<Arc<View>>) {
-    let name = GroupName::from(group.name.as_str());
-    let view = View {
-        group: name.clone(),
-        epoch: Epoch(0),
-        phase: Phase::Switching,
-        master: group.master,
-        replicas: Vec::new(),
-    };
-    (name, watch::Sender::new(Arc::new(view)))
 }
 
 fn rules(listener: &config::Listener, group: &config::Group) -> Rules {

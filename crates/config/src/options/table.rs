@@ -308,6 +308,16 @@ static GROUP: &[Definition] = &[
         example: "{ ca = \"/etc/standfast/ca.pem\" }",
         also: &["tls", "ssl", "tls-replication"],
     },
+    Definition {
+        key: "weights",
+        kind: Kind::Weights { max: 256 },
+        absent: Absent::Value("{}"),
+        why: "Replicas are usually alike. Who is not named has 100, so that both more and less can be said of one.",
+        what: "How much of the readers each replica takes beside the others, wherever it listens to clients. 0: none. \
+               `standfast server GROUP HOST:PORT weight N` says another number until the next change of this one.",
+        example: "{ \"10.0.0.2:6379\" = 50 }",
+        also: &["weight", "server-weights"],
+    },
 ];
 
 static LISTENER: &[Definition] = &[

@@ -44,7 +44,9 @@ function drawGroup(status, group, first) {
   find("explain").textContent = group.explain;
   find("master").textContent = view.master;
   find("master-note").textContent = view.phase === "Steady" ? "takes the writes" : "the last agreed one; requests wait";
-  rows(find("replicas"), group.servers.map(server));
+  const standings = new Map((status.servers[group.name] || []).map((s) => [s.addr, s]));
+  if ([...standings.values()].some((s) => s.holds)) find("explain").textContent += " By order of an operator, requests to the master wait.";
+  rows(find("replicas"), group.servers.map((s) => server(s, standings.get(s.addr))));
   rows(find("clients"), status.listeners.filter((l) => l.group === group.name).map(listener), "no listener leads here");
   rows(find("nodes"), group.peers.map(peer), "no other node was heard of yet");
   const records = status.report.records.filter((r) => r.group === group.name);
@@ -64,13 +66,20 @@ function section(name, first) {
   return box;
 }
 
-function server(s) {
+function server(s, standing) {
   const link = s.down ? tag("down: " + s.down, "down")
     : s.is_master ? tag("answers", "ok")
     : s.link_up ? tag("in sync", "ok") : tag("does not hear its master", "wait");
   const behind = s.is_master || s.lag == null ? "–" : bytes(s.lag);
-  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.version || "–", n(s.answered_ms_ago + " ms ago")];
+  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.version || "–", n(s.answered_ms_ago + " ms ago"), serves(standing)];
   return { cells, name: s.is_master ? "is-master" : "" };
+}
+
+// What an operator wants of a server.
+function serves(standing) {
+  if (!standing) return "–";
+  if (standing.state === "ready") return `weight ${standing.weight}`;
+  return tag(standing.state === "drain" ? "drained" : "in maintenance", "wait");
 }
 
 function listener(l) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `status` | [`Status`](crate::status::Status) |
 //! | `switchover GROUP [HOST:PORT]` | [`Switched`], when it is done or undone |
+//! | `server GROUP HOST:PORT drain\|maintenance [force]`, `... ready`, `... weight N` | [`Stands`] |
 //! | `explain N [GROUP]` | [`Explained`](crate::explain::Explained): the last failover but N - 1 |
 //! | `flight` | [`Flight`] |
 //! | `clock` | [`Clock`] |
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use view::Epoch;
+
+use crate::overlay::Standing;
 
 pub(crate) use client::{ask, ask_at};
 pub(crate) use server::{Server, bind};
@@ -50,6 +53,15 @@ pub(crate) struct Switched {
     /// How long writes were held.
     #[serde(with = "machine::time::span")]
     pub(crate) held: Duration,
+}
+
+/// How a server stands after an order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Stands {
+    /// `None`: it is gone, and nothing is wanted of it any more.
+    pub(crate) standing: Option<Standing>,
+    /// Why the next start will not know of it, if it will not.
+    pub(crate) forgets: Option<String>,
 }
 
 /// Where the flight record was written.

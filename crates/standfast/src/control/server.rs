@@ -15,9 +15,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use view::GroupName;
 
-use super::{Answer, Clock, Flight, MAX_REQUEST, Switched};
+use super::{Answer, Clock, Flight, MAX_REQUEST, Stands, Switched};
 use crate::explain;
 use crate::failure::Failure;
+use crate::feeds::Obeyed;
+use crate::overlay::{MAX_WEIGHT, Order, State};
 use crate::status::Source;
 
 /// Binds the socket; takes the place of one that a killed node left behind, but not of one that somebody answers on.
@@ -96,10 +98,8 @@ impl Server {
                 Ok(to) => self.switchover(group, Some(to)).await,
                 Err(_) => refused("ERR", &format!("{to} is not an address such as 10.0.0.2:6379")),
             },
-            _ => refused(
-                "ERR",
-                "expected `status`, `switchover GROUP [HOST:PORT]`, `explain N [GROUP]`, `flight` or `clock`",
-            ),
+            ["server", group, addr, words @ ..] => self.server(group, addr, words).await,
+            _ => refused("ERR", "expected `status`, `switchover`, `server`, `explain`, `flight` or `clock`"),
         };
         answer.push('\n');
         tokio::time::timeout(PATIENCE, stream.write_all(answer.as_bytes())).await?
@@ -114,6 +114,26 @@ impl Server {
         }
     }
 
+    async fn server(&self, group: &str, addr: &str, words: &[&str]) -> String {
+        let (Ok(addr), Some(order)) = (addr.parse(), order(words)) else {
+            return refused(
+                "ERR",
+                "expected `server GROUP HOST:PORT drain|maintenance [force]`, `ready` or `weight N`",
+            );
+        };
+        let (feeds, group) = (self.source.feeds.clone(), GroupName::from(group));
+        let name = group.clone();
+        // It waits for the disk.
+        match tokio::task::spawn_blocking(move || feeds.obey(&name, addr, order)).await {
+            Ok(Ok(Obeyed { standing, kept })) => {
+                tracing::info!(%group, "server {addr}: {}, as an operator wants", words.join(" "));
+                json(&Answer::Ok(Stands { standing, forgets: kept.err() }))
+            }
+            Ok(Err(why)) => refused("ERR", &why),
+            Err(_) => stopping(),
+        }
+    }
+
     async fn switchover(&self, group: &str, to: Option<std::net::SocketAddr>) -> String {
         let request = Request::Switchover { group: GroupName::from(group), to };
         match self.source.node.ask(request).await {
@@ -122,6 +142,20 @@ impl Server {
             Some(other) => refused("ERR", &format!("unexpected reply {other:?}: please report this")),
             None => stopping(),
         }
+    }
+}
+
+/// What the words behind `server GROUP HOST:PORT` want.
+fn order(words: &[&str]) -> Option<Order> {
+    let be = |state, force| Order::Be { state, force };
+    match words {
+        ["ready"] => Some(be(State::Ready, false)),
+        ["drain"] => Some(be(State::Drain, false)),
+        ["drain", "force"] => Some(be(State::Drain, true)),
+        ["maintenance"] => Some(be(State::Maintenance, false)),
+        ["maintenance", "force"] => Some(be(State::Maintenance, true)),
+        ["weight", n] => n.parse().ok().filter(|n| *n <= MAX_WEIGHT).map(Order::Weigh),
+        _ => None,
     }
 }
 

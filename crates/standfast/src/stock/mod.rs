@@ -35,6 +35,7 @@ use sentinel::Sentinel;
 use view::RunId;
 
 use crate::control;
+use crate::feeds::Feeds;
 use crate::history::Memory;
 use crate::info_cache::InfoCache;
 use crate::keys::Keys;
@@ -43,7 +44,7 @@ use crate::link::Ways;
 use crate::serve;
 use crate::serve::rules::Owner;
 use crate::tls;
-use crate::traffic::{Feeds, Traffic};
+use crate::traffic::Traffic;
 use args::Command;
 use book::Book;
 use keeper::Pages;
@@ -272,7 +273,7 @@ fn start(
         flights: dir.to_owned(),
         records_its_end: false,
         tell: log::announce,
-        views: Feeds::new(),
+        feeds: Feeds::default(),
         traffic: Traffic::none(),
         doors,
         port: Box::new(move |node| {
