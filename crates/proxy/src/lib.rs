@@ -20,6 +20,7 @@
 //! | `closing` | what is said of clients that were closed? |
 //! | `feed` | how does a new view reach every session of a thread? |
 //! | `socket` | which options do sockets need? |
+//! | [`proxy_protocol`] | for whom was a connection made? |
 //! | [`counters`] | what has been done, in numbers? |
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ pub mod counters;
 mod feed;
 mod listener;
 pub mod proxy;
+pub mod proxy_protocol;
 mod socket;
 mod worker;
 
