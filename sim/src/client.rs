@@ -263,6 +263,8 @@ impl Client {
                     g.net.leave(id, Side::Opener);
                 }
             }
+            // Not ordered where each client has its own connection.
+            Action::Share { .. } | Action::Release { .. } => {}
             Action::CloseClient { why } => self.closed(g, why),
         }
     }

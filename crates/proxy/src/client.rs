@@ -136,6 +136,8 @@ impl Client {
                         self.server = Server::None;
                     }
                 }
+                // Not ordered where each client has its own connection.
+                Action::Share { .. } | Action::Release { .. } => {}
                 Action::CloseClient { why } => self.closed = Some(why),
             }
         }

@@ -1,6 +1,6 @@
 //! What a request means for the session: may it be sent twice, does it change what the connection is?
 
-use resp::command::Effect;
+use resp::command::{Effect, Spec};
 
 /// What the session keeps of a request besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,18 @@ pub(crate) struct Command {
     pub(crate) repeatable: bool,
     /// It may be answered much later, when another client does something.
     pub(crate) blocks: bool,
+    pub(crate) travels: Travels,
+}
+
+/// On which kind of connection a request may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Travels {
+    /// On one that other clients use, too: its answer is all that there is to it.
+    Shared,
+    /// On one of the session's own, for as long as it takes.
+    Own,
+    /// On one of the session's own, which is nobody else's ever after: it may have left something there that we do not know.
+    Tied,
 }
 
 /// What a request does to the connection that it travels on.
@@ -46,7 +58,7 @@ pub(crate) enum Key {
 }
 
 impl Command {
-    pub(crate) const QUIT: Self = Self { kind: Kind::Quit, repeatable: true, blocks: false };
+    pub(crate) const QUIT: Self = Self { kind: Kind::Quit, repeatable: true, blocks: false, travels: Travels::Own };
 
     /// Reads the meaning of a request from its first arguments.
     pub(crate) fn of(request: &resp::Command, frame: &[u8]) -> Self {
@@ -82,7 +94,25 @@ impl Command {
             repeatable: repeatable || !matches!(kind, Kind::Plain | Kind::Exec),
             kind,
             blocks,
+            travels: if kind == Kind::Plain { travels(spec) } else { Travels::Own },
         }
+    }
+}
+
+/// How a request travels that does nothing to its connection that we remember.
+fn travels(spec: Option<&Spec>) -> Travels {
+    // A module's command may do anything.
+    let Some(spec) = spec else { return Travels::Tied };
+    match spec.name() {
+        "ping" | "echo" | "time" | "publish" | "spublish" => Travels::Shared,
+        "eval" | "evalsha" | "eval_ro" | "evalsha_ro" | "fcall" | "fcall_ro" => Travels::Shared,
+        // They ask what only this connection knows, or change what comes after them.
+        "client|id" | "client|info" | "wait" | "waitaof" | "asking" | "readonly" | "readwrite" | "script|debug" => {
+            Travels::Tied
+        }
+        _ if spec.is_blocking() || spec.is_admin() || spec.is_pubsub() => Travels::Own,
+        _ if matches!(spec.effect(), Effect::Read | Effect::Write) => Travels::Shared,
+        _ => Travels::Own,
     }
 }
 

@@ -3,10 +3,12 @@
 //! Where it leads is the `route`'s to say; what comes in on it, `replies`. Here is what follows for the requests that were on
 //! it, and for what the next connection has to be told.
 
+use alloc::vec::Vec;
+
 use machine::Instant;
 use resp::ReplyScanner;
 
-use crate::event::{Conn, Why};
+use crate::event::{Action, Conn, Why};
 use crate::replay;
 use crate::replies::Incoming;
 use crate::restore::Restoring;
@@ -19,7 +21,8 @@ impl Session {
             && self.route.retry_at.is_none()
             && let Some(addr) = self.route.target(&self.rules, &self.view)
         {
-            self.route.connect(now, addr, &self.rules);
+            let way = self.next_way();
+            self.route.connect(now, addr, &self.rules, way);
             self.to_connect = true;
             self.stats.connects += 1;
         }
@@ -30,8 +33,40 @@ impl Session {
             self.stats.late += 1;
             return;
         }
-        let words = Restoring::new(&self.remembered, self.kept.retained_bytes(), self.transaction.requests());
-        self.route.on_connected(words);
+        let words = self.remembered.words();
+        self.begin_restoring(words, self.remembered.len());
+    }
+
+    pub(crate) fn on_server_ready(&mut self, conn: Conn) {
+        if !self.route.is(conn) || self.route.connecting().is_none() {
+            self.stats.late += 1;
+            return;
+        }
+        self.begin_restoring(Vec::new(), 0);
+    }
+
+    /// The connection has to hear `words`, of which each must be agreed to, and the open transaction again.
+    fn begin_restoring(&mut self, words: Vec<u8>, requests: usize) {
+        let restoring = Restoring::new(words, requests, self.kept.retained_bytes(), self.transaction.requests());
+        let needs_ping = self.asks_what_others_did();
+        self.route.on_connected(if needs_ping { Some(Restoring::with_ping(restoring)) } else { restoring });
+    }
+
+    pub(crate) fn on_server_refused(&mut self, now: Instant, conn: Conn) {
+        if self.route.is(conn) {
+            self.route.drop_link();
+            self.close(now, Why::RestoreRefused);
+        } else {
+            self.stats.late += 1;
+        }
+    }
+
+    pub(crate) fn on_server_unsent(&mut self, conn: Conn, bytes: usize) {
+        if self.route.is(conn) {
+            self.kept.unsend(bytes);
+        } else {
+            self.stats.late += 1;
+        }
     }
 
     pub(crate) fn on_server_failed(&mut self, now: Instant, conn: Conn) {
@@ -122,7 +157,7 @@ impl Session {
             // Ordered and not yet told: then there is nothing to close.
             if !core::mem::take(&mut self.to_connect) {
                 assert!(self.to_close.is_none(), "B: the driver drains after every event");
-                self.to_close = Some(conn);
+                self.to_close = Some(Action::CloseServer { conn });
             }
         }
     }

@@ -22,6 +22,24 @@ pub enum Event<'a> {
         /// Which.
         conn: Conn,
     },
+    /// The connection is there, and has heard all that a new one must be told ([`Session::words`](crate::Session::words), or what is
+    /// said of a shared one).
+    ServerReady {
+        /// Which.
+        conn: Conn,
+    },
+    /// The shared connection is there, but the server does not take the client for what it is.
+    ServerRefused {
+        /// Which.
+        conn: Conn,
+    },
+    /// The shared connection is about to end, and so much of what was given to it last never went out.
+    ServerUnsent {
+        /// Which.
+        conn: Conn,
+        /// How many bytes.
+        bytes: usize,
+    },
     /// The connection could not be made.
     ServerFailed {
         /// Which.
@@ -53,7 +71,21 @@ pub enum Action {
         /// Where to.
         addr: SocketAddr,
     },
-    /// Close the connection, or stop making it. Nothing more is expected of it.
+    /// Have a part in a shared connection to this address, for clients with the same [`Session::identity`](crate::Session::identity),
+    /// and report [`Event::ServerReady`], [`Event::ServerRefused`] or [`Event::ServerFailed`].
+    Share {
+        /// The name of the part.
+        conn: Conn,
+        /// Where to.
+        addr: SocketAddr,
+    },
+    /// The session needs its own connection no more, and left nothing on it but [`Session::words`](crate::Session::words): whoever said
+    /// the same may have it.
+    Release {
+        /// Which.
+        conn: Conn,
+    },
+    /// Close the connection, stop making it, or leave it to the others. Nothing more is expected of it.
     CloseServer {
         /// Which.
         conn: Conn,

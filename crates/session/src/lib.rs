@@ -18,12 +18,15 @@
 //! | module | answers |
 //! |---|---|
 //! | [`session`] | what happened, and who deals with it? (the table of contents) |
+//! | [`lane`] | many clients on one connection: whose is the next reply? |
+//! | [`pool`] | which connection is there already for somebody like this? |
 //! | [`event`] | what can happen to it, what does it order, and why does it end? |
 //! | [`rules`] | what did the operator say about this listener? |
 //! | [`buffers`] | where do bytes stay, and who lends the memory? |
 //! | `owed` | which requests are unanswered, and how far are they sent? |
 //! | `command` | what does a request mean for the session? |
 //! | `route` | on which server connection does a request travel? |
+//! | `share` | does it need a connection of its own? |
 //! | `connection` | how is a server connection made, lost and given up? |
 //! | `hold` | how long may a request wait, and what is said when it may not? |
 //! | `refusal` | which replies say that nothing was executed, and what follows from that? |
@@ -31,6 +34,7 @@
 //! | `replay` | what is the fate of a request whose connection is gone? |
 //! | `restore` | what must a new connection know before the next request? |
 //! | `transaction` | what becomes of a MULTI that is cut? |
+//! | `explain` | what is it doing, and why? |
 //! | [`stats`] | what has it done? |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -41,8 +45,11 @@ pub mod buffers;
 mod command;
 mod connection;
 pub mod event;
+mod explain;
 mod hold;
+pub mod lane;
 mod owed;
+pub mod pool;
 mod refusal;
 mod replay;
 mod replies;
@@ -50,11 +57,12 @@ mod restore;
 mod route;
 pub mod rules;
 pub mod session;
+mod share;
 pub mod stats;
 mod transaction;
 
 pub use buffers::Spare;
 pub use event::{Action, Conn, Event, Timer, Why};
-pub use rules::{Role, Rules};
+pub use rules::{Pool, Role, Rules};
 pub use session::Session;
 pub use stats::Stats;

@@ -61,6 +61,10 @@ pub(crate) struct Kept {
     admitted_len: usize,
     /// How many of these bytes have been sent. Never more than `admitted_len`.
     sent: usize,
+    /// How many requests went out whole.
+    whole: usize,
+    /// Their bytes. Never more than `sent`.
+    whole_len: usize,
 }
 
 impl Kept {
@@ -147,16 +151,8 @@ impl Kept {
     }
 
     /// Requests that went out whole and have no answer.
-    pub(crate) fn in_flight(&self) -> usize {
-        let mut end = 0;
-        self.owed
-            .iter()
-            .take(self.admitted)
-            .take_while(|o| {
-                end += o.len as usize;
-                end <= self.sent
-            })
-            .count()
+    pub(crate) const fn in_flight(&self) -> usize {
+        self.whole
     }
 
     /// Whether anything was given to a server, or is about to be.
@@ -166,6 +162,11 @@ impl Kept {
 
     pub(crate) const fn admitted(&self) -> usize {
         self.admitted
+    }
+
+    /// Bytes of the requests that a server was given, or is about to be.
+    pub(crate) const fn admitted_len(&self) -> usize {
+        self.admitted_len
     }
 
     /// Unanswered requests that no server was given.
@@ -211,6 +212,23 @@ impl Kept {
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent += n;
         assert!(self.sent <= self.admitted_len, "no more is sent than was offered");
+        while self.whole < self.admitted {
+            let end = self.whole_len + self.owed[self.whole].len as usize;
+            if end > self.sent {
+                break;
+            }
+            self.whole += 1;
+            self.whole_len = end;
+        }
+    }
+
+    /// The last bytes of those that were given away did not go out after all.
+    pub(crate) fn unsend(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_sub(bytes);
+        while self.whole_len > self.sent {
+            self.whole -= 1;
+            self.whole_len -= self.owed[self.whole].len as usize;
+        }
     }
 
     /// The oldest request is answered. Its bytes go, or stay in front if a cut transaction needs them again.
@@ -223,6 +241,8 @@ impl Kept {
             self.admitted -= 1;
             self.admitted_len -= len;
             self.sent -= len;
+            self.whole -= 1;
+            self.whole_len -= len;
         }
         if retain {
             self.retained += len;
@@ -246,6 +266,8 @@ impl Kept {
         self.admitted = 0;
         self.admitted_len = 0;
         self.sent = 0;
+        self.whole = 0;
+        self.whole_len = 0;
     }
 
     pub(crate) fn mark(&mut self, index: usize, state: State) {

@@ -39,16 +39,16 @@ pub(crate) fn any_unknown<'a>(sent: impl Iterator<Item = &'a Owed>, parked: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Command;
+    use crate::command::{Command, Travels};
     use crate::owed::State;
     use Kind::{Discard, Exec, Multi, Plain, Reset};
     use alloc::vec::Vec;
 
-    const WRITE: Command = Command { kind: Plain, repeatable: false, blocks: false };
-    const READ: Command = Command { kind: Plain, repeatable: true, blocks: false };
+    const WRITE: Command = Command { kind: Plain, repeatable: false, blocks: false, travels: Travels::Own };
+    const READ: Command = Command { kind: Plain, repeatable: true, blocks: false, travels: Travels::Own };
 
     fn of(kind: Kind) -> Command {
-        Command { kind, repeatable: kind != Exec, blocks: false }
+        Command { kind, repeatable: kind != Exec, blocks: false, travels: Travels::Own }
     }
 
     fn transaction(answered: &[Command]) -> Transaction {

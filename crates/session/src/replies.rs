@@ -135,7 +135,11 @@ impl Session {
 
     fn on_part(&mut self, now: Instant, part: &[u8], ended: Option<Reply>) {
         match self.incoming {
-            Incoming::Push | Incoming::Passing => self.out.extend(part),
+            Incoming::Push => self.out.extend(part),
+            Incoming::Passing => {
+                self.share.on_reply_part(part.len());
+                self.out.extend(part);
+            }
             Incoming::Parking => self.park(part),
             Incoming::Swallowing => self.keep_line(part),
             Incoming::Line => {
@@ -263,6 +267,7 @@ impl Session {
                 }
             }
         }
+        self.share.on_answered(front.len as usize, self.kept.owed());
         self.stats.replies += 1;
         self.hold.on_answer();
         self.route.on_answer();

@@ -68,9 +68,24 @@ impl Remembered {
         *self = Self::default();
     }
 
+    /// How many requests that is.
+    pub(crate) fn len(&self) -> usize {
+        self.said.len()
+    }
+
     /// All of it, as requests one after the other.
     pub(crate) fn words(&self) -> Vec<u8> {
-        self.said.iter().flat_map(|(_, said)| said.iter().copied()).collect()
+        self.upto(Key::NoTouch)
+    }
+
+    /// What makes a difference to replies: who it is, which protocol, which database.
+    pub(crate) fn identity(&self) -> Vec<u8> {
+        self.upto(Key::Select)
+    }
+
+    fn upto(&self, last: Key) -> Vec<u8> {
+        let told = self.said.iter().take_while(|(key, _)| *key <= last);
+        told.flat_map(|(_, said)| said.iter().copied()).collect()
     }
 }
 
@@ -97,14 +112,14 @@ pub(crate) enum Restored {
 }
 
 impl Restoring {
-    /// `None` if there is nothing to say.
-    pub(crate) fn new(remembered: &Remembered, transaction: &[u8], queued: u32) -> Option<Self> {
-        if remembered.said.is_empty() && queued == 0 {
+    /// `None` if there is nothing to say. `words` are so many requests, `transaction` are `queued`.
+    pub(crate) fn new(words: Vec<u8>, requests: usize, transaction: &[u8], queued: u32) -> Option<Self> {
+        if requests == 0 && queued == 0 {
             return None;
         }
-        let mut bytes = remembered.words();
+        let mut bytes = words;
         bytes.extend_from_slice(transaction);
-        Some(Self { bytes, sent: 0, remembered: u32::try_from(remembered.said.len()).unwrap_or(u32::MAX), queued })
+        Some(Self { bytes, sent: 0, remembered: u32::try_from(requests).unwrap_or(u32::MAX), queued })
     }
 
     pub(crate) fn unsent(&self) -> &[u8] {
@@ -114,6 +129,15 @@ impl Restoring {
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent += n;
         assert!(self.sent <= self.bytes.len(), "no more is sent than was offered");
+    }
+
+    /// After the rest a PING, whatever is answered. WAIT counts up to what its own connection last did, and what the client wrote went
+    /// over others: with this, the connection has done something that is later than all of it.
+    pub(crate) fn with_ping(words: Option<Self>) -> Self {
+        let mut words = words.unwrap_or(Self { bytes: Vec::new(), sent: 0, remembered: 0, queued: 0 });
+        resp::write::command(&mut words.bytes, &["PING"]);
+        words.queued += 1;
+        words
     }
 
     /// Whether everything went out: only then may requests follow.

@@ -1,7 +1,6 @@
 //! On which server connection does a request travel?
 //!
-//! A session has one connection of its own, made when the first request needs it. That it is one, and its own, is known
-//! only here.
+//! A session has one connection at a time, made when the first request needs it: its own, or a part in one that others use, too.
 //!
 //! ```text
 //!            a request needs it          made            all said again
@@ -25,6 +24,7 @@ use crate::rules::{Role, Rules};
 #[derive(Debug)]
 pub(crate) struct Route {
     link: Link,
+    way: Way,
     made: u32,
     /// Which of several replicas is this session's; counted on when one fails.
     ticket: u64,
@@ -35,6 +35,13 @@ pub(crate) struct Route {
     pub(crate) farewell: Option<Instant>,
     /// Since when the server says nothing. Of use only while it owes an answer.
     silent_since: Instant,
+}
+
+/// Whose the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Own,
+    Shared,
 }
 
 #[derive(Debug)]
@@ -60,6 +67,7 @@ impl Route {
     pub(crate) const fn new(ticket: u64) -> Self {
         Self {
             link: Link::Absent,
+            way: Way::Own,
             made: 0,
             ticket,
             tries: 0,
@@ -98,6 +106,11 @@ impl Route {
         }
     }
 
+    /// Whose the connection is, if there is one.
+    pub(crate) const fn way(&self) -> Way {
+        self.way
+    }
+
     pub(crate) fn is(&self, conn: Conn) -> bool {
         self.conn() == Some(conn)
     }
@@ -127,8 +140,9 @@ impl Route {
             && target == self.addr()
     }
 
-    pub(crate) fn connect(&mut self, now: Instant, addr: SocketAddr, rules: &Rules) {
+    pub(crate) fn connect(&mut self, now: Instant, addr: SocketAddr, rules: &Rules, way: Way) {
         self.made += 1;
+        self.way = way;
         let conn = Conn(self.made);
         self.link = Link::Connecting { conn, addr, until: now + rules.connect_timeout };
     }

@@ -13,11 +13,23 @@ pub enum Role {
     Replica,
 }
 
+/// Whose a server connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// One for each client, always.
+    Session,
+    /// Clients that need nothing of a connection but answers have one together; the others have one of their own as long as
+    /// they need it.
+    Shared,
+}
+
 /// The rules of a listener, shared by all its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Which servers its clients talk to.
     pub role: Role,
+    /// Whose its server connections are.
+    pub pool: Pool,
     /// How long a request may wait for a server before it is answered with an error. Time in flight does not count.
     pub hold: Duration,
     /// How many bytes of unanswered requests one session keeps. At the bound the client is not read: it feels back-pressure.
@@ -35,6 +47,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             role: Role::Master,
+            pool: Pool::Session,
             // Longer than a failover with default timers (5 s), shorter than most client libraries' patience (30 s and more).
             hold: Duration::from_secs(10),
             hold_bytes: 1 << 20,

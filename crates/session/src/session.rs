@@ -12,11 +12,8 @@
 //! and [`Session::wants_server_bytes`] allow it; be back at [`Session::deadline`].
 
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 use core::time::Duration;
 
 use machine::{Instant, soonest};
@@ -25,14 +22,15 @@ use view::View;
 
 use crate::buffers::{Outgoing, Spare};
 use crate::command::{Command, Kind};
-use crate::event::{Action, Conn, Event, Timer, Why};
+use crate::event::{Action, Event, Timer, Why};
 use crate::hold::{self, Hold};
 use crate::owed::{Kept, MAX_OWED, State};
 use crate::refusal::Regroup;
 use crate::replies::Incoming;
 use crate::restore::Remembered;
-use crate::route::Route;
+use crate::route::{Route, Way};
 use crate::rules::{Role, Rules};
+use crate::share::Share;
 use crate::stats::Stats;
 use crate::transaction::Transaction;
 
@@ -57,13 +55,15 @@ pub struct Session {
     pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) transaction: Transaction,
     pub(crate) remembered: Remembered,
-    mode: Mode,
+    pub(crate) share: Share,
+    pub(crate) mode: Mode,
     /// What the client sent that is no request.
     malformed: Option<Malformed>,
     /// The client will send no more; until when it may still be answered.
     leaving: Option<Instant>,
-    closing: Option<Closing>,
-    pub(crate) to_close: Option<Conn>,
+    pub(crate) closing: Option<Closing>,
+    /// [`Action::CloseServer`] or [`Action::Release`].
+    pub(crate) to_close: Option<Action>,
     /// The connection under way is ordered, and not yet told.
     pub(crate) to_connect: bool,
     pub(crate) stats: Stats,
@@ -71,7 +71,7 @@ pub struct Session {
 
 /// Whether requests are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     /// Each is.
     Framed,
     /// The last owed one must be answered before it is known what the bytes after it are.
@@ -81,8 +81,8 @@ enum Mode {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Closing {
-    why: Why,
+pub(crate) struct Closing {
+    pub(crate) why: Why,
     /// Until when the client may take what it was owed.
     until: Instant,
     told: bool,
@@ -116,6 +116,7 @@ impl Session {
             refusal: None,
             transaction: Transaction::default(),
             remembered: Remembered::default(),
+            share: Share::default(),
             mode: Mode::Framed,
             malformed: None,
             leaving: None,
@@ -136,6 +137,9 @@ impl Session {
             Event::ClientBytes(bytes) => self.on_client_bytes(bytes),
             Event::ClientClosed => self.on_client_closed(now),
             Event::ServerConnected { conn } => self.on_server_connected(conn),
+            Event::ServerReady { conn } => self.on_server_ready(conn),
+            Event::ServerRefused { conn } => self.on_server_refused(now, conn),
+            Event::ServerUnsent { conn, bytes } => self.on_server_unsent(conn, bytes),
             Event::ServerFailed { conn } => self.on_server_failed(now, conn),
             Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
             Event::ServerClosed { conn } => self.on_server_closed(now, conn),
@@ -165,13 +169,16 @@ impl Session {
 
     /// What to do, in order, until `None`.
     pub fn poll(&mut self) -> Option<Action> {
-        if let Some(conn) = self.to_close.take() {
-            return Some(Action::CloseServer { conn });
+        if let Some(action) = self.to_close.take() {
+            return Some(action);
         }
         if core::mem::take(&mut self.to_connect)
             && let Some((conn, addr)) = self.route.connecting()
         {
-            return Some(Action::Connect { conn, addr });
+            return Some(match self.route.way() {
+                Way::Own => Action::Connect { conn, addr },
+                Way::Shared => Action::Share { conn, addr },
+            });
         }
         let flushed = self.out.is_empty();
         match &mut self.closing {
@@ -235,6 +242,9 @@ impl Session {
     pub fn delivered(&mut self, n: usize) {
         self.out.take(n);
         self.stats.bytes_out += n as u64;
+        if self.is_held_back_by_its_client() {
+            self.settle(self.now);
+        }
     }
 
     /// Whether the client may be read: not while as much of it is kept as may be.
@@ -299,31 +309,22 @@ impl Session {
         core::mem::take(&mut self.stats)
     }
 
-    /// One sentence on what it is doing and why.
+    /// All that a new connection of its own must be told, as requests: who has said the same may have one that it releases.
     #[must_use]
-    pub fn explain(&self, now: Instant) -> String {
-        if let Some(Closing { why, .. }) = self.closing {
-            return format!("closes the client: {why}");
-        }
-        let (owed, waiting) = (self.kept.owed(), self.kept.waiting());
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = match (self.mode, self.route.addr()) {
-            (Mode::Pinned, Some(addr)) => write!(text, "passes bytes to and from {addr} as they are"),
-            _ if self.hold.is_waiting() => {
-                let waited = self.hold.waited(now);
-                let _ = write!(text, "waits {waited:?} of {:?} with {waiting} of {owed} requests: ", self.rules.hold);
-                hold::lacks(&mut text, &self.rules, &self.view);
-                write!(text, " (phase {})", hold::phase(self.view.phase))
-            }
-            (_, Some(addr)) if self.regroup.is_some() => {
-                write!(text, "was refused by {addr}, waits for the rest of {owed} replies")
-            }
-            (_, Some(addr)) if owed > 0 => write!(text, "waits for {owed} replies of {addr}"),
-            (_, Some(addr)) => write!(text, "idle, connected to {addr}"),
-            (_, None) => write!(text, "idle, without a server connection"),
-        };
-        text
+    pub fn words(&self) -> Vec<u8> {
+        self.remembered.words()
+    }
+
+    /// What a shared connection must be told, as requests: clients of which this is the same may have one together.
+    #[must_use]
+    pub fn identity(&self) -> Vec<u8> {
+        self.remembered.identity()
+    }
+
+    /// How many requests [`Self::to_server`] holds. Of use for a shared connection, which takes whole ones.
+    #[must_use]
+    pub const fn unsent_requests(&self) -> usize {
+        self.kept.admitted() - self.kept.in_flight()
     }
 
     pub(crate) const fn is_pinned(&self) -> bool {
@@ -443,6 +444,7 @@ impl Session {
                 return;
             }
             self.end_farewell(now);
+            self.change_way();
             let target = self.route.target(&self.rules, &self.view);
             usable = self.route.is_usable(target) && self.regroup.is_none();
             if !self.kept.any_admitted() && self.answer_front(now, usable) {
@@ -489,14 +491,16 @@ impl Session {
 
     fn admit(&mut self) {
         let mut admitted = 0;
-        while let Some(next) = self.kept.first_waiting()
+        while let Some(next) = self.kept.first_waiting().copied()
             && matches!(next.state, State::Owed | State::Refused)
             && !matches!(next.command.kind, Kind::Pin | Kind::Quit)
             && !self.transaction.owns(next.command.kind)
+            && self.may_go_along(&next)
         {
             if next.command.kind == Kind::Reset {
                 self.transaction.on_reset_forwarded();
             }
+            self.share.on_admitted(next.command);
             self.kept.admit();
             admitted += 1;
         }

@@ -94,6 +94,11 @@ impl Transaction {
         matches!(self.state, State::Cut(_))
     }
 
+    /// Whether no transaction is open and no key watched.
+    pub(crate) fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Requests that are told again after a cut.
     pub(crate) const fn requests(&self) -> u32 {
         match self.state {

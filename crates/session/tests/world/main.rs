@@ -11,7 +11,10 @@ use std::time::Duration;
 use machine::Instant;
 use proptest::prelude::*;
 use resp::{Request, RequestScanner, Value};
-use session::{Action, Conn, Event, Role, Rules, Session};
+use session::{Action, Conn, Event, Pool, Role, Rules, Session};
+
+mod reader;
+
 use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 /// What a client may ask. Its place in the client's order is its id.
@@ -110,6 +113,10 @@ struct World {
     heard: Vec<u8>,
     connecting: Option<(Conn, usize)>,
     link: Option<(Conn, Link)>,
+    /// The connection that is there or is being made is not only the session's.
+    shared: bool,
+    /// A connection that the session gave back, with what it had said on it.
+    spare: Option<(Vec<u8>, Link)>,
     servers: [Is; 2],
     epoch: u64,
     /// Ids of executed writes, in the order of execution, on whichever server.
@@ -131,9 +138,9 @@ fn view(epoch: u64, phase: Phase, master: usize, link: LinkState) -> Arc<View> {
 }
 
 impl World {
-    fn new(role: Role) -> Self {
+    fn new(role: Role, pool: Pool) -> Self {
         // A small bound, so that back-pressure takes part.
-        let rules = Rules { role, hold: HOLD, hold_bytes: 300, ..Rules::default() };
+        let rules = Rules { role, pool, hold: HOLD, hold_bytes: 300, ..Rules::default() };
         let session = Session::new(Arc::new(rules), view(1, Phase::Steady, 0, LinkState::Up), 0);
         Self {
             now: Instant::START,
@@ -143,6 +150,8 @@ impl World {
             heard: Vec::new(),
             connecting: None,
             link: None,
+            shared: false,
+            spare: None,
             servers: [Is::Master, Is::Replica],
             epoch: 1,
             executed: Vec::new(),
@@ -159,9 +168,17 @@ impl World {
     fn drain(&mut self) {
         while let Some(action) = self.session.poll() {
             match action {
-                Action::Connect { conn, addr } => {
+                Action::Connect { conn, addr } | Action::Share { conn, addr } => {
                     assert!(self.connecting.is_none() && self.link.is_none(), "one connection at a time");
                     self.connecting = Some((conn, usize::from(addr.port() - 7000)));
+                    self.shared = matches!(action, Action::Share { .. });
+                }
+                Action::Release { conn } => {
+                    let (was, link) = self.link.take().expect("what is released was there");
+                    assert_eq!((was, self.shared), (conn, false), "its own, the one it has");
+                    assert!(link.inbox.is_empty() && link.outbox.is_empty(), "nothing is under way on it");
+                    assert!(link.multi.is_none() && !link.watching, "whoever gets it finds nothing on it");
+                    self.spare = Some((self.session.words(), link));
                 }
                 Action::CloseServer { conn } => {
                     self.connecting.take_if(|(c, _)| *c == conn);
@@ -199,8 +216,9 @@ impl World {
             Op::Connected(well) => {
                 if let Some((conn, server)) = self.connecting.take() {
                     if well {
-                        self.link = Some((conn, Link { server, ..Link::default() }));
-                        self.step(Event::ServerConnected { conn });
+                        let (link, event) = self.made(conn, server);
+                        self.link = Some((conn, link));
+                        self.step(event);
                     } else {
                         self.step(Event::ServerFailed { conn });
                     }
@@ -210,6 +228,8 @@ impl World {
                 if let Some((conn, mut link)) = self.link.take() {
                     if executes {
                         self.process(&mut link, usize::MAX);
+                    } else if self.shared {
+                        self.step(Event::ServerUnsent { conn, bytes: link.inbox.len() });
                     }
                     self.step(Event::ServerClosed { conn });
                 }
@@ -233,6 +253,23 @@ impl World {
         }
     }
 
+    /// A connection as the driver hands it to the session.
+    fn made(&mut self, conn: Conn, server: usize) -> (Link, Event<'static>) {
+        let fresh = Link { server, ..Link::default() };
+        if self.shared {
+            let mut link = fresh;
+            link.inbox = self.session.identity();
+            self.process(&mut link, usize::MAX);
+            link.outbox.clear();
+            return (link, Event::ServerReady { conn });
+        }
+        let words = self.session.words();
+        match self.spare.take_if(|(said, link)| *said == words && link.server == server) {
+            Some((_, link)) => (link, Event::ServerReady { conn }),
+            None => (fresh, Event::ServerConnected { conn }),
+        }
+    }
+
     fn read_client(&mut self, n: usize) {
         if self.session.wants_client_bytes() && !self.says.is_empty() {
             let n = n.min(self.says.len());
@@ -244,7 +281,8 @@ impl World {
     fn write_server(&mut self, n: usize) {
         if let Some((_, link)) = &mut self.link {
             let bytes = self.session.to_server();
-            let n = n.min(bytes.len());
+            // A shared connection takes whole requests.
+            let n = if self.shared { bytes.len() } else { n.min(bytes.len()) };
             link.inbox.extend_from_slice(&bytes[..n]);
             self.session.sent(n);
         }
@@ -443,7 +481,7 @@ impl World {
         assert_eq!(twice.len(), self.executed.len(), "R2: {:?}", self.executed);
         assert!(self.executed.is_sorted(), "writes are executed in the client's order: {:?}", self.executed);
 
-        let mut reader = Reader { world: self, db: 0, acknowledged: 0, watch: false, multi: None };
+        let mut reader = reader::Reader::new(self);
         for (id, reply) in replies.iter().enumerate() {
             reader.hears(id, reply);
         }
@@ -451,106 +489,8 @@ impl World {
     }
 }
 
-/// What the client believes after each reply.
-struct Reader<'a> {
-    world: &'a World,
-    db: u8,
-    /// The last write that was acknowledged.
-    acknowledged: usize,
-    watch: bool,
-    multi: Option<Vec<usize>>,
-}
-
-impl Reader<'_> {
-    fn hears(&mut self, id: usize, reply: &Value) {
-        let ask = self.world.asked[id];
-        let text = text(reply);
-        let context = format!("request {id} {ask:?}: {text}");
-        let failed = text.starts_with('-');
-        if self.multi.is_some() && !matches!(ask, Ask::Exec | Ask::Discard | Ask::Multi | Ask::Watch) {
-            assert!(failed || text == "+QUEUED", "R1: {context}");
-            if !failed && let Some(queued) = &mut self.multi {
-                queued.push(id);
-            }
-            return;
-        }
-        match ask {
-            _ if failed => {
-                self.not_executed(&[id], "an error", &context);
-                // Whatever fails after MULTI may have been answered by the session: the client must assume the end of its
-                // transaction only at EXEC or DISCARD, and outside of one these change nothing.
-                if matches!(ask, Ask::Exec | Ask::Discard)
-                    && let Some(queued) = self.multi.take()
-                {
-                    self.not_executed(&queued, "a failed end of the transaction", &context);
-                    self.watch = false;
-                }
-            }
-            Ask::Write | Ask::Pop => {
-                assert_eq!(text, format!("+w{id}.{}", self.db), "R1: {context}");
-                self.acknowledged = id;
-            }
-            Ask::Read | Ask::LongRead => self.hears_data(id, &text, &context),
-            Ask::Select(n) => self.db = n,
-            Ask::Multi => self.multi = Some(Vec::new()),
-            Ask::Discard => {
-                let queued = self.multi.take().unwrap_or_default();
-                self.not_executed(&queued, "DISCARD", &context);
-                self.watch = false;
-            }
-            Ask::Watch => self.watch = true,
-            Ask::Unwatch => self.watch = false,
-            Ask::Exec => self.hears_exec(reply, &context),
-        }
-    }
-
-    fn not_executed(&self, ids: &[usize], why: &str, context: &str) {
-        assert!(!ids.iter().any(|id| self.world.executed.contains(id)), "{why} executes nothing: {context}");
-    }
-
-    fn hears_data(&self, id: usize, text: &str, context: &str) {
-        let mut parts = text.split('.');
-        assert_eq!(parts.next(), Some(format!("r{id}").as_str()), "R1: {context}");
-        assert_eq!(parts.next(), Some(format!("{}", self.db).as_str()), "the database is restored: {context}");
-        let last: usize = parts.next().unwrap().parse().unwrap();
-        assert!(last <= id, "a read sees no later write: {context}");
-        assert!(last >= self.acknowledged, "a read sees the writes before it: {context}");
-    }
-
-    fn hears_exec(&mut self, reply: &Value, context: &str) {
-        let queued = self.multi.take().unwrap();
-        let watch = std::mem::take(&mut self.watch);
-        if reply.is_null() {
-            assert!(watch, "only a watch makes EXEC fail like this: {context}");
-            return self.not_executed(&queued, "a null EXEC", context);
-        }
-        for id in &queued {
-            match self.world.asked[*id] {
-                Ask::Write | Ask::Pop => {
-                    assert!(self.world.executed.contains(id), "EXEC executes all: {context}");
-                    self.acknowledged = *id;
-                }
-                Ask::Select(n) => self.db = n,
-                Ask::Read if watch => {
-                    assert!(self.world.watching[id], "a watch that was cut cannot succeed: {context}");
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Simple(s) => format!("+{}", String::from_utf8_lossy(s)),
-        Value::Error(s) => format!("-{}", String::from_utf8_lossy(s)),
-        Value::Bulk(s) => String::from_utf8_lossy(s).into_owned(),
-        other => format!("{other:?}"),
-    }
-}
-
-fn run(role: Role, ops: Vec<Op>) {
-    let mut world = World::new(role);
+fn run(role: Role, pool: Pool, ops: Vec<Op>) {
+    let mut world = World::new(role, pool);
     for op in ops {
         if world.closed {
             break;
@@ -564,15 +504,25 @@ fn run(role: Role, ops: Vec<Op>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_500, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_client_of_the_master_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, ops);
+        run(Role::Master, Pool::Session, ops);
+    }
+
+    #[test]
+    fn a_client_of_the_master_with_a_part_in_a_connection_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Master, Pool::Shared, ops);
     }
 
     #[test]
     fn a_client_of_a_replica_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, ops);
+        run(Role::Replica, Pool::Session, ops);
+    }
+
+    #[test]
+    fn a_client_of_a_replica_with_a_part_in_a_connection_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Replica, Pool::Shared, ops);
     }
 }

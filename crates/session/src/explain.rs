@@ -1,0 +1,39 @@
+//! What is a session doing, and why? One sentence, for status and logs.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt::Write as _;
+
+use machine::Instant;
+
+use crate::hold;
+use crate::session::{Closing, Mode, Session};
+
+impl Session {
+    /// One sentence on what it is doing and why.
+    #[must_use]
+    pub fn explain(&self, now: Instant) -> String {
+        if let Some(Closing { why, .. }) = self.closing {
+            return format!("closes the client: {why}");
+        }
+        let (owed, waiting) = (self.kept.owed(), self.kept.waiting());
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = match (self.mode, self.route.addr()) {
+            (Mode::Pinned, Some(addr)) => write!(text, "passes bytes to and from {addr} as they are"),
+            _ if self.hold.is_waiting() => {
+                let waited = self.hold.waited(now);
+                let _ = write!(text, "waits {waited:?} of {:?} with {waiting} of {owed} requests: ", self.rules.hold);
+                hold::lacks(&mut text, &self.rules, &self.view);
+                write!(text, " (phase {})", hold::phase(self.view.phase))
+            }
+            (_, Some(addr)) if self.regroup.is_some() => {
+                write!(text, "was refused by {addr}, waits for the rest of {owed} replies")
+            }
+            (_, Some(addr)) if owed > 0 => write!(text, "waits for {owed} replies of {addr}"),
+            (_, Some(addr)) => write!(text, "idle, connected to {addr}"),
+            (_, None) => write!(text, "idle, without a server connection"),
+        };
+        text
+    }
+}

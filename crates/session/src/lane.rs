@@ -1,0 +1,364 @@
+//! Many clients on one connection: whose is the next reply?
+//!
+//! ```text
+//!   session ──┐                                ┌─> session
+//!   session ──┼─> [ out ]  ══ connection ══>   ├─> session     replies come in the order of requests,
+//!   session ──┘   [ turns: whose, how many ]   └─> session     so the turns say whose they are
+//! ```
+//!
+//! A lane is for clients that are the same to the server ([`Session::identity`](crate::Session::identity)) and need nothing of the
+//! connection but answers. It writes once for all of them, and while it awaits many answers it lets further requests gather: the
+//! server then reads, works and answers in larger pieces, which is most of what sharing gains.
+//!
+//! The driver's side of the contract: make the connection and say [`Lane::on_connected`]; give a session's requests to
+//! [`Lane::push`]; send [`Lane::to_server`] and say [`Lane::sent`]; hand what comes in to [`Lane::take`] until it is used up; when
+//! the connection ends, tell each of [`Lane::members`] what [`Lane::unsent`] says, and then that it ended.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use machine::Instant;
+use resp::{Kind, ReplyScanner, Request, RequestScanner};
+use slab::Slab;
+
+use crate::buffers::Outgoing;
+use crate::event::Conn;
+
+/// A connection that many sessions use.
+#[derive(Debug)]
+pub struct Lane {
+    state: State,
+    seats: Slab<Seat>,
+    /// Whose answers are to come, in order.
+    turns: VecDeque<Turn>,
+    out: Outgoing,
+    replies: ReplyScanner,
+    /// A message that answers nobody is under way.
+    in_push: bool,
+    /// Requests taken over, given to the kernel, answered: each counts from the beginning.
+    taken: u64,
+    flushed: u64,
+    answered: u64,
+    /// Some of what is not flushed went out.
+    is_partly_sent: bool,
+    /// Since when nobody has a seat.
+    empty_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// With what it must be told first.
+    Connecting {
+        words: Box<[u8]>,
+        until: Instant,
+    },
+    /// So many answers to that are to come.
+    Telling {
+        answers: usize,
+    },
+    Open,
+}
+
+/// One session's part.
+#[derive(Debug)]
+struct Seat {
+    /// What the driver knows the session by. `None`: it left, and answers to it are still to come.
+    who: Option<(usize, Conn)>,
+    /// Answers to come.
+    awaited: u32,
+    /// It has something to say, and there was no room.
+    waits: bool,
+}
+
+#[derive(Debug)]
+struct Turn {
+    seat: u32,
+    /// Answers to come.
+    requests: u32,
+    /// Bytes that were taken over, also of those that are answered.
+    bytes: usize,
+}
+
+/// Whose the beginning of some bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A session's.
+    For {
+        /// What the driver knows the session by.
+        client: usize,
+        /// The name of its part.
+        conn: Conn,
+        /// How many bytes.
+        len: usize,
+    },
+    /// Of somebody who left, or nobody's.
+    Nobody {
+        /// How many bytes.
+        len: usize,
+    },
+    /// They were the last answer to what it was told: now requests may go out. All members are to hear of it.
+    Ready {
+        /// How many bytes.
+        len: usize,
+    },
+    /// The server does not take its clients for what they are. All members are to hear of it; the connection is of no use.
+    Refused,
+    /// The server is not ready for anybody. For its members it is as if the connection could not be made.
+    NotYet,
+}
+
+/// The server sent what is no reply, or a reply to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misbehaved;
+
+/// Bytes that wait to be sent. At the bound no session may push: the server does not read, and each session keeps its own.
+const MAX_OUT: usize = 256 * 1024;
+/// With so many answers awaited, requests gather until these are in ...
+const BUSY: u64 = 4;
+/// ... or until they are so many bytes: more would not make the server's work less.
+const GATHERED: usize = 16 * 1024;
+/// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
+const EMPTY: Duration = Duration::from_secs(30);
+
+impl Lane {
+    /// A lane whose connection is being made. `words`: what it must be told first, as requests ([`Session::identity`](crate::Session::identity)).
+    #[must_use]
+    pub fn new(now: Instant, words: Box<[u8]>, connect_timeout: Duration) -> Self {
+        Self {
+            state: State::Connecting { words, until: now + connect_timeout },
+            seats: Slab::new(),
+            turns: VecDeque::new(),
+            out: Outgoing::default(),
+            replies: ReplyScanner::default(),
+            in_push: false,
+            taken: 0,
+            flushed: 0,
+            answered: 0,
+            is_partly_sent: false,
+            empty_since: Some(now),
+        }
+    }
+
+    /// The connection is made. True if it is of use at once: all members are to hear of it.
+    pub fn on_connected(&mut self) -> bool {
+        let State::Connecting { words, .. } = &mut self.state else { return false };
+        let words = core::mem::take(words);
+        let answers = count(&words);
+        self.out.extend(&words);
+        self.state = if answers == 0 { State::Open } else { State::Telling { answers } };
+        answers == 0
+    }
+
+    /// Whether requests may go out.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// A seat for a session that the driver knows by `client`, and its part by `conn`.
+    pub fn join(&mut self, client: usize, conn: Conn) -> usize {
+        self.empty_since = None;
+        self.seats.insert(Seat { who: Some((client, conn)), awaited: 0, waits: false })
+    }
+
+    /// The session is not interested any more. Answers to it that are to come are nobody's.
+    pub fn leave(&mut self, now: Instant, seat: usize) {
+        let Some(left) = self.seats.get_mut(seat) else { return };
+        left.who = None;
+        if left.awaited == 0 {
+            self.remove(seat);
+        }
+        if self.members().next().is_none() {
+            self.empty_since = Some(now);
+        }
+    }
+
+    fn remove(&mut self, seat: usize) {
+        self.seats.remove(seat);
+    }
+
+    /// Everyone with a seat.
+    pub fn members(&self) -> impl Iterator<Item = (usize, Conn)> {
+        self.seats.iter().filter_map(|(_, seat)| seat.who)
+    }
+
+    /// How many bytes there is room for. A session with more to say is told when there is ([`Self::next_waiting`]).
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        MAX_OUT.saturating_sub(self.out.len())
+    }
+
+    /// Whole requests of a session. False, and nothing is taken, if there is no room; one that is larger than all the room
+    /// passes if nothing else waits.
+    pub fn push(&mut self, seat: usize, bytes: &[u8], requests: usize) -> bool {
+        let fits = self.is_open() && (bytes.len() <= self.room() || self.out.is_empty());
+        let Some(taken) = self.seats.get_mut(seat) else { return false };
+        taken.waits = !fits;
+        let (Ok(number), Ok(index)) = (u32::try_from(requests), u32::try_from(seat)) else { return false };
+        if !fits || number == 0 {
+            return false;
+        }
+        taken.awaited += number;
+        self.taken += u64::from(number);
+        self.out.extend(bytes);
+        match self.turns.back_mut() {
+            Some(last) if last.seat == index => {
+                last.requests += number;
+                last.bytes += bytes.len();
+            }
+            _ => self.turns.push_back(Turn { seat: index, requests: number, bytes: bytes.len() }),
+        }
+        true
+    }
+
+    /// One of those that had something to say when there was no room, now that there is some.
+    pub fn next_waiting(&mut self) -> Option<usize> {
+        if !self.is_open() || self.room() < MAX_OUT / 2 {
+            return None;
+        }
+        let (_, seat) = self.seats.iter_mut().find(|(_, seat)| seat.waits)?;
+        seat.waits = false;
+        seat.who.map(|(client, _)| client)
+    }
+
+    /// Whether there may be somebody for [`Self::next_waiting`].
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.room() < MAX_OUT / 2
+    }
+
+    /// Bytes for the server, as far as they should go out now.
+    #[must_use]
+    pub fn to_server(&self) -> &[u8] {
+        if self.gathers() { &[] } else { self.out.as_slice() }
+    }
+
+    /// Whether requests wait for company.
+    fn gathers(&self) -> bool {
+        let awaited = self.flushed.saturating_sub(self.answered);
+        awaited >= BUSY && !self.is_partly_sent && self.out.len() < GATHERED
+    }
+
+    /// The first `n` bytes of [`Self::to_server`] were given to the kernel.
+    pub fn sent(&mut self, n: usize) {
+        self.out.take(n);
+        self.is_partly_sent = !self.out.is_empty();
+        if !self.is_partly_sent {
+            self.flushed = self.taken;
+        }
+    }
+
+    /// Looks at what the server sent: whose is the beginning of it? At least one byte is taken.
+    ///
+    /// # Errors
+    /// What came is no reply, or answers nothing: the connection is of no use any more.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<Taken, Misbehaved> {
+        if let State::Telling { answers } = self.state {
+            return self.take_answer(answers, bytes);
+        }
+        let mut len = 0;
+        let mut turn = 0;
+        while len < bytes.len() {
+            if !self.in_push && self.replies.kind().is_none() && bytes[len] == b'>' {
+                if len > 0 {
+                    break;
+                }
+                self.in_push = true;
+            }
+            let progress = self.replies.feed(&bytes[len..]).map_err(|_| Misbehaved)?;
+            if self.in_push {
+                self.in_push = progress.ended.is_none();
+                return Ok(Taken::Nobody { len: progress.consumed });
+            }
+            if self.answered >= self.flushed && !self.is_partly_sent {
+                return Err(Misbehaved);
+            }
+            let front = self.turns.front_mut().ok_or(Misbehaved)?;
+            turn = front.seat;
+            len += progress.consumed;
+            if progress.ended.is_some() {
+                self.answered += 1;
+                front.requests -= 1;
+                self.seats[turn as usize].awaited -= 1;
+                if front.requests == 0 {
+                    self.turns.pop_front();
+                    break;
+                }
+            }
+        }
+        Ok(self.belongs(turn as usize, len))
+    }
+
+    fn belongs(&mut self, seat: usize, len: usize) -> Taken {
+        match self.seats[seat].who {
+            Some((client, conn)) => Taken::For { client, conn, len },
+            None => {
+                if self.seats[seat].awaited == 0 {
+                    self.remove(seat);
+                }
+                Taken::Nobody { len }
+            }
+        }
+    }
+
+    /// An answer to what the lane was told first.
+    fn take_answer(&mut self, answers: usize, bytes: &[u8]) -> Result<Taken, Misbehaved> {
+        let progress = self.replies.feed(bytes).map_err(|_| Misbehaved)?;
+        let len = progress.consumed;
+        Ok(match progress.ended {
+            None => Taken::Nobody { len },
+            Some(reply) if reply.kind == Kind::Push => Taken::Nobody { len },
+            Some(reply) if reply.kind.is_error() => match reply.error_code() {
+                Some(b"LOADING" | b"MASTERDOWN" | b"READONLY") => Taken::NotYet,
+                _ => Taken::Refused,
+            },
+            Some(_) if answers == 1 => {
+                self.state = State::Open;
+                Taken::Ready { len }
+            }
+            Some(_) => {
+                self.state = State::Telling { answers: answers - 1 };
+                Taken::Nobody { len }
+            }
+        })
+    }
+
+    /// How much of what a session gave did not go out whole, in bytes: of use when the connection has ended.
+    #[must_use]
+    pub fn unsent(&self, client: usize) -> usize {
+        let mut left = self.out.len();
+        let mut unsent = 0;
+        for turn in self.turns.iter().rev() {
+            let here = turn.bytes.min(left);
+            if self.seats.get(turn.seat as usize).and_then(|s| s.who).is_some_and(|(who, _)| who == client) {
+                unsent += here;
+            }
+            left -= here;
+            if left == 0 {
+                break;
+            }
+        }
+        unsent
+    }
+
+    /// When to end it if nothing happens: the connection was not made, or nobody uses it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Connecting { until, .. } => Some(*until),
+            _ => self.empty_since.map(|since| since + EMPTY),
+        }
+    }
+}
+
+fn count(requests: &[u8]) -> usize {
+    let mut at = 0;
+    let mut n = 0;
+    let mut scanner = RequestScanner::default();
+    while let Ok(Some(Request::Command(command))) = scanner.next(&requests[at..]) {
+        at += command.len();
+        n += 1;
+    }
+    n
+}

@@ -1,0 +1,107 @@
+//! What does the client make of the replies it hears?
+
+use resp::Value;
+
+use crate::{Ask, World};
+
+/// What the client believes after each reply.
+pub(crate) struct Reader<'a> {
+    world: &'a World,
+    db: u8,
+    /// The last write that was acknowledged.
+    acknowledged: usize,
+    watch: bool,
+    multi: Option<Vec<usize>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(world: &'a World) -> Self {
+        Self { world, db: 0, acknowledged: 0, watch: false, multi: None }
+    }
+
+    pub(crate) fn hears(&mut self, id: usize, reply: &Value) {
+        let ask = self.world.asked[id];
+        let text = text(reply);
+        let context = format!("request {id} {ask:?}: {text}");
+        let failed = text.starts_with('-');
+        if self.multi.is_some() && !matches!(ask, Ask::Exec | Ask::Discard | Ask::Multi | Ask::Watch) {
+            assert!(failed || text == "+QUEUED", "R1: {context}");
+            if !failed && let Some(queued) = &mut self.multi {
+                queued.push(id);
+            }
+            return;
+        }
+        match ask {
+            _ if failed => {
+                self.not_executed(&[id], "an error", &context);
+                // Whatever fails after MULTI may have been answered by the session: the client must assume the end of its
+                // transaction only at EXEC or DISCARD, and outside of one these change nothing.
+                if matches!(ask, Ask::Exec | Ask::Discard)
+                    && let Some(queued) = self.multi.take()
+                {
+                    self.not_executed(&queued, "a failed end of the transaction", &context);
+                    self.watch = false;
+                }
+            }
+            Ask::Write | Ask::Pop => {
+                assert_eq!(text, format!("+w{id}.{}", self.db), "R1: {context}");
+                self.acknowledged = id;
+            }
+            Ask::Read | Ask::LongRead => self.hears_data(id, &text, &context),
+            Ask::Select(n) => self.db = n,
+            Ask::Multi => self.multi = Some(Vec::new()),
+            Ask::Discard => {
+                let queued = self.multi.take().unwrap_or_default();
+                self.not_executed(&queued, "DISCARD", &context);
+                self.watch = false;
+            }
+            Ask::Watch => self.watch = true,
+            Ask::Unwatch => self.watch = false,
+            Ask::Exec => self.hears_exec(reply, &context),
+        }
+    }
+
+    fn not_executed(&self, ids: &[usize], why: &str, context: &str) {
+        assert!(!ids.iter().any(|id| self.world.executed.contains(id)), "{why} executes nothing: {context}");
+    }
+
+    fn hears_data(&self, id: usize, text: &str, context: &str) {
+        let mut parts = text.split('.');
+        assert_eq!(parts.next(), Some(format!("r{id}").as_str()), "R1: {context}");
+        assert_eq!(parts.next(), Some(format!("{}", self.db).as_str()), "the database is restored: {context}");
+        let last: usize = parts.next().unwrap().parse().unwrap();
+        assert!(last <= id, "a read sees no later write: {context}");
+        assert!(last >= self.acknowledged, "a read sees the writes before it: {context}");
+    }
+
+    fn hears_exec(&mut self, reply: &Value, context: &str) {
+        let queued = self.multi.take().unwrap();
+        let watch = std::mem::take(&mut self.watch);
+        if reply.is_null() {
+            assert!(watch, "only a watch makes EXEC fail like this: {context}");
+            return self.not_executed(&queued, "a null EXEC", context);
+        }
+        for id in &queued {
+            match self.world.asked[*id] {
+                Ask::Write | Ask::Pop => {
+                    assert!(self.world.executed.contains(id), "EXEC executes all: {context}");
+                    self.acknowledged = *id;
+                }
+                Ask::Select(n) => self.db = n,
+                Ask::Read if watch => {
+                    assert!(self.world.watching[id], "a watch that was cut cannot succeed: {context}");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Simple(s) => format!("+{}", String::from_utf8_lossy(s)),
+        Value::Error(s) => format!("-{}", String::from_utf8_lossy(s)),
+        Value::Bulk(s) => String::from_utf8_lossy(s).into_owned(),
+        other => format!("{other:?}"),
+    }
+}
