@@ -1,70 +1,72 @@
 //! How does a new view reach every session of a thread?
 //!
-//! A view's channel is shared with its source. One task per worker and listener waits on it, puts the snapshot where the
-//! thread's sessions find it without a lock, and wakes them if it concerns them.
+//! A view's channel is shared with its source. One thread of the proxy waits on the channels of all listeners and calls the
+//! workers, each of which takes the snapshot once and keeps it where its sessions find it without a lock. The same thread tells
+//! the rest of what is said about closed clients, since it can wait for a moment without keeping anyone waiting.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
 use std::sync::Arc;
-use std::task::Waker;
+use std::thread::JoinHandle;
 
 use session::Rules;
-use slab::Slab;
-use tokio::sync::watch;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn;
 use view::View;
+
+use crate::closing::ClosingLog;
+use crate::post::Door;
 
 /// What all sessions of one listener on one thread are told.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    pub(crate) rules: Arc<Rules>,
+    rules: Arc<Rules>,
+    source: RefCell<watch::Receiver<Arc<View>>>,
     view: RefCell<Arc<View>>,
     /// Counts what concerns the sessions: one look tells them whether they know it.
     version: Cell<u64>,
+    /// The source is gone, and its last word was heard.
+    forsaken: Cell<bool>,
     draining: Cell<bool>,
-    sessions: RefCell<Slab<Option<Waker>>>,
 }
 
 impl Feed {
-    pub(crate) fn new(rules: Arc<Rules>, view: Arc<View>) -> Self {
+    pub(crate) fn new(rules: Arc<Rules>, mut source: watch::Receiver<Arc<View>>) -> Self {
+        let view = source.borrow_and_update().clone();
         Self {
             rules,
+            source: RefCell::new(source),
             view: RefCell::new(view),
             version: Cell::new(0),
+            forsaken: Cell::new(false),
             draining: Cell::new(false),
-            sessions: RefCell::new(Slab::new()),
         }
     }
 
-    /// Follows the source until it is gone; then the last view stays.
-    pub(crate) async fn follow(&self, mut source: watch::Receiver<Arc<View>>) {
-        loop {
-            let view = source.borrow_and_update().clone();
-            self.publish(view);
-            if source.changed().await.is_err() {
-                return;
-            }
+    /// Looks whether the source has something new; a load if not. True if it concerns the sessions. When the source is gone, the last view
+    /// stays.
+    pub(crate) fn look(&self) -> bool {
+        let mut source = self.source.borrow_mut();
+        // An error says that nobody will say more; what was said last may be unheard.
+        if !source.has_changed().unwrap_or_else(|_| !self.forsaken.get()) {
+            return false;
         }
-    }
-
-    fn publish(&self, view: Arc<View>) {
-        let old = self.view.replace(view);
-        if self.rules.concerns(&old, &self.view.borrow()) {
+        self.forsaken.set(source.has_changed().is_err());
+        let new = source.borrow_and_update().clone();
+        let concerns = !Arc::ptr_eq(&new, &self.view.borrow()) && self.rules.concerns(&self.view.borrow(), &new);
+        self.view.replace(new);
+        if concerns {
             self.version.set(self.version.get() + 1);
-            self.wake_all();
         }
+        concerns
     }
 
     /// Sessions that owe nothing end.
     pub(crate) fn drain(&self) {
         self.draining.set(true);
-        self.wake_all();
-    }
-
-    fn wake_all(&self) {
-        for (_, waker) in self.sessions.borrow().iter() {
-            if let Some(waker) = waker {
-                waker.wake_by_ref();
-            }
-        }
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -75,25 +77,85 @@ impl Feed {
         self.view.borrow().clone()
     }
 
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.clone()
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.get()
     }
+}
 
-    /// A place for a session's waker.
-    pub(crate) fn join(&self) -> usize {
-        self.sessions.borrow_mut().insert(None)
+/// The thread that waits for views. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    orders: Option<mpsc::UnboundedSender<Follow>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What that thread waits for: what is said of one listener, until nobody there listens any more.
+pub(crate) struct Follow {
+    pub(crate) source: watch::Receiver<Arc<View>>,
+    pub(crate) closings: Arc<ClosingLog>,
+    pub(crate) present: mpsc::Receiver<Infallible>,
+}
+
+/// Held by each desk of a listener: while one lives, its views are followed.
+pub(crate) type Present = mpsc::Sender<Infallible>;
+
+impl Follower {
+    /// Starts the thread. It calls at all doors.
+    pub(crate) fn start(doors: Vec<Door>) -> io::Result<Self> {
+        // Made before the thread, so that a refusal of the kernel is told to whoever starts the proxy.
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        // As many orders as there are listeners in a configuration.
+        let (orders, told) = mpsc::unbounded_channel();
+        let thread = std::thread::Builder::new()
+            .name("views".to_owned())
+            .spawn(move || runtime.block_on(follow_all(told, doors.into())))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
-    pub(crate) fn leave(&self, place: usize) {
-        self.sessions.borrow_mut().remove(place);
-    }
-
-    /// Remembers how to wake a session; almost always it is remembered already.
-    pub(crate) fn wake_me(&self, place: usize, waker: &Waker) {
-        if let Some(slot) = self.sessions.borrow_mut().get_mut(place)
-            && !slot.as_ref().is_some_and(|w| w.will_wake(waker))
-        {
-            *slot = Some(waker.clone());
+    pub(crate) fn follow(&self, follow: Follow) {
+        if let Some(orders) = &self.orders {
+            // Without its thread nothing is followed any more; that it panicked is said at the end.
+            let _ = orders.send(follow);
         }
     }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.orders = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that waits for views panicked");
+        }
+    }
+}
+
+/// Follows what it is told to, until nobody can tell it anything any more.
+async fn follow_all(mut told: mpsc::UnboundedReceiver<Follow>, doors: Arc<[Door]>) {
+    while let Some(Follow { source, closings, mut present }) = told.recv().await {
+        let doors = doors.clone();
+        spawn(async move {
+            tokio::select! {
+                () = tell_views(source, &doors) => {}
+                () = closings.tell() => {}
+                _ = present.recv() => {}
+            }
+        });
+    }
+}
+
+/// Calls the workers at each new view. When the source is gone there will be none.
+async fn tell_views(mut source: watch::Receiver<Arc<View>>, doors: &[Door]) {
+    // What changed before this began may not have been seen by the workers.
+    source.mark_changed();
+    while source.changed().await.is_ok() {
+        for door in doors {
+            door.call();
+        }
+    }
+    // What is said of closed clients is still to be told.
+    pending().await
 }

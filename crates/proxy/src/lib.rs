@@ -3,22 +3,28 @@
 //! ```text
 //!                    accept                      hand over: the worker with the fewest clients
 //!   client ────> listener (worker 0) ──────────────────────────────────> worker n, one thread
-//!                                                                          ├ task of a client ── its server
-//!   view source ── watch ──> one task per worker and listener ── wakes ──> ├ task of a client ── its server
+//!                                                                          ├ a client ── its server
+//!   view source ── watch ──> one thread ────────────────────── calls ────> ├ a client ── its server
 //!                                                                          └ …
 //! ```
 //!
-//! Workers share nothing on a request's way: sessions, buffers and views are each thread's own; counters are written by one
-//! thread and read by whoever asks; the log of closed clients has a lock, for which no request waits.
+//! A worker is one loop over the kernel's events. Workers share nothing on a request's way: sessions, buffers and views are each
+//! thread's own; counters are written by one thread and read by whoever asks; the log of closed clients has a lock, for which no
+//! request waits.
 //!
 //! | module | answers |
 //! |---|---|
 //! | [`proxy`](mod@proxy) | how is it started, seen and stopped? |
+//! | `turn` | in which order does a worker do things? |
+//! | `worker` | what does one thread own? |
+//! | `client`, `server` | what is one client, one server connection, to its worker? |
+//! | `stream` | what is known of a socket between two events of the kernel? |
+//! | `slots` | whom does an event concern, and is it still the same one? |
+//! | `timers` | who is to be woken when? |
 //! | `listener` | how do clients come in, and how many? |
-//! | `worker` | what does one thread own, and how does it end? |
-//! | `client` | how do the bytes of one session move? |
-//! | `closing` | what is said of clients that were closed? |
+//! | `post` | how is a worker reached from other threads? |
 //! | `feed` | how does a new view reach every session of a thread? |
+//! | `closing` | what is said of clients that were closed? |
 //! | `socket` | which options do sockets need? |
 //! | [`proxy_protocol`] | for whom was a connection made? |
 //! | [`counters`] | what has been done, in numbers? |
@@ -29,9 +35,15 @@ mod closing;
 pub mod counters;
 mod feed;
 mod listener;
+mod post;
 pub mod proxy;
 pub mod proxy_protocol;
+mod server;
+mod slots;
 mod socket;
+mod stream;
+mod timers;
+mod turn;
 mod worker;
 
 pub use counters::{ListenerStats, ProxyStats};

@@ -1,21 +1,26 @@
 //! How do clients come in, and how many?
 //!
-//! One task accepts for each listener and hands each client to the worker that has the fewest. The kernel's own spreading
+//! Worker 0 accepts for every listener and hands each client to the worker that has the fewest. The kernel's own spreading
 //! (SO_REUSEPORT) goes by hash, and a few long-lived pools hash badly.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use machine::Instant;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry};
 use tracing::{debug, warn};
 
 use crate::counters::Counters;
-use crate::worker::Handed;
+use crate::post::{Door, Handed};
+use crate::slots::Whose;
+use crate::stream::Socket;
+use crate::timers::Due;
+use crate::worker::Worker;
 
 /// What a client gets that is one too many: Redis's own words, so that client libraries know them.
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
@@ -23,78 +28,154 @@ const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 const REST: Duration = Duration::from_millis(100);
 /// How often that is logged.
 const LOG_EVERY: Duration = Duration::from_secs(1);
-/// Clients on their way to one worker. A worker that is so far behind must not be given more: they wait in the kernel.
-pub(crate) const MAX_HANDED: usize = 256;
-
-/// Where a worker is reached, and how many clients it has.
-#[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) handed: mpsc::Sender<Handed>,
-    pub(crate) load: Arc<AtomicUsize>,
-}
+/// Clients that one listener lets in before those who are in have their turn.
+const MAX_ACCEPTED: usize = 64;
 
 /// The accepting side of a listener.
+#[derive(Debug)]
 pub(crate) struct Acceptor {
     pub(crate) name: String,
-    pub(crate) listener: usize,
-    pub(crate) socket: std::net::TcpListener,
-    pub(crate) doors: Vec<Door>,
-    pub(crate) max_clients: usize,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) tickets: Arc<AtomicU64>,
-    pub(crate) clock: fn() -> Instant,
+    pub(crate) listener: u32,
+    socket: TcpListener,
+    /// Somebody may wait.
+    pub(crate) ready: bool,
+    resting: Option<Instant>,
+    logged: Option<Instant>,
+    counters: Arc<Counters>,
+}
+
+/// What one worker accepts with: the listeners, and where clients go from here.
+#[derive(Debug, Default)]
+pub(crate) struct Entrance {
+    acceptors: Vec<Acceptor>,
+    /// Of all workers; the first is this one's own.
+    doors: Vec<Door>,
+    max_clients: usize,
+    tickets: u64,
 }
 
 impl Acceptor {
-    /// Accepts until the task is dropped.
-    pub(crate) async fn accept(self) {
-        let socket = match self.socket.try_clone().and_then(TcpListener::from_std) {
-            Ok(socket) => socket,
-            Err(error) => {
-                warn!(listener = %self.name, %error, "cannot accept");
+    pub(crate) fn new(name: String, listener: u32, socket: std::net::TcpListener, counters: Arc<Counters>) -> Self {
+        let socket = TcpListener::from_std(socket);
+        Self { name, listener, socket, ready: false, resting: None, logged: None, counters }
+    }
+}
+
+impl Entrance {
+    pub(crate) const fn new(doors: Vec<Door>, max_clients: usize) -> Self {
+        Self { acceptors: Vec::new(), doors, max_clients, tickets: 0 }
+    }
+
+    /// Begins to accept.
+    pub(crate) fn open(&mut self, mut acceptor: Acceptor, registry: &Registry) {
+        let token = Whose::Listener(acceptor.listener).token();
+        match acceptor.socket.register(registry, token, Interest::READABLE) {
+            Ok(()) => self.acceptors.push(acceptor),
+            Err(error) => warn!(listener = %acceptor.name, %error, "cannot accept"),
+        }
+    }
+
+    /// Accepts no more.
+    pub(crate) fn close(&mut self, registry: &Registry) {
+        for acceptor in self.acceptors.drain(..) {
+            let mut socket = acceptor.socket;
+            // Another process may hold the same socket: closing ours alone would not end the kernel's reports.
+            if let Err(error) = socket.deregister(registry) {
+                debug!(listener = %acceptor.name, %error, "not deregistered");
+            }
+        }
+    }
+
+    fn acceptor(&mut self, listener: u32) -> Option<&mut Acceptor> {
+        self.acceptors.iter_mut().find(|a| a.listener == listener)
+    }
+
+    /// Somebody waits at this listener.
+    pub(crate) fn note(&mut self, listener: u32) {
+        if let Some(acceptor) = self.acceptor(listener) {
+            acceptor.ready = true;
+        }
+    }
+
+    /// It has rested.
+    pub(crate) fn wake(&mut self, listener: u32) {
+        if let Some(acceptor) = self.acceptor(listener) {
+            acceptor.resting = None;
+        }
+    }
+
+    /// Whether somebody can be let in.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.acceptors.iter().any(|a| a.ready && a.resting.is_none())
+    }
+
+    fn clients(&self) -> usize {
+        self.doors.iter().map(|d| d.load.load(Relaxed)).sum()
+    }
+}
+
+impl Worker {
+    /// Lets in who waits.
+    pub(crate) fn accept(&mut self) {
+        if !self.entrance.is_busy() {
+            return;
+        }
+        let mut entrance = std::mem::take(&mut self.entrance);
+        for n in 0..entrance.acceptors.len() {
+            self.accept_at(&mut entrance, n);
+        }
+        self.entrance = entrance;
+    }
+
+    fn accept_at(&mut self, entrance: &mut Entrance, n: usize) {
+        for _ in 0..MAX_ACCEPTED {
+            let acceptor = &mut entrance.acceptors[n];
+            if !acceptor.ready || acceptor.resting.is_some() {
                 return;
             }
-        };
-        let mut logged: Option<Instant> = None;
-        loop {
-            match socket.accept().await {
-                Ok((client, peer)) => self.on_client(client, peer).await,
-                Err(error) if is_of_one_client(&error) => debug!(listener = %self.name, %error, "client lost"),
+            match acceptor.socket.accept() {
+                Ok((client, peer)) => self.on_client(entrance, n, client, peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => acceptor.ready = false,
+                Err(error) if is_of_one_client(&error) => debug!(listener = %acceptor.name, %error, "client lost"),
                 Err(error) => {
-                    let now = (self.clock)();
-                    if logged.is_none_or(|at| now - at >= LOG_EVERY) {
-                        warn!(listener = %self.name, %error, "cannot accept; clients wait");
-                        logged = Some(now);
+                    if acceptor.logged.is_none_or(|at| self.now - at >= LOG_EVERY) {
+                        warn!(listener = %acceptor.name, %error, "cannot accept; clients wait");
+                        acceptor.logged = Some(self.now);
                     }
-                    tokio::time::sleep(REST).await;
+                    let until = self.now + REST;
+                    self.timers.shift(Due::Listener(acceptor.listener), acceptor.resting, Some(until));
+                    acceptor.resting = Some(until);
                 }
             }
         }
     }
 
-    async fn on_client(&self, client: TcpStream, peer: SocketAddr) {
-        let clients: usize = self.doors.iter().map(|d| d.load.load(Relaxed)).sum();
-        if clients >= self.max_clients {
-            self.counters.turned_away();
-            debug!(listener = %self.name, %peer, clients, "too many clients");
+    fn on_client(&mut self, entrance: &mut Entrance, n: usize, mut client: TcpStream, peer: SocketAddr) {
+        let acceptor = &entrance.acceptors[n];
+        let clients = entrance.clients();
+        if clients >= entrance.max_clients {
+            acceptor.counters.turned_away();
+            debug!(listener = %acceptor.name, %peer, clients, "too many clients");
             // A fresh socket's buffer takes one line; whoever does not read it is told by the end of stream.
-            let _ = client.try_write(TOO_MANY);
+            let _ = client.write(TOO_MANY);
             return;
         }
-        let Some(door) = self.doors.iter().min_by_key(|d| d.load.load(Relaxed)) else { return };
-        let socket = match client.into_std() {
-            Ok(socket) => socket,
-            Err(error) => {
-                debug!(listener = %self.name, %peer, %error, "client lost");
-                return;
-            }
-        };
-        door.load.fetch_add(1, Relaxed);
-        let handed = Handed { socket, peer, listener: self.listener, ticket: self.tickets.fetch_add(1, Relaxed) };
-        if door.handed.send(handed).await.is_err() {
-            // The worker has ended: so does the proxy.
+        let ticket = entrance.tickets;
+        entrance.tickets += 1;
+        let handed = Handed { socket: Socket::Tcp(client), peer, listener: acceptor.listener, ticket };
+        let fewest = entrance.doors.iter().enumerate().min_by_key(|(_, d)| d.load.load(Relaxed));
+        let Some((to, door)) = fewest else { return };
+        let kept = if to == 0 {
+            handed
+        } else {
+            door.load.fetch_add(1, Relaxed);
+            let Err(back) = door.hand(handed) else { return };
+            // That one is far behind: better here than nowhere.
             door.load.fetch_sub(1, Relaxed);
-        }
+            back
+        };
+        self.load.fetch_add(1, Relaxed);
+        self.serve(kept);
     }
 }
 

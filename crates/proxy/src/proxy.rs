@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ use view::View;
 
 use crate::closing::ClosingLog;
 use crate::counters::{Counters, ListenerStats, ProxyStats};
-use crate::listener::{Acceptor, Door, MAX_HANDED};
+use crate::feed::{Follow, Follower};
+use crate::listener::{Acceptor, Entrance};
+use crate::post::{Door, Line, Order};
 use crate::socket;
-use crate::worker::{Errand, Line};
+use crate::worker::{Errand, Worker};
 
 /// What concerns the proxy as a whole.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +64,12 @@ pub struct StartFailed {
 #[derive(Debug)]
 pub struct Proxy {
     listeners: Vec<Listening>,
-    loads: Vec<Arc<AtomicUsize>>,
-    stop: watch::Sender<Option<Duration>>,
+    doors: Vec<Door>,
+    follower: Follower,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// A listener that is open.
 #[derive(Debug)]
 struct Listening {
     name: String,
@@ -83,85 +86,55 @@ impl Proxy {
     /// # Errors
     /// [`StartFailed`] if an address cannot be bound or a thread cannot be made. Nothing is left running then.
     pub fn start(config: ProxyConfig, listeners: Vec<Listener>) -> Result<Self, StartFailed> {
+        let failed = |source| StartFailed { what: "start a worker thread", listener: None, source };
+        let bound: Vec<_> = listeners.into_iter().map(Bound::new).collect::<Result<_, _>>()?;
         let workers = config.workers.unwrap_or_else(auto_workers).clamp(1, MAX_WORKERS);
-        let (stop, stopped) = watch::channel(None);
-        let mut listening = Vec::new();
-        let mut sockets = Vec::new();
-        let mut shared = Vec::new();
-        for listener in listeners {
-            let Listener { name, addr, socket, rules, view } = listener;
-            let failed = |what, source| StartFailed { what, listener: Some((name.clone(), addr)), source };
-            let socket = match socket {
-                Some(socket) => socket,
-                None => socket::listen(addr).map_err(|e| failed("listen", e))?,
-            };
-            socket.set_nonblocking(true).map_err(|e| failed("listen", e))?;
-            let addr = socket.local_addr().map_err(|e| failed("listen", e))?;
-            let counters: Vec<_> = (0..workers).map(|_| Arc::new(Counters::default())).collect();
-            sockets.push(socket);
-            let closings = Arc::new(ClosingLog::new(view.borrow().group.clone(), config.clock));
-            shared.push((Arc::new(rules), view, closings));
-            listening.push(Listening { name, addr, counters });
-        }
-
-        let mut doors = Vec::new();
-        let mut desks = Vec::new();
+        let mut errands = Vec::with_capacity(workers);
+        let mut doors = Vec::with_capacity(workers);
         for _ in 0..workers {
-            let (handed, desk) = mpsc::channel(MAX_HANDED);
-            doors.push(Door { handed, load: Arc::default() });
-            desks.push(desk);
+            let (errand, door) = Errand::new(config.clock).map_err(failed)?;
+            errands.push(errand);
+            doors.push(door);
         }
-        let tickets = Arc::new(AtomicU64::new(0));
-        let mut acceptors: Vec<_> = sockets
-            .into_iter()
-            .enumerate()
-            .map(|(i, socket)| Acceptor {
-                name: listening[i].name.clone(),
-                listener: i,
-                socket,
-                doors: doors.clone(),
-                max_clients: config.max_clients,
-                counters: listening[i].counters[0].clone(),
-                tickets: tickets.clone(),
-                clock: config.clock,
-            })
-            .collect();
-
-        let mut proxy = Self {
-            loads: doors.iter().map(|d| d.load.clone()).collect(),
-            listeners: listening,
-            stop,
-            threads: Vec::new(),
-        };
-        for (n, handed) in desks.into_iter().enumerate() {
-            let lines = shared.iter().zip(&proxy.listeners).map(|((rules, view, closings), l)| Line {
-                rules: rules.clone(),
-                view: view.clone(),
-                counters: l.counters[n].clone(),
-                closings: closings.clone(),
-            });
-            let errand = Errand {
-                clock: config.clock,
-                lines: lines.collect(),
-                handed,
-                load: proxy.loads[n].clone(),
-                stop: stopped.clone(),
-                acceptors: std::mem::take(&mut acceptors),
-            };
-            proxy.start_worker(n, errand)?;
+        errands[0].entrance = Entrance::new(doors.clone(), config.max_clients);
+        let follower = Follower::start(doors.clone()).map_err(failed)?;
+        let mut proxy = Self { listeners: Vec::new(), doors, follower, threads: Vec::new() };
+        for (n, errand) in errands.into_iter().enumerate() {
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{n}"))
+                .spawn(move || Worker::new(errand).run())
+                .map_err(failed)?;
+            proxy.threads.push(thread);
+        }
+        for (number, bound) in (0..).zip(bound) {
+            proxy.open(number, bound, config.clock);
         }
         Ok(proxy)
     }
 
-    fn start_worker(&mut self, n: usize, errand: Errand) -> Result<(), StartFailed> {
-        let failed = |source| StartFailed { what: "start a worker thread", listener: None, source };
-        let (ready, is_ready) = std::sync::mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{n}"))
-            .spawn(move || errand.run(&ready))
-            .map_err(failed)?;
-        self.threads.push(thread);
-        is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended at once"))).map_err(failed)
+    /// Every worker learns of the listener, then clients are let in.
+    fn open(&mut self, listener: u32, bound: Bound, clock: fn() -> Instant) {
+        let Bound { name, addr, socket, rules, view } = bound;
+        let counters: Vec<_> = self.doors.iter().map(|_| Arc::new(Counters::default())).collect();
+        let rules = Arc::new(rules);
+        let closings = Arc::new(ClosingLog::new(view.borrow().group.clone(), clock));
+        // Nothing is ever sent: what counts is whether somebody still could.
+        let (presence, present) = mpsc::channel(1);
+        for (door, counters) in self.doors.iter().zip(&counters) {
+            let line = Line {
+                listener,
+                rules: rules.clone(),
+                view: view.clone(),
+                counters: counters.clone(),
+                closings: closings.clone(),
+                present: presence.clone(),
+            };
+            door.order(Order::Open(Box::new(line)));
+        }
+        self.follower.follow(Follow { source: view, closings, present });
+        let acceptor = Acceptor::new(name.clone(), listener, socket, counters[0].clone());
+        self.doors[0].order(Order::Accept(Box::new(acceptor)));
+        self.listeners.push(Listening { name, addr, counters });
     }
 
     /// Where it listens, in the order in which the listeners were given: of use when a port was chosen by the kernel.
@@ -182,7 +155,7 @@ impl Proxy {
         };
         ProxyStats {
             listeners: self.listeners.iter().map(sum).collect(),
-            workers: self.loads.iter().map(|l| l.load(Relaxed)).collect(),
+            workers: self.doors.iter().map(|d| d.load.load(Relaxed)).collect(),
         }
     }
 
@@ -193,7 +166,9 @@ impl Proxy {
     }
 
     fn end(&mut self, deadline: Duration) {
-        self.stop.send_replace(Some(deadline));
+        for door in &self.doors {
+            door.order(Order::Stop(deadline));
+        }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a worker thread panicked");
@@ -205,6 +180,30 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.end(Duration::ZERO);
+    }
+}
+
+/// A listener whose socket is listening.
+struct Bound {
+    name: String,
+    addr: SocketAddr,
+    socket: std::net::TcpListener,
+    rules: Rules,
+    view: watch::Receiver<Arc<View>>,
+}
+
+impl Bound {
+    fn new(listener: Listener) -> Result<Self, StartFailed> {
+        let Listener { name, addr, socket, rules, view } = listener;
+        let bound = socket.map_or_else(|| socket::listen(addr), Ok).and_then(|socket| {
+            socket::tune_listener(&socket)?;
+            let addr = socket.local_addr()?;
+            Ok((socket, addr))
+        });
+        match bound {
+            Ok((socket, addr)) => Ok(Self { name, addr, socket, rules, view }),
+            Err(source) => Err(StartFailed { what: "listen", listener: Some((name, addr)), source }),
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpSocket, TcpStream};
 
 /// Connections that the kernel keeps for us while we are busy. The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
@@ -47,26 +47,30 @@ pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-/// What the connection of a client needs.
-pub(crate) fn tune_client(stream: &TcpStream) -> io::Result<()> {
-    tune(stream, &CLIENT_PROBES)
+/// What the connections of clients need: on Linux they inherit it from the socket that they came in at.
+pub(crate) fn tune_listener(socket: &std::net::TcpListener) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    tune(SockRef::from(socket), &CLIENT_PROBES)
 }
 
-fn tune(stream: &TcpStream, probes: &Probes) -> io::Result<()> {
+fn tune(socket: SockRef<'_>, probes: &Probes) -> io::Result<()> {
     // Requests and replies leave in batches of our making; the kernel must not wait for more.
-    stream.set_nodelay(true)?;
+    socket.set_tcp_nodelay(true)?;
     let Probes { idle, interval, count } = *probes;
     let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(count);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    socket.set_tcp_keepalive(&keepalive)
 }
 
-/// A connection to a server.
-pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if addr.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
-    let stream = socket.connect(addr).await?;
-    tune(&stream, &SERVER_PROBES)?;
-    SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-    Ok(stream)
+/// Begins a connection to a server.
+pub(crate) fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(addr)
+}
+
+/// What a connection to a server needs, once it is made.
+pub(crate) fn tune_server(socket: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    tune(socket, &SERVER_PROBES)
 }
 
 #[cfg(test)]
@@ -85,13 +89,15 @@ mod tests {
         )
     }
 
-    #[tokio::test]
-    async fn a_silent_server_is_asked_soon_and_a_silent_client_now_and_then() {
+    #[test]
+    fn a_silent_server_is_asked_soon_and_a_silent_client_now_and_then() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
-        let server = connect(listener.local_addr().unwrap()).await.unwrap();
-        let (client, _) = listener.accept().await.unwrap();
-        tune_client(&client).unwrap();
+        let listener = listen(any).unwrap();
+        tune_listener(&listener).unwrap();
+        let server = connect(listener.local_addr().unwrap()).unwrap();
+        // On loopback the connection is made before `connect` returns.
+        let client = TcpStream::from_std(listener.accept().unwrap().0);
+        tune_server(&server).unwrap();
         assert_eq!(patience(&server), (true, 5, 1, 3, Some(5)));
         assert_eq!(patience(&client), (true, 60, 10, 3, None));
         assert!(server.nodelay().unwrap() && client.nodelay().unwrap());

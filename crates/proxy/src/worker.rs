@@ -1,173 +1,306 @@
-//! What does one thread own, and how does it end?
+//! What does one thread own?
+//!
+//! ```text
+//!   desks (one a listener) <── clients ──own──> servers
+//!                                 │                │
+//!                              touched       queued to be read
+//! ```
+//!
+//! Nothing of it is seen by other threads, but for the counters. What it does with it, in which order, is its [`turn`].
+//!
+//! [`turn`]: crate::turn
 
-use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use machine::Instant;
-use session::{Rules, Spare};
-use tokio::net::TcpStream;
-use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::spawn_local;
+use mio::{Events, Poll};
+use session::{Action, Conn, Event, Spare};
 use tracing::debug;
-use view::View;
 
-use crate::client::Client;
-use crate::closing::ClosingLog;
-use crate::counters::Counters;
-use crate::feed::Feed;
-use crate::listener::Acceptor;
+use crate::client::{Client, Desk};
+use crate::listener::Entrance;
+use crate::post::{Door, Handed, Order};
+use crate::server::{Owner, Server, State};
+use crate::slots::{Key, Slots, Whose};
 use crate::socket;
+use crate::stream::{Socket, Stream};
+use crate::timers::{Due, Timers};
 
 /// Bytes that are read at once. A large value passes in pieces of this size; small requests of a deep pipeline come in one.
 const SCRATCH: usize = 64 * 1024;
+/// Events that the kernel tells at once.
+const EVENTS: usize = 1_024;
 
-/// What the clients of one thread share. Nothing of it is seen by other threads, but for the counters.
+/// What the clients of one thread share.
 pub(crate) struct Worker {
     pub(crate) clock: fn() -> Instant,
-    pub(crate) scratch: RefCell<Vec<u8>>,
-    pub(crate) spare: RefCell<Spare>,
-    /// One for each listener.
-    pub(crate) desks: Vec<Desk>,
-    load: Arc<AtomicUsize>,
-    /// Told when a client went: the end of the worker waits for the last one.
-    went: Notify,
+    /// When this turn began.
+    pub(crate) now: Instant,
+    pub(crate) poll: Poll,
+    pub(crate) events: Events,
+    pub(crate) orders: Receiver<Order>,
+    /// Another thread called.
+    pub(crate) called: bool,
+    /// Those that have clients or may get some.
+    pub(crate) desks: Vec<Rc<Desk>>,
+    pub(crate) clients: Slots<Client>,
+    pub(crate) servers: Slots<Server>,
+    pub(crate) scratch: Box<[u8]>,
+    pub(crate) spare: Spare,
+    pub(crate) timers: Timers,
+    /// Clients, and servers, that have something to read.
+    pub(crate) readable_clients: Queue,
+    pub(crate) readable_servers: Queue,
+    /// Clients to whom something happened: what they have to send is sent at the end of the turn.
+    pub(crate) touched: Queue,
+    /// Which place is next to be visited, if all clients are: they must learn of something.
+    pub(crate) tour: Option<usize>,
+    pub(crate) entrance: Entrance,
+    pub(crate) load: Arc<AtomicUsize>,
+    /// When to end at the latest.
+    pub(crate) stop: Option<Instant>,
 }
 
-/// What one listener is on one thread.
-pub(crate) struct Desk {
-    pub(crate) feed: Rc<Feed>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) closings: Arc<ClosingLog>,
+/// Keys that wait for their turn. Two lists: what comes in while one is worked off waits for the next time.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    next: Vec<Key>,
+    batch: Vec<Key>,
 }
 
-/// A client that was accepted, on its way to its worker.
-pub(crate) struct Handed {
-    pub(crate) socket: std::net::TcpStream,
-    pub(crate) peer: SocketAddr,
-    pub(crate) listener: usize,
-    pub(crate) ticket: u64,
-}
+impl Queue {
+    pub(crate) fn push(&mut self, key: Key) {
+        self.next.push(key);
+    }
 
-/// What a worker needs to know of a listener.
-#[derive(Clone)]
-pub(crate) struct Line {
-    pub(crate) rules: Arc<Rules>,
-    pub(crate) view: watch::Receiver<Arc<View>>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) closings: Arc<ClosingLog>,
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next.is_empty()
+    }
+
+    /// Takes what is there. It comes back, for its memory, by [`Self::done`].
+    pub(crate) fn take(&mut self) -> Vec<Key> {
+        std::mem::swap(&mut self.next, &mut self.batch);
+        std::mem::take(&mut self.batch)
+    }
+
+    pub(crate) fn done(&mut self, mut batch: Vec<Key>) {
+        batch.clear();
+        self.batch = batch;
+    }
 }
 
 /// What the thread is given at its start.
 pub(crate) struct Errand {
     pub(crate) clock: fn() -> Instant,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) handed: mpsc::Receiver<Handed>,
-    pub(crate) load: Arc<AtomicUsize>,
-    pub(crate) stop: watch::Receiver<Option<Duration>>,
-    /// Only one worker accepts.
-    pub(crate) acceptors: Vec<Acceptor>,
-}
-
-/// A runtime for one thread. Made before the thread, so that a refusal of the kernel is told to whoever starts the proxy.
-fn runtime() -> io::Result<LocalRuntime> {
-    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+    poll: Poll,
+    orders: Receiver<Order>,
+    load: Arc<AtomicUsize>,
+    /// Of the one that accepts.
+    pub(crate) entrance: Entrance,
 }
 
 impl Errand {
-    /// Lives on its own thread until it is told to stop and its clients are gone. `ready` hears whether it began.
-    pub(crate) fn run(self, ready: &std::sync::mpsc::Sender<io::Result<()>>) {
-        match runtime() {
-            Ok(runtime) => {
-                // Whoever starts us waits for this; if it does not any more, the stop is on its way.
-                let _ = ready.send(Ok(()));
-                runtime.block_on(self.work());
-            }
-            Err(error) => {
-                let _ = ready.send(Err(error));
-            }
-        }
-    }
-
-    async fn work(self) {
-        let Self { clock, lines, mut handed, load, mut stop, acceptors } = self;
-        let mut desks = Vec::with_capacity(lines.len());
-        for Line { rules, view, counters, closings } in lines {
-            let feed = Rc::new(Feed::new(rules, view.borrow().clone()));
-            let follower = feed.clone();
-            spawn_local(async move { follower.follow(view).await });
-            let log = closings.clone();
-            spawn_local(async move { log.tell().await });
-            desks.push(Desk { feed, counters, closings });
-        }
-        let worker = Rc::new(Worker {
-            clock,
-            scratch: RefCell::new(vec![0; SCRATCH]),
-            spare: RefCell::new(Spare::new()),
-            desks,
-            load,
-            went: Notify::new(),
-        });
-        let accepting: Vec<_> = acceptors.into_iter().map(|acceptor| spawn_local(acceptor.accept())).collect();
-        let deadline = loop {
-            tokio::select! {
-                Some(client) = handed.recv() => worker.clone().on_handed(client),
-                // The proxy is told to stop, or is gone.
-                stopped = stop.wait_for(Option::is_some) => {
-                    break stopped.ok().and_then(|d| *d).unwrap_or_default();
-                }
-            }
-        };
-        for task in accepting {
-            task.abort();
-        }
-        handed.close();
-        while let Ok(client) = handed.try_recv() {
-            drop(client);
-            worker.client_went();
-        }
-        worker.drain(deadline).await;
+    /// An errand and the door of its worker. Made before the thread, so that a refusal of the kernel is told to whoever starts
+    /// the proxy.
+    pub(crate) fn new(clock: fn() -> Instant) -> io::Result<(Self, Door)> {
+        let poll = Poll::new()?;
+        let (door, orders) = Door::new(poll.registry())?;
+        let entrance = Entrance::default();
+        Ok((Self { clock, poll, orders, load: door.load.clone(), entrance }, door))
     }
 }
 
 impl Worker {
-    fn on_handed(self: Rc<Self>, client: Handed) {
-        let Handed { socket, peer, listener, ticket } = client;
-        let socket = TcpStream::from_std(socket).and_then(|s| socket::tune_client(&s).map(|()| s));
-        match socket {
-            Ok(socket) => {
-                spawn_local(Client::new(self, listener, socket, peer, ticket));
-            }
-            // It went before it came.
-            Err(error) => {
-                debug!(%peer, %error, "client lost");
-                self.client_went();
-            }
+    pub(crate) fn new(errand: Errand) -> Self {
+        let Errand { clock, poll, orders, load, entrance } = errand;
+        Self {
+            clock,
+            now: clock(),
+            poll,
+            events: Events::with_capacity(EVENTS),
+            orders,
+            called: false,
+            desks: Vec::new(),
+            clients: Slots::new(),
+            servers: Slots::new(),
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            spare: Spare::new(),
+            timers: Timers::default(),
+            readable_clients: Queue::default(),
+            readable_servers: Queue::default(),
+            touched: Queue::default(),
+            tour: None,
+            entrance,
+            load,
+            stop: None,
         }
     }
 
-    pub(crate) fn client_went(&self) {
-        self.load.fetch_sub(1, Relaxed);
-        self.went.notify_one();
+    /// Does what other threads want.
+    pub(crate) fn obey(&mut self) {
+        if !std::mem::take(&mut self.called) {
+            return;
+        }
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Open(line) => self.desks.push(Rc::new(Desk::new(*line))),
+                Order::Accept(acceptor) => self.entrance.open(*acceptor, self.poll.registry()),
+                Order::Serve(client) => self.serve(client),
+                Order::Stop(patience) => self.on_stop(patience),
+            }
+        }
+        // Of those that are leaving, the last client may have gone.
+        self.desks.retain(|desk| !desk.feed.is_draining() || Rc::strong_count(desk) > 1);
+    }
+
+    /// Looks for new views. Whoever published one before a client sent something finds it known when that is read.
+    pub(crate) fn look(&mut self) {
+        for desk in &self.desks {
+            if desk.feed.look() {
+                self.tour = Some(0);
+            }
+        }
     }
 
     /// Idle sessions end at once, others when they have what they are owed, the rest at the deadline.
-    async fn drain(&self, deadline: Duration) {
+    fn on_stop(&mut self, patience: Duration) {
+        self.entrance.close(self.poll.registry());
         for desk in &self.desks {
             desk.feed.drain();
         }
-        let all_gone = async {
-            while self.load.load(Relaxed) > 0 {
-                self.went.notified().await;
-            }
+        self.tour = Some(0);
+        let until = self.now + patience;
+        self.timers.shift(Due::Stop, self.stop, Some(until));
+        self.stop = Some(until);
+    }
+
+    /// Serves a client that was accepted, and counted as load.
+    pub(crate) fn serve(&mut self, client: Handed) {
+        let Handed { socket, peer, listener, ticket } = client;
+        // The listener may have gone while the client was on its way.
+        let desk = self.desks.iter().find(|d| d.listener == listener && !d.feed.is_draining());
+        let Some(desk) = desk.cloned() else {
+            self.load.fetch_sub(1, Relaxed);
+            return;
         };
-        if tokio::time::timeout(deadline, all_gone).await.is_err() {
-            debug!(clients = self.load.load(Relaxed), "clients cut at the deadline");
+        let mut stream = Stream::new(socket);
+        if let Err(error) = stream.register(self.poll.registry(), Whose::Client(self.clients.next_key())) {
+            debug!(%peer, %error, "client lost");
+            self.load.fetch_sub(1, Relaxed);
+            return;
+        }
+        self.clients.insert(Client::new(stream, peer, desk, ticket));
+    }
+
+    /// The client goes, and its server connection with it.
+    pub(crate) fn dismiss(&mut self, key: Key) {
+        let Some(client) = self.clients.remove(key) else { return };
+        if let Some(server) = client.server {
+            self.servers.remove(server);
+        }
+        self.timers.shift(Due::Client(key), client.due, None);
+        self.load.fetch_sub(1, Relaxed);
+    }
+
+    /// Tells a session what happened and does what it says.
+    pub(crate) fn step(&mut self, key: Key, event: Event<'_>) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.session.handle(self.now, event);
+            self.act(key);
+        }
+    }
+
+    /// Does what the session says until it says nothing.
+    pub(crate) fn act(&mut self, key: Key) {
+        let mut failed = None;
+        while let Some(client) = self.clients.get_mut(key) {
+            match client.session.poll() {
+                Some(Action::Connect { conn, addr }) => {
+                    if let Err(error) = self.connect(key, conn, addr) {
+                        self.tell_unreached(key, &error);
+                        failed = Some(conn);
+                    }
+                }
+                Some(Action::CloseServer { conn }) => {
+                    let is_it = |s: &Key| self.servers.get(*s).is_some_and(|s| s.is_for(conn));
+                    if let Some(server) = client.server.take_if(|s| is_it(s)) {
+                        self.servers.remove(server);
+                    }
+                }
+                // Not ordered where each client has its own connection.
+                Some(Action::Share { .. } | Action::Release { .. }) => {}
+                Some(Action::CloseClient { why }) => client.closed = Some(why),
+                None => match failed.take() {
+                    Some(conn) => client.session.handle(self.now, Event::ServerFailed { conn }),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn connect(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<()> {
+        let mut stream = Stream::new(Socket::Tcp(socket::connect(addr)?));
+        stream.register(self.poll.registry(), Whose::Server(self.servers.next_key()))?;
+        let server = self.servers.insert(Server::new(stream, Owner::Client { key, conn }));
+        if let Some(client) = self.clients.get_mut(key) {
+            client.server = Some(server);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell_unreached(&self, key: Key, error: &io::Error) {
+        if let Some(client) = self.clients.get(key) {
+            debug!(group = %client.desk.feed.view().group, peer = %client.peer, %error, "server not reached");
+        }
+    }
+
+    /// A connection that is being made has been made, or not.
+    pub(crate) fn on_made(&mut self, server: Key, made: io::Result<()>) {
+        let Some(Server { owner: Owner::Client { key, conn }, stream, state, .. }) = self.servers.get_mut(server)
+        else {
+            return;
+        };
+        let (key, conn) = (*key, *conn);
+        match made.and_then(|()| socket::tune_server(stream.socket())) {
+            Ok(()) => {
+                *state = State::Open;
+                self.step(key, Event::ServerConnected { conn });
+            }
+            Err(error) => {
+                self.tell_unreached(key, &error);
+                self.forget_server(key, server);
+                self.step(key, Event::ServerFailed { conn });
+            }
+        }
+    }
+
+    /// The connection ended, however: what was asked and not answered meets the same fate.
+    pub(crate) fn on_server_ended(&mut self, server: Key) {
+        let Some(Server { owner: Owner::Client { key, conn }, .. }) = self.servers.get(server) else { return };
+        let (key, conn) = (*key, *conn);
+        self.forget_server(key, server);
+        self.step(key, Event::ServerClosed { conn });
+    }
+
+    fn forget_server(&mut self, key: Key, server: Key) {
+        self.servers.remove(server);
+        if let Some(client) = self.clients.get_mut(key) {
+            client.server.take_if(|s| *s == server);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let clients = self.clients.len();
+        if clients > 0 {
+            debug!(clients, "clients cut at the deadline");
         }
     }
 }

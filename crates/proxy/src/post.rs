@@ -1,0 +1,98 @@
+//! How is a worker reached from other threads?
+//!
+//! By orders in a queue, and by a call that wakes it. What has no order of its own (a new view) is found by looking.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use mio::{Registry, Waker};
+use session::Rules;
+use tokio::sync::watch;
+use view::View;
+
+use crate::closing::ClosingLog;
+use crate::counters::Counters;
+use crate::feed::Present;
+use crate::listener::Acceptor;
+use crate::slots::Whose;
+use crate::stream::Socket;
+
+/// Where a worker is reached, and how many clients it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    orders: SyncSender<Order>,
+    waker: Arc<Waker>,
+    pub(crate) load: Arc<AtomicUsize>,
+}
+
+/// What a worker is told to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Have a desk for this listener.
+    Open(Box<Line>),
+    /// Accept its clients. Only one worker is told so, after all have a desk for it.
+    Accept(Box<Acceptor>),
+    /// Serve this client.
+    Serve(Handed),
+    /// Accept no more clients, let those go that are owed nothing, and end when all are gone, or after this time.
+    Stop(Duration),
+}
+
+/// What a worker needs to know of a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) listener: u32,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) view: watch::Receiver<Arc<View>>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) closings: Arc<ClosingLog>,
+    pub(crate) present: Present,
+}
+
+/// A client that was accepted, on its way to its worker.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    pub(crate) socket: Socket,
+    pub(crate) peer: SocketAddr,
+    pub(crate) listener: u32,
+    pub(crate) ticket: u64,
+}
+
+/// Orders on their way to one worker, most of them clients. One that is so far behind must not be given more.
+const MAX_ORDERS: usize = 256;
+
+impl Door {
+    /// A door, and what comes through it.
+    pub(crate) fn new(registry: &Registry) -> io::Result<(Self, Receiver<Order>)> {
+        let (orders, told) = sync_channel(MAX_ORDERS);
+        let waker = Arc::new(Waker::new(registry, Whose::Call.token())?);
+        Ok((Self { orders, waker, load: Arc::default() }, told))
+    }
+
+    /// Wakes the worker: there is something to look at.
+    pub(crate) fn call(&self) {
+        // It fails when the kernel has no memory; then the next event of any socket wakes the worker.
+        let _ = self.waker.wake();
+    }
+
+    /// Gives an order. Waits while the worker is far behind; of one that has ended, nothing can be ordered.
+    pub(crate) fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+        self.call();
+    }
+
+    /// Hands a client over, or gives it back if the worker is far behind or has ended.
+    pub(crate) fn hand(&self, client: Handed) -> Result<(), Handed> {
+        match self.orders.try_send(Order::Serve(client)) {
+            Err(TrySendError::Full(Order::Serve(back)) | TrySendError::Disconnected(Order::Serve(back))) => Err(back),
+            _ => {
+                self.call();
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What is known of a socket between two events of the kernel?
+//!
+//! The kernel tells of a change once (edge-triggered). So each socket remembers that there may be something to read, until a
+//! read was shorter than it could have been, and that the kernel took less than it was offered, until it says that there is
+//! room. All bytes of clients and servers pass through here.
+
+use std::io::{self, Read, Write};
+
+use mio::event::{Event, Source};
+use mio::net::TcpStream;
+use mio::{Interest, Registry};
+
+use crate::slots::Whose;
+
+/// A socket, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: Socket,
+    /// There may be something to read.
+    readable: bool,
+    /// The other side will send no more. The kernel has said so, and will not say it again after the last bytes are read.
+    last: bool,
+    /// The kernel took less than it was offered.
+    blocked: bool,
+}
+
+/// What carries the bytes.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+}
+
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Got {
+    Bytes(usize),
+    /// For now. The kernel will tell.
+    Nothing,
+    /// The other side sends no more.
+    End,
+}
+
+impl Stream {
+    pub(crate) const fn new(socket: Socket) -> Self {
+        Self { socket, readable: false, last: false, blocked: false }
+    }
+
+    /// From now on the kernel tells what happens to it.
+    pub(crate) fn register(&mut self, registry: &Registry, whose: Whose) -> io::Result<()> {
+        // Both from the start: of TCP sockets the kernel reports room only after it had none, so this wakes nobody in vain.
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        match &mut self.socket {
+            Socket::Tcp(socket) => socket.register(registry, whose.token(), interests),
+        }
+    }
+
+    /// The kernel has told something.
+    pub(crate) fn note(&mut self, event: &Event) {
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.readable = true;
+        }
+        if event.is_read_closed() || event.is_error() {
+            self.last = true;
+        }
+        if event.is_writable() || event.is_write_closed() || event.is_error() {
+            self.blocked = false;
+        }
+    }
+
+    /// Whether reading may bring something.
+    pub(crate) const fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Whether writing is of no use until the kernel says so.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Reading will tell what is the matter.
+    pub(crate) const fn look(&mut self) {
+        self.readable = true;
+    }
+
+    /// Reads once. Whether there is more, [`Self::is_readable`] knows.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Got> {
+        loop {
+            let read = match &mut self.socket {
+                Socket::Tcp(socket) => socket.read(into),
+            };
+            match read {
+                Ok(0) => return Ok(Got::End),
+                Ok(n) => {
+                    // What comes after a short read is a new event, but for an end that was told with these bytes.
+                    self.readable = n == into.len() || self.last;
+                    return Ok(Got::Bytes(n));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return Ok(Got::Nothing);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes once and says how much the kernel took. If that is less than all, it is [blocked](Self::is_blocked).
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let written = match &mut self.socket {
+                Socket::Tcp(socket) => socket.write(bytes),
+            };
+            match written {
+                Ok(n) => {
+                    self.blocked = n < bytes.len();
+                    return Ok(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Ok(0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// How a connection that was begun came out. `None`: it is not made yet.
+    pub(crate) fn made(&self) -> Option<io::Result<()>> {
+        let socket = self.socket();
+        match socket.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        }
+        match socket.peer_addr() {
+            Ok(_) => Some(Ok(())),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The socket under it, for its options.
+    pub(crate) const fn socket(&self) -> &TcpStream {
+        let Socket::Tcp(socket) = &self.socket;
+        socket
+    }
+}

@@ -1,0 +1,281 @@
+//! In which order does a worker do things?
+//!
+//! ```text
+//!   sleep ─> what the kernel tells ─> orders ─> due ─> views ─> servers read ─> clients let in, read ─┐
+//!     ^                                                                                              │
+//!     └────────── clients written, and let go <── servers written <──────────────────────────────────┘
+//! ```
+//!
+//! Replies are read before requests, and everything is written at the end, each socket once: what came together leaves together.
+//! Each socket is read once a turn; who has more waits until the others had theirs.
+
+use std::io;
+use std::time::Duration;
+
+use session::Event;
+use tracing::error;
+
+use crate::server::{Owner, State};
+use crate::slots::{Key, Whose};
+use crate::stream::Got;
+use crate::timers::Due;
+use crate::worker::Worker;
+
+/// Clients that learn of a new view, or of the end, in one turn: each of them may make a connection.
+const TOUR: usize = 256;
+
+impl Worker {
+    /// Works until it is told to stop and its clients are gone.
+    pub(crate) fn run(mut self) {
+        while !self.is_over() {
+            let patience = self.patience();
+            match self.poll.poll(&mut self.events, patience) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    error!(%error, "a worker cannot wait for its sockets and ends");
+                    return;
+                }
+            }
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        self.now = (self.clock)();
+        self.note_events();
+        self.obey();
+        self.look();
+        self.wake_due();
+        self.visit();
+        self.read_servers();
+        self.accept();
+        self.read_clients();
+        self.write();
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.is_some_and(|until| self.clients.is_empty() || until <= self.now)
+    }
+
+    /// How long to sleep if the kernel tells nothing.
+    fn patience(&self) -> Option<Duration> {
+        let is_busy = !self.readable_clients.is_empty()
+            || !self.readable_servers.is_empty()
+            || !self.touched.is_empty()
+            || self.tour.is_some()
+            || self.entrance.is_busy();
+        if is_busy {
+            return Some(Duration::ZERO);
+        }
+        self.timers.first().map(|at| at - (self.clock)())
+    }
+
+    fn note_events(&mut self) {
+        for event in &self.events {
+            match Whose::of(event.token()) {
+                Whose::Call => self.called = true,
+                Whose::Listener(listener) => self.entrance.note(listener),
+                Whose::Client(key) => {
+                    if let Some(client) = self.clients.get_mut(key) {
+                        client.stream.note(event);
+                        if !std::mem::replace(&mut client.queued, true) {
+                            self.readable_clients.push(key);
+                        }
+                    }
+                }
+                Whose::Server(key) => {
+                    if let Some(server) = self.servers.get_mut(key) {
+                        server.stream.note(event);
+                        if !std::mem::replace(&mut server.queued, true) {
+                            self.readable_servers.push(key);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake_due(&mut self) {
+        while let Some(due) = self.timers.take_due(self.now) {
+            match due {
+                Due::Client(key) => {
+                    if let Some(client) = self.clients.get_mut(key) {
+                        client.due = None;
+                        client.session.wake(self.now);
+                        self.act(key);
+                        self.touch(key);
+                    }
+                }
+                Due::Listener(listener) => self.entrance.wake(listener),
+                // Seen by `is_over`.
+                Due::Stop => {}
+            }
+        }
+    }
+
+    /// Clients learn, some in each turn, that there is a new view or that they may go.
+    fn visit(&mut self) {
+        let Some(first) = self.tour else { return };
+        let end = self.clients.places();
+        for place in first..end.min(first + TOUR) {
+            if let Some(key) = self.clients.key_at(place) {
+                self.touch(key);
+                self.catch_up(key);
+            }
+        }
+        self.tour = Some(first + TOUR).filter(|next| *next < end);
+    }
+
+    /// Something happened to this client: what it has to send is sent, and what follows is seen to, before the turn ends.
+    fn touch(&mut self, key: Key) {
+        if let Some(client) = self.clients.get_mut(key)
+            && !std::mem::replace(&mut client.touched, true)
+        {
+            self.touched.push(key);
+        }
+    }
+
+    /// A session learns of a new view before it is told anything else.
+    fn catch_up(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let version = client.desk.feed.version();
+        if client.seen != version {
+            client.seen = version;
+            let view = client.desk.feed.view();
+            self.step(key, Event::View(view));
+        }
+    }
+
+    fn read_servers(&mut self) {
+        let batch = self.readable_servers.take();
+        for key in &batch {
+            self.read_server(*key);
+        }
+        self.readable_servers.done(batch);
+    }
+
+    fn read_server(&mut self, server_key: Key) {
+        let Some(server) = self.servers.get_mut(server_key) else { return };
+        server.queued = false;
+        let Owner::Client { key, conn } = server.owner;
+        self.touch(key);
+        self.catch_up(key);
+        // The view may have ended it.
+        let Some(server) = self.servers.get_mut(server_key) else { return };
+        if server.state == State::Connecting {
+            if let Some(made) = server.stream.made() {
+                self.on_made(server_key, made);
+            }
+            return;
+        }
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if !server.stream.is_readable() || !client.session.wants_server_bytes() {
+            return;
+        }
+        match server.stream.read(&mut self.scratch) {
+            Ok(Got::Bytes(n)) => {
+                client.session.lend(&mut self.spare);
+                client.session.handle(self.now, Event::ServerBytes { conn, bytes: &self.scratch[..n] });
+                self.act(key);
+            }
+            Ok(Got::Nothing) => {}
+            Ok(Got::End) | Err(_) => self.on_server_ended(server_key),
+        }
+    }
+
+    fn read_clients(&mut self) {
+        let batch = self.readable_clients.take();
+        for key in &batch {
+            self.read_client(*key);
+        }
+        self.readable_clients.done(batch);
+    }
+
+    fn read_client(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        client.queued = false;
+        self.touch(key);
+        self.catch_up(key);
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if !client.is_readable() {
+            return;
+        }
+        match client.stream.read(&mut self.scratch) {
+            Ok(Got::Bytes(n)) => {
+                client.session.lend(&mut self.spare);
+                client.session.handle(self.now, Event::ClientBytes(&self.scratch[..n]));
+                self.act(key);
+            }
+            Ok(Got::Nothing) => {}
+            Ok(Got::End) => {
+                client.ended = true;
+                self.step(key, Event::ClientClosed);
+            }
+            Err(_) => {
+                client.ended = true;
+                client.closed = Some(session::Why::ClientLeft);
+            }
+        }
+    }
+
+    /// Everything that came together leaves together: to servers first, since they have work to do with it.
+    fn write(&mut self) {
+        let batch = self.touched.take();
+        for key in &batch {
+            self.write_server_of(*key);
+        }
+        for key in &batch {
+            self.finish(*key);
+        }
+        self.touched.done(batch);
+    }
+
+    fn write_server_of(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(server) = client.server.and_then(|s| self.servers.get_mut(s)) else { return };
+        while server.takes_bytes() && !client.session.to_server().is_empty() {
+            match server.stream.write(client.session.to_server()) {
+                Ok(n) => client.session.sent(n),
+                Err(_) => {
+                    server.state = State::Deaf;
+                    server.stream.look();
+                }
+            }
+        }
+    }
+
+    /// The end of a client's turn: it gets its replies, its buffers go back, and what is left to do is put where it is found.
+    fn finish(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        client.touched = false;
+        if client.write() {
+            self.act(key);
+        }
+        let Some(client) = self.clients.get_mut(key) else { return };
+        client.session.reclaim(&mut self.spare);
+        client.count();
+        if client.is_over() {
+            return self.dismiss(key);
+        }
+        let due = client.session.deadline().map(|(at, _)| at);
+        self.timers.shift(Due::Client(key), client.due, due);
+        client.due = due;
+        if client.is_readable() && !std::mem::replace(&mut client.queued, true) {
+            self.readable_clients.push(key);
+        }
+        let Some(server_key) = client.server else { return };
+        let Some(server) = self.servers.get_mut(server_key) else { return };
+        if server.takes_bytes() && !client.session.to_server().is_empty() {
+            client.touched = true;
+            self.touched.push(key);
+        }
+        if server.stream.is_readable()
+            && server.state != State::Connecting
+            && client.session.wants_server_bytes()
+            && !std::mem::replace(&mut server.queued, true)
+        {
+            self.readable_servers.push(server_key);
+        }
+    }
+}
