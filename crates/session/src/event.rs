@@ -135,11 +135,17 @@ pub enum Why {
     Unrestorable,
     /// A request larger than what may wait was waiting for too long.
     HoldExpired,
+    /// The server has said its last, and so has the client (opaque bytes).
+    ServerLeft,
+    /// The server's connection broke (opaque bytes).
+    ServerBroke,
+    /// The view names another server, to which opaque bytes cannot be carried over.
+    Moved,
 }
 
 impl Why {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::ClientLeft,
         Self::Quit,
         Self::Malformed,
@@ -149,6 +155,9 @@ impl Why {
         Self::RestoreRefused,
         Self::Unrestorable,
         Self::HoldExpired,
+        Self::ServerLeft,
+        Self::ServerBroke,
+        Self::Moved,
     ];
 
     /// One word for logs and counters.
@@ -164,13 +173,16 @@ impl Why {
             Self::RestoreRefused => "restore-refused",
             Self::Unrestorable => "unrestorable",
             Self::HoldExpired => "hold-expired",
+            Self::ServerLeft => "server-left",
+            Self::ServerBroke => "server-broke",
+            Self::Moved => "moved",
         }
     }
 
     /// Whether the session took something from the client that it had a right to expect.
     #[must_use]
     pub const fn is_loss(self) -> bool {
-        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed)
+        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed | Self::ServerLeft)
     }
 }
 

@@ -35,6 +35,7 @@
 //! | `restore` | what must a new connection know before the next request? |
 //! | `transaction` | what becomes of a MULTI that is cut? |
 //! | `explain` | what is it doing, and why? |
+//! | [`opaque`] | what is a client owed of whose bytes nothing is known? |
 //! | [`stats`] | what has it done? |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -48,6 +49,7 @@ pub mod event;
 mod explain;
 mod hold;
 pub mod lane;
+pub mod opaque;
 mod owed;
 pub mod pool;
 mod refusal;
@@ -63,6 +65,7 @@ mod transaction;
 
 pub use buffers::Spare;
 pub use event::{Action, Conn, Event, Timer, Why};
+pub use opaque::Opaque;
 pub use rules::{Pool, Role, Rules};
 pub use session::Session;
 pub use stats::Stats;

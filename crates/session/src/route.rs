@@ -63,6 +63,21 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// changes. A round trip, and the time it takes to look at what came.
 const LEAST_WORDS: Duration = Duration::from_millis(10);
 
+/// Where a client goes by this view that has this ticket and is at `present`; `None` while it has to wait. It stays where it is as long as it
+/// may.
+pub(crate) fn target(rules: &Rules, view: &View, ticket: u64, present: Option<SocketAddr>) -> Option<SocketAddr> {
+    if rules.role == Role::Master {
+        return view.writable();
+    }
+    if present.is_some() && view.readable(rules.max_lag).any(|r| Some(r.addr) == present) {
+        return present;
+    }
+    let readable = view.readable(rules.max_lag).count();
+    let fallback = || if rules.fallback_to_master { view.writable() } else { None };
+    let Some(nth) = ticket.checked_rem(readable as u64) else { return fallback() };
+    view.readable(rules.max_lag).nth(nth as usize).map(|r| r.addr)
+}
+
 impl Route {
     pub(crate) const fn new(ticket: u64) -> Self {
         Self {
@@ -79,17 +94,7 @@ impl Route {
 
     /// Where requests go by this view; `None` while they have to wait. A session stays where it is as long as it may.
     pub(crate) fn target(&self, rules: &Rules, view: &View) -> Option<SocketAddr> {
-        if rules.role == Role::Master {
-            return view.writable();
-        }
-        let present = self.addr();
-        if present.is_some() && view.readable(rules.max_lag).any(|r| Some(r.addr) == present) {
-            return present;
-        }
-        let readable = view.readable(rules.max_lag).count();
-        let fallback = || if rules.fallback_to_master { view.writable() } else { None };
-        let Some(nth) = self.ticket.checked_rem(readable as u64) else { return fallback() };
-        view.readable(rules.max_lag).nth(nth as usize).map(|r| r.addr)
+        target(rules, view, self.ticket, self.addr())
     }
 
     pub(crate) const fn addr(&self) -> Option<SocketAddr> {
