@@ -362,8 +362,14 @@ impl Redis {
                 self.publish(g, &text);
                 Answer::Ok
             }
-            Ask::IsMasterDown { .. } | Ask::WhoIsMaster { .. } => {
-                Answer::Error { text: "ERR unknown command 'SENTINEL'".into() }
+            Ask::IsMasterDown { .. }
+            | Ask::WhoIsMaster { .. }
+            | Ask::Master { .. }
+            | Ask::Replicas { .. }
+            | Ask::Sentinels { .. } => Answer::Error { text: "ERR unknown command 'SENTINEL'".into() },
+            // Asked by those that find the view elsewhere: no node of this world does.
+            Ask::Replication | Ask::Line { .. } | Ask::Quit | Ask::Events => {
+                Answer::Error { text: "ERR not in this world".into() }
             }
             Ask::Seal { .. } => {
                 self.set_master(g, NOWHERE);

@@ -19,6 +19,12 @@ const MAX_TEXT: usize = 200;
 /// Replicas that one master may report; the rest is left out.
 const MAX_REPLICAS: usize = 64;
 
+/// Servers or Sentinels that one list of a Sentinel may have; the rest is left out.
+const MAX_INSTANCES: usize = 64;
+
+/// What is kept of a reply as text, in bytes: `INFO replication` of a master with a hundred replicas has some 10 KiB.
+const MAX_REPLY_TEXT: usize = 16 << 10;
+
 /// What a reply said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -58,6 +64,16 @@ pub enum Answer {
         /// Whom that node takes for master; `None`: it does not know the group.
         master: Option<SocketAddr>,
     },
+    /// To `Replication` and `Line`: the reply with the sign of its kind before it, `+PONG`, `:1`, where it is not a bulk text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// To `Master`, `Replicas`, `Sentinels`.
+    Instances {
+        /// Whoever is listed.
+        list: Vec<Instance>,
+    },
     /// Another error.
     Error {
         /// Its words.
@@ -68,6 +84,43 @@ pub enum Answer {
         /// What it was, for people.
         text: String,
     },
+}
+
+/// A server or Sentinel as a Sentinel lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Where it is.
+    pub addr: SocketAddr,
+    /// `master,o_down` and the like: words and commas.
+    pub flags: String,
+    /// A master's: which decision made it so.
+    #[serde(default)]
+    pub epoch: Epoch,
+    /// Which life of a server, or which Sentinel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RunId>,
+}
+
+impl Instance {
+    /// Whether it has this flag.
+    #[must_use]
+    pub fn is(&self, flag: &str) -> bool {
+        self.flags.split(',').any(|word| word == flag)
+    }
+
+    /// Reads names and values in turn; `None` without a usable address.
+    fn read(value: &Value, find: &dyn Fn(&str, u16) -> Option<SocketAddr>) -> Option<Self> {
+        let text = |name: &str| match value {
+            Value::Map(_) => value.field(name)?.as_str(),
+            _ => value.as_array()?.chunks_exact(2).find(|pair| pair[0].as_str() == Some(name))?[1].as_str(),
+        };
+        Some(Self {
+            addr: find(text("ip")?, text("port")?.parse().ok()?)?,
+            flags: text("flags").unwrap_or_default().to_string(),
+            epoch: Epoch(text("config-epoch").and_then(|n| n.parse().ok()).unwrap_or_default()),
+            id: text("runid").and_then(|id| id.parse().ok()),
+        })
+    }
 }
 
 /// What a server says it is.
@@ -149,6 +202,15 @@ impl Answer {
             },
             Ask::Role => read_role(value).map_or_else(|| strange(value), |role| Self::Role { role }),
             Ask::WhoIsMaster { .. } => Self::Named { master: read_addr(value, find) },
+            Ask::Replication | Ask::Line { .. } => Self::Text { text: rendered(value) },
+            Ask::Master { .. } => Self::Instances { list: Instance::read(value, find).into_iter().collect() },
+            Ask::Replicas { .. } | Ask::Sentinels { .. } => match value.as_array() {
+                Some(all) => {
+                    let list = all.iter().take(MAX_INSTANCES).filter_map(|one| Instance::read(one, find));
+                    Self::Instances { list: list.collect() }
+                }
+                None => strange(value),
+            },
             Ask::IsMasterDown { .. } => read_vote(value).unwrap_or_else(|| strange(value)),
             _ => Self::Ok,
         }
@@ -178,6 +240,21 @@ fn strange(value: &Value) -> Answer {
     let cut = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(i, _)| i);
     text.truncate(cut);
     Answer::Strange { text }
+}
+
+/// A reply as text, as it would be looked for on the wire.
+fn rendered(value: &Value) -> String {
+    let mut text = match value {
+        Value::Simple(text) => alloc::format!("+{}", String::from_utf8_lossy(text)),
+        Value::Int(number) => alloc::format!(":{number}"),
+        Value::Null | Value::NullArray => "$-1".to_string(),
+        other => match other.as_bytes() {
+            Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            None => alloc::format!("{other:?}"),
+        },
+    };
+    text.truncate(text.floor_char_boundary(MAX_REPLY_TEXT));
+    text
 }
 
 fn read_role(value: &Value) -> Option<Role> {

@@ -93,6 +93,16 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials, local: IpA
         Ask::Unpause => put(&["CLIENT", "UNPAUSE"]),
         Ask::KillScript => put(&["SCRIPT", "KILL"]),
         Ask::KickClients => put(&["CLIENT", "KILL", "TYPE", "normal"]),
+        Ask::Replication => put(&["INFO", "replication"]),
+        Ask::Line { text } => {
+            out.extend_from_slice(text.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        Ask::Quit => put(&["QUIT"]),
+        Ask::Master { group } => put(&["SENTINEL", "MASTER", group.as_str()]),
+        Ask::Replicas { group } => put(&["SENTINEL", "REPLICAS", group.as_str()]),
+        Ask::Sentinels { group } => put(&["SENTINEL", "SENTINELS", group.as_str()]),
+        Ask::Events => put(&["PSUBSCRIBE", "*"]),
     }
     true
 }

@@ -328,6 +328,10 @@ pub enum Channel {
     Command,
     /// Listening on `__sentinel__:hello`.
     Hello,
+    /// One look at a server from outside, in a balancer's manner. Many are made, so nothing is said of one alone.
+    Check,
+    /// Listening to all that a Sentinel publishes.
+    Events,
 }
 
 /// A command that the machine sends. [`crate::command`] writes it for the wire.
@@ -397,6 +401,32 @@ pub enum Ask {
     KillScript,
     /// `CLIENT KILL TYPE normal`: clients that came by themselves shall ask again who is master.
     KickClients,
+    /// `INFO replication`, as text: whoever asks looks for lines in it.
+    Replication,
+    /// A line as an operator wrote it, sent as it is (an inline command).
+    Line {
+        /// Without its end.
+        text: String,
+    },
+    /// `QUIT`: a check leaves as a balancer does.
+    Quit,
+    /// `SENTINEL MASTER`.
+    Master {
+        /// Of which group.
+        group: GroupName,
+    },
+    /// `SENTINEL REPLICAS`.
+    Replicas {
+        /// Of which group.
+        group: GroupName,
+    },
+    /// `SENTINEL SENTINELS`.
+    Sentinels {
+        /// Of which group.
+        group: GroupName,
+    },
+    /// `PSUBSCRIBE *`: everything that a Sentinel publishes.
+    Events,
 }
 
 /// A reply to a request.

@@ -213,6 +213,8 @@ impl Group {
                     let name = Ask::Name { name: name("pubsub") };
                     open(line, core, now, [Ask::Auth, name, Ask::Subscribe]);
                 }
+                // Of those that find the view elsewhere.
+                Channel::Check | Channel::Events => {}
             }
         } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
             open(&mut peer.line, core, now, [Ask::Auth, Ask::Ping]);

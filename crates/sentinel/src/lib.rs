@@ -30,6 +30,8 @@
 //! | `reconf` | who follows the wrong master, and when may we correct it? |
 //! | [`manage`] | how is a node changed while it runs? |
 //! | `publish` | what is the view? |
+//! | [`source`], [`check`] | what have those in common that find the view elsewhere, and how is a server checked from outside? |
+//! | [`probe`], [`follow`] | who is master if servers only answer for themselves, and if stock Sentinels agree on it? |
 //! | [`command`], [`answer`] | how is an order written for Redis, and what does its reply mean? |
 //! | [`query`] | what do `SENTINEL MASTERS` and its kin answer? |
 //! | [`script`] | which script runs when, and what if it fails? |
@@ -40,6 +42,7 @@
 extern crate alloc;
 
 pub mod answer;
+pub mod check;
 pub mod command;
 pub mod config;
 mod core;
@@ -47,12 +50,14 @@ mod down;
 pub mod event;
 mod evidence;
 mod failover;
+pub mod follow;
 mod group;
 pub mod hello;
 mod link;
 pub mod manage;
 mod peer;
 mod prelude;
+pub mod probe;
 mod publish;
 pub mod query;
 mod reconf;
@@ -64,6 +69,7 @@ mod seal;
 mod select;
 pub mod sentinel;
 mod server;
+pub mod source;
 pub mod state;
 mod switchover;
 mod vote;

@@ -101,7 +101,7 @@ impl Group {
 }
 
 /// Offsets change all the time and nobody acts on them; a lag that changes its order of magnitude may matter to someone.
-fn is_same_to_readers(a: &View, b: &View) -> bool {
+pub(crate) fn is_same_to_readers(a: &View, b: &View) -> bool {
     let plain = |v: &View| (v.epoch, v.phase, v.master);
     let replica = |r: &Replica| (r.addr, r.link, r.lag.map(magnitude));
     plain(a) == plain(b) && a.replicas.iter().map(replica).eq(b.replicas.iter().map(replica))

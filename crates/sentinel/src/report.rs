@@ -40,6 +40,9 @@ pub struct Report {
 pub struct GroupReport {
     /// Its name.
     pub name: GroupName,
+    /// Where the view comes from.
+    #[serde(default)]
+    pub source: SourceKind,
     /// The view that is published.
     pub view: View,
     /// One sentence: what this node does about the group, and why.
@@ -54,6 +57,19 @@ pub struct GroupReport {
     pub servers: Vec<ServerReport>,
     /// The other nodes.
     pub peers: Vec<PeerReport>,
+}
+
+/// Where the view of a group comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// The nodes agree on it.
+    #[default]
+    Monitor,
+    /// Stock Sentinels do, and are followed.
+    Sentinels,
+    /// Each server is checked from outside.
+    Probe,
 }
 
 /// How one server stands.
@@ -79,6 +95,9 @@ pub struct ServerReport {
     pub lag: Option<u64>,
     /// Its version.
     pub version: String,
+    /// What the last check said, where it is checked from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
     /// Milliseconds since its last good answer.
     pub answered_ms_ago: u64,
 }
@@ -144,6 +163,7 @@ impl Group {
         masters.extend(replicas);
         GroupReport {
             name: self.name.clone(),
+            source: SourceKind::Monitor,
             view: self.view(),
             explain: self.explain(core),
             sdown: self.master_is_down(),
@@ -168,6 +188,7 @@ impl Group {
             offset: info.map(|i| i.offset).unwrap_or_default(),
             lag,
             version: info.map(|i| i.version.clone()).unwrap_or_default(),
+            check: None,
             answered_ms_ago: now.since(server.evidence.good).as_millis().try_into().unwrap_or(u64::MAX),
         }
     }
