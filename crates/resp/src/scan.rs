@@ -37,9 +37,13 @@ impl Limits {
     pub const REQUESTS: Self =
         Self { max_depth: 1, max_bulk: 512 * 1024 * 1024, max_multibulk: i32::MAX as usize, max_inline: 64 * 1024 };
 
-    /// What is believed of a server. Redis limits only what comes in, a reply may be longer
-    /// (`KEYS *`, a dump of a large value); its depth is bounded because each level is remembered.
-    /// The deepest reply of a stock command has 7 levels, scripts go beyond.
+    /// What is believed of a server that answers us. Redis limits only what comes in, a reply may be longer (`KEYS *`, a dump of
+    /// a large value); its depth is bounded because [`decode`](crate::decode) calls itself for each level. The deepest reply of a
+    /// stock command has 7 levels.
     pub const REPLIES: Self =
         Self { max_depth: 128, max_bulk: i64::MAX as usize, max_multibulk: i64::MAX as usize, max_inline: 64 * 1024 };
+
+    /// What is passed on to a client that asked for it. A script's reply may be as deep as Lua's stack, 8,000 slots; each level
+    /// is remembered as a number.
+    pub const PASSED: Self = Self { max_depth: 8_192, ..Self::REPLIES };
 }

@@ -30,7 +30,9 @@ pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
     match code {
         // On a replica listener a write is the client's mistake, not the server's state: it is told at once.
         b"READONLY" => role == Role::Master,
-        b"LOADING" | b"MASTERDOWN" | b"UNBLOCKED" => true,
+        b"LOADING" | b"MASTERDOWN" => true,
+        // The same code tells of CLIENT UNBLOCK and of a stream that was deleted: these are answers.
+        b"UNBLOCKED" => line.starts_with(b"UNBLOCKED force unblock "),
         _ => false,
     }
 }

@@ -329,6 +329,15 @@ fn a_server_that_was_told_to_wait_is_not_silent() {
 }
 
 #[test]
+fn a_client_that_another_one_unblocks_hears_so() {
+    let mut talk = master();
+    talk.c("BLPOP a 0; XREADGROUP g c > 0").connected().server_hears("BLPOP a 0; XREADGROUP g c > 0");
+    talk.s("-UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        .client_hears("-UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    talk.s("-UNBLOCKED the stream key no longer exists").client_hears("-UNBLOCKED the stream key no longer exists");
+}
+
+#[test]
 fn what_the_client_said_about_itself_is_said_again_first() {
     let mut talk = master();
     talk.c("AUTH u p; SELECT 2; CLIENT SETNAME me; SELECT 3; GET a").connected();

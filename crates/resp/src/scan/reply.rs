@@ -412,7 +412,7 @@ impl ReplyScanner {
 
 impl Default for ReplyScanner {
     fn default() -> Self {
-        Self::new(Limits::REPLIES)
+        Self::new(Limits::PASSED)
     }
 }
 
@@ -566,7 +566,7 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let depth = Limits::REPLIES.max_depth;
+        let depth = Limits::PASSED.max_depth;
         let deep = format!("{}:1\r\n", "*1\r\n".repeat(depth));
         assert_eq!(whole(deep.as_bytes()).kind, Kind::Array);
         let bomb = "*1\r\n".repeat(depth + 1);
