@@ -1,0 +1,51 @@
+//! One stream of requests, two servers that know nothing of each other: one is asked directly, the other through a listener.
+//! What came back must be the same bytes, but for what no two servers have in common ([`volatile`]).
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+pub mod script;
+pub mod volatile;
+pub mod wire;
+
+use std::net::SocketAddr;
+
+use session::Rules;
+use view::Phase;
+
+use crate::real::{Lab, Redis, view};
+
+/// How the sessions of a listener come by their connections to the server.
+pub fn pools() -> Vec<(&'static str, Rules)> {
+    vec![("session", Rules::default())]
+}
+
+/// Two servers started alike, and a listener before the second.
+pub struct Pair {
+    /// Asked directly.
+    pub plain: Redis,
+    /// Asked through the listener.
+    pub behind: Redis,
+    pub lab: Lab,
+}
+
+impl Pair {
+    pub fn start(rules: Rules, options: &[&str]) -> Self {
+        let (plain, behind) = (Redis::start_with(options), Redis::start_with(options));
+        let lab = Lab::start(view(1, Phase::Steady, behind.addr, &[]), rules);
+        Self { plain, behind, lab }
+    }
+
+    pub fn listener(&self) -> SocketAddr {
+        self.lab.proxy.addrs()[0]
+    }
+}
+
+/// Bytes as one reads them in a message, long ones cut.
+pub fn show(bytes: &[u8]) -> String {
+    const MOST: usize = 600;
+    if bytes.len() <= MOST {
+        return bytes.escape_ascii().to_string();
+    }
+    let (head, tail) = (&bytes[..MOST / 2], &bytes[bytes.len() - MOST / 2..]);
+    format!("{} ... ({} bytes) ... {}", head.escape_ascii(), bytes.len(), tail.escape_ascii())
+}
