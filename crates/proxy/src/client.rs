@@ -12,7 +12,7 @@ use session::{Session, Why};
 
 use crate::closing::ClosingLog;
 use crate::counters::Counters;
-use crate::feed::{Feed, Present};
+use crate::feed::Feed;
 use crate::post::Line;
 use crate::slots::Key;
 use crate::stream::Stream;
@@ -47,13 +47,12 @@ pub(crate) struct Desk {
     pub(crate) feed: Feed,
     pub(crate) counters: Arc<Counters>,
     pub(crate) closings: Arc<ClosingLog>,
-    pub(crate) _present: Present,
 }
 
 impl Desk {
     pub(crate) fn new(line: Line) -> Self {
         let Line { listener, rules, view, counters, closings, present } = line;
-        Self { listener, feed: Feed::new(rules, view), counters, closings, _present: present }
+        Self { listener, feed: Feed::new(rules, view, present), counters, closings }
     }
 }
 
@@ -112,8 +111,9 @@ impl Client {
     }
 
     /// Whether it is over: the session says so, or it is owed nothing and the listener is leaving.
-    pub(crate) fn is_over(&self) -> bool {
-        self.closed.is_some() || (self.desk.feed.is_draining() && self.session.is_idle())
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        let may_go = |until| self.session.is_idle() || until <= now;
+        self.closed.is_some() || self.desk.feed.leaving().is_some_and(may_go)
     }
 }
 

@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use machine::Instant;
 use session::Rules;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
@@ -18,31 +19,36 @@ use tokio::task::spawn;
 use view::View;
 
 use crate::closing::ClosingLog;
-use crate::post::Door;
+use crate::post::{Door, Line};
 
 /// What all sessions of one listener on one thread are told.
 #[derive(Debug)]
 pub(crate) struct Feed {
     rules: Arc<Rules>,
     source: RefCell<watch::Receiver<Arc<View>>>,
+    present: RefCell<Present>,
     view: RefCell<Arc<View>>,
     /// Counts what concerns the sessions: one look tells them whether they know it.
     version: Cell<u64>,
     /// The source is gone, and its last word was heard.
     forsaken: Cell<bool>,
-    draining: Cell<bool>,
+    /// The rules are of yesterday: nobody new comes in.
+    superseded: Cell<bool>,
+    leaving: Cell<Option<Instant>>,
 }
 
 impl Feed {
-    pub(crate) fn new(rules: Arc<Rules>, mut source: watch::Receiver<Arc<View>>) -> Self {
+    pub(crate) fn new(rules: Arc<Rules>, mut source: watch::Receiver<Arc<View>>, present: Present) -> Self {
         let view = source.borrow_and_update().clone();
         Self {
             rules,
             source: RefCell::new(source),
+            present: RefCell::new(present),
             view: RefCell::new(view),
             version: Cell::new(0),
             forsaken: Cell::new(false),
-            draining: Cell::new(false),
+            superseded: Cell::new(false),
+            leaving: Cell::new(None),
         }
     }
 
@@ -64,9 +70,19 @@ impl Feed {
         concerns
     }
 
-    /// Sessions that owe nothing end.
-    pub(crate) fn drain(&self) {
-        self.draining.set(true);
+    /// Follows another source from now on, for those who are here. Others have another feed.
+    pub(crate) fn supersede(&self, by: &Line) {
+        self.superseded.set(true);
+        self.forsaken.set(false);
+        self.present.replace(by.present.clone());
+        let mut source = by.view.clone();
+        source.mark_changed();
+        self.source.replace(source);
+    }
+
+    /// Sessions that are owed nothing end, the rest at this moment.
+    pub(crate) fn drain(&self, until: Instant) {
+        self.leaving.set(Some(until));
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -81,8 +97,14 @@ impl Feed {
         self.rules.clone()
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.get()
+    /// Until when sessions may get what they are owed, if they have to go.
+    pub(crate) fn leaving(&self) -> Option<Instant> {
+        self.leaving.get()
+    }
+
+    /// Whether somebody may still come in.
+    pub(crate) fn is_current(&self) -> bool {
+        self.leaving.get().is_none() && !self.superseded.get()
     }
 }
 

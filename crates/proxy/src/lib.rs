@@ -15,6 +15,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`proxy`](mod@proxy) | how is it started, seen and stopped? |
+//! | [`change`] | what can be changed while clients are served? |
 //! | `turn` | in which order does a worker do things? |
 //! | `worker` | what does one thread own? |
 //! | `client`, `server` | what is one client, one server connection, to its worker? |
@@ -30,6 +31,7 @@
 //! | [`counters`] | what has been done, in numbers? |
 #![forbid(unsafe_code)]
 
+pub mod change;
 mod client;
 mod closing;
 pub mod counters;
@@ -46,5 +48,6 @@ mod timers;
 mod turn;
 mod worker;
 
+pub use change::Applied;
 pub use counters::{ListenerStats, ProxyStats};
 pub use proxy::{Listener, Proxy, ProxyConfig, StartFailed};

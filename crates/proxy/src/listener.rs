@@ -75,9 +75,9 @@ impl Entrance {
         }
     }
 
-    /// Accepts no more.
-    pub(crate) fn close(&mut self, registry: &Registry) {
-        for acceptor in self.acceptors.drain(..) {
+    /// Accepts no more, at this listener or at all.
+    pub(crate) fn close(&mut self, listener: Option<u32>, registry: &Registry) {
+        for acceptor in self.acceptors.extract_if(.., |a| listener.is_none_or(|l| l == a.listener)) {
             let mut socket = acceptor.socket;
             // Another process may hold the same socket: closing ours alone would not end the kernel's reports.
             if let Err(error) = socket.deregister(registry) {

@@ -32,8 +32,12 @@ pub(crate) struct Door {
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Have a desk for this listener.
+    /// Have a desk for this listener. If there is one, it serves only those who are there.
     Open(Box<Line>),
+    /// Accept no more clients of this listener, let those go that are owed nothing, and the rest after this time.
+    Close { listener: u32, patience: Duration },
+    /// Accept no more clients.
+    Retire,
     /// Accept its clients. Only one worker is told so, after all have a desk for it.
     Accept(Box<Acceptor>),
     /// Serve this client.

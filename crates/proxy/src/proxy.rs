@@ -4,22 +4,21 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use machine::Instant;
 use session::Rules;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use view::View;
 
-use crate::closing::ClosingLog;
-use crate::counters::{Counters, ListenerStats, ProxyStats};
-use crate::feed::{Follow, Follower};
-use crate::listener::{Acceptor, Entrance};
-use crate::post::{Door, Line, Order};
-use crate::socket;
+use crate::change::{Bound, Listening, Open};
+use crate::counters::{ListenerStats, ProxyStats};
+use crate::feed::Follower;
+use crate::listener::Entrance;
+use crate::post::{Door, Order};
 use crate::worker::{Errand, Worker};
 
 /// What concerns the proxy as a whole.
@@ -63,22 +62,12 @@ pub struct StartFailed {
 /// A running proxy. It ends when it is stopped or dropped; dropping cuts its clients off.
 #[derive(Debug)]
 pub struct Proxy {
-    listeners: Vec<Listening>,
-    doors: Vec<Door>,
-    follower: Follower,
+    pub(crate) clock: fn() -> Instant,
+    pub(crate) open: Mutex<Open>,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) follower: Follower,
     threads: Vec<JoinHandle<()>>,
 }
-
-/// A listener that is open.
-#[derive(Debug)]
-struct Listening {
-    name: String,
-    addr: SocketAddr,
-    counters: Vec<Arc<Counters>>,
-}
-
-/// Workers that make sense; more is a slip of the finger.
-const MAX_WORKERS: usize = 256;
 
 impl Proxy {
     /// Binds all listeners, then starts the workers.
@@ -98,7 +87,7 @@ impl Proxy {
         }
         errands[0].entrance = Entrance::new(doors.clone(), config.max_clients);
         let follower = Follower::start(doors.clone()).map_err(failed)?;
-        let mut proxy = Self { listeners: Vec::new(), doors, follower, threads: Vec::new() };
+        let mut proxy = Self { clock: config.clock, open: Mutex::default(), doors, follower, threads: Vec::new() };
         for (n, errand) in errands.into_iter().enumerate() {
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{n}"))
@@ -106,44 +95,18 @@ impl Proxy {
                 .map_err(failed)?;
             proxy.threads.push(thread);
         }
-        for (number, bound) in (0..).zip(bound) {
-            proxy.open(number, bound, config.clock);
-        }
+        proxy.open_all(bound);
         Ok(proxy)
-    }
-
-    /// Every worker learns of the listener, then clients are let in.
-    fn open(&mut self, listener: u32, bound: Bound, clock: fn() -> Instant) {
-        let Bound { name, addr, socket, rules, view } = bound;
-        let counters: Vec<_> = self.doors.iter().map(|_| Arc::new(Counters::default())).collect();
-        let rules = Arc::new(rules);
-        let closings = Arc::new(ClosingLog::new(view.borrow().group.clone(), clock));
-        // Nothing is ever sent: what counts is whether somebody still could.
-        let (presence, present) = mpsc::channel(1);
-        for (door, counters) in self.doors.iter().zip(&counters) {
-            let line = Line {
-                listener,
-                rules: rules.clone(),
-                view: view.clone(),
-                counters: counters.clone(),
-                closings: closings.clone(),
-                present: presence.clone(),
-            };
-            door.order(Order::Open(Box::new(line)));
-        }
-        self.follower.follow(Follow { source: view, closings, present });
-        let acceptor = Acceptor::new(name.clone(), listener, socket, counters[0].clone());
-        self.doors[0].order(Order::Accept(Box::new(acceptor)));
-        self.listeners.push(Listening { name, addr, counters });
     }
 
     /// Where it listens, in the order in which the listeners were given: of use when a port was chosen by the kernel.
     #[must_use]
     pub fn addrs(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|l| l.addr).collect()
+        self.open().listeners.iter().map(|l| l.addr).collect()
     }
 
-    /// What it has done and is doing. Costs a few loads per worker and listener.
+    /// What it has done and is doing. Costs a few loads per worker and listener. A listener that is gone is not told of, but
+    /// its last clients are in the numbers of the workers.
     #[must_use]
     pub fn stats(&self) -> ProxyStats {
         let sum = |listening: &Listening| {
@@ -154,7 +117,7 @@ impl Proxy {
             stats
         };
         ProxyStats {
-            listeners: self.listeners.iter().map(sum).collect(),
+            listeners: self.open().listeners.iter().map(sum).collect(),
             workers: self.doors.iter().map(|d| d.load.load(Relaxed)).collect(),
         }
     }
@@ -181,34 +144,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.end(Duration::ZERO);
     }
-}
-
-/// A listener whose socket is listening.
-struct Bound {
-    name: String,
-    addr: SocketAddr,
-    socket: std::net::TcpListener,
-    rules: Rules,
-    view: watch::Receiver<Arc<View>>,
-}
-
-impl Bound {
-    fn new(listener: Listener) -> Result<Self, StartFailed> {
-        let Listener { name, addr, socket, rules, view } = listener;
-        let bound = socket.map_or_else(|| socket::listen(addr), Ok).and_then(|socket| {
-            socket::tune_listener(&socket)?;
-            let addr = socket.local_addr()?;
-            Ok((socket, addr))
-        });
-        match bound {
-            Ok((socket, addr)) => Ok(Self { name, addr, socket, rules, view }),
-            Err(source) => Err(StartFailed { what: "listen", listener: Some((name, addr)), source }),
-        }
-    }
-}
-
-fn auto_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get() / 2)
 }
 
 impl fmt::Display for StartFailed {
@@ -238,3 +173,10 @@ fn remedy(error: &io::Error) -> &'static str {
         _ => "Are there enough file descriptors and threads (ulimit -n, ulimit -u)?",
     }
 }
+
+fn auto_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get() / 2)
+}
+
+/// Workers that make sense; more is a slip of the finger.
+const MAX_WORKERS: usize = 256;

@@ -16,7 +16,9 @@ pub(crate) enum Due {
     Client(Key),
     /// The listener of this number may accept again.
     Listener(u32),
-    /// Clients had their time to leave.
+    /// Clients of the listener of this number, which is gone, had their time to leave.
+    Leave(u32),
+    /// All clients had.
     Stop,
 }
 

@@ -108,6 +108,7 @@ impl Worker {
                     }
                 }
                 Due::Listener(listener) => self.entrance.wake(listener),
+                Due::Leave(_) => self.tour = Some(0),
                 // Seen by `is_over`.
                 Due::Stop => {}
             }
@@ -255,7 +256,7 @@ impl Worker {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.session.reclaim(&mut self.spare);
         client.count();
-        if client.is_over() {
+        if client.is_over(self.now) {
             return self.dismiss(key);
         }
         let due = client.session.deadline().map(|(at, _)| at);

@@ -25,7 +25,7 @@ use tracing::debug;
 
 use crate::client::{Client, Desk};
 use crate::listener::Entrance;
-use crate::post::{Door, Handed, Order};
+use crate::post::{Door, Handed, Line, Order};
 use crate::server::{Owner, Server, State};
 use crate::slots::{Key, Slots, Whose};
 use crate::socket;
@@ -149,14 +149,16 @@ impl Worker {
         }
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Open(line) => self.desks.push(Rc::new(Desk::new(*line))),
+                Order::Open(line) => self.on_open(*line),
+                Order::Close { listener, patience } => self.on_close(listener, patience),
+                Order::Retire => self.entrance.close(None, self.poll.registry()),
                 Order::Accept(acceptor) => self.entrance.open(*acceptor, self.poll.registry()),
                 Order::Serve(client) => self.serve(client),
                 Order::Stop(patience) => self.on_stop(patience),
             }
         }
         // Of those that are leaving, the last client may have gone.
-        self.desks.retain(|desk| !desk.feed.is_draining() || Rc::strong_count(desk) > 1);
+        self.desks.retain(|desk| desk.feed.is_current() || Rc::strong_count(desk) > 1);
     }
 
     /// Looks for new views. Whoever published one before a client sent something finds it known when that is read.
@@ -168,14 +170,32 @@ impl Worker {
         }
     }
 
-    /// Idle sessions end at once, others when they have what they are owed, the rest at the deadline.
-    fn on_stop(&mut self, patience: Duration) {
-        self.entrance.close(self.poll.registry());
-        for desk in &self.desks {
-            desk.feed.drain();
+    /// A listener is new, or what it tells those who come in is.
+    fn on_open(&mut self, line: Line) {
+        for desk in self.desks.iter().filter(|desk| desk.listener == line.listener) {
+            desk.feed.supersede(&line);
+        }
+        self.desks.push(Rc::new(Desk::new(line)));
+    }
+
+    fn on_close(&mut self, listener: u32, patience: Duration) {
+        self.entrance.close(Some(listener), self.poll.registry());
+        let until = self.now + patience;
+        for desk in self.desks.iter().filter(|desk| desk.listener == listener) {
+            desk.feed.drain(until);
         }
         self.tour = Some(0);
+        self.timers.shift(Due::Leave(listener), None, Some(until));
+    }
+
+    /// Idle sessions end at once, others when they have what they are owed, the rest at the deadline.
+    fn on_stop(&mut self, patience: Duration) {
+        self.entrance.close(None, self.poll.registry());
         let until = self.now + patience;
+        for desk in &self.desks {
+            desk.feed.drain(until);
+        }
+        self.tour = Some(0);
         self.timers.shift(Due::Stop, self.stop, Some(until));
         self.stop = Some(until);
     }
@@ -184,7 +204,7 @@ impl Worker {
     pub(crate) fn serve(&mut self, client: Handed) {
         let Handed { socket, peer, listener, ticket } = client;
         // The listener may have gone while the client was on its way.
-        let desk = self.desks.iter().find(|d| d.listener == listener && !d.feed.is_draining());
+        let desk = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current());
         let Some(desk) = desk.cloned() else {
             self.load.fetch_sub(1, Relaxed);
             return;

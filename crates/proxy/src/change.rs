@@ -1,0 +1,219 @@
+//! What can be changed while clients are served?
+//!
+//! Which listeners there are, what new clients are owed, and whose process it is that accepts. No connection is touched that
+//! need not be.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use session::Rules;
+use tokio::sync::{mpsc, watch};
+use view::View;
+
+use crate::closing::ClosingLog;
+use crate::counters::Counters;
+use crate::feed::Follow;
+use crate::listener::Acceptor;
+use crate::post::{Line, Order};
+use crate::proxy::{Listener, Proxy, StartFailed};
+use crate::socket;
+
+/// What became of the listeners.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Addresses at which clients are let in that were not before.
+    pub opened: Vec<SocketAddr>,
+    /// Addresses that stay, with what they are told.
+    pub kept: Vec<SocketAddr>,
+    /// Addresses at which nobody is let in any more.
+    pub closed: Vec<SocketAddr>,
+}
+
+/// The listeners that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    pub(crate) listeners: Vec<Listening>,
+    /// The number of the next one.
+    next: u32,
+}
+
+/// A listener that is open.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    number: u32,
+    pub(crate) name: String,
+    pub(crate) addr: SocketAddr,
+    pub(crate) counters: Vec<Arc<Counters>>,
+    /// `None`: another process accepts.
+    socket: Option<TcpListener>,
+    rules: Arc<Rules>,
+    view: watch::Receiver<Arc<View>>,
+}
+
+/// A listener whose socket is listening.
+pub(crate) struct Bound {
+    name: String,
+    addr: SocketAddr,
+    /// The one that accepts, and the one that is kept to be handed over.
+    sockets: [TcpListener; 2],
+    rules: Rules,
+    view: watch::Receiver<Arc<View>>,
+}
+
+impl Bound {
+    pub(crate) fn new(listener: Listener) -> Result<Self, StartFailed> {
+        let Listener { name, addr, socket, rules, view } = listener;
+        let bound = socket.map_or_else(|| socket::listen(addr), Ok).and_then(|socket| {
+            socket::tune_listener(&socket)?;
+            let addr = socket.local_addr()?;
+            Ok((addr, [socket.try_clone()?, socket]))
+        });
+        match bound {
+            Ok((addr, sockets)) => Ok(Self { name, addr, sockets, rules, view }),
+            Err(source) => Err(StartFailed { what: "listen", listener: Some((name, addr)), source }),
+        }
+    }
+}
+
+/// One listener of a new configuration.
+enum Wanted {
+    New(Bound),
+    /// Open already: its number, and what is new about it.
+    Kept(u32, Listener),
+}
+
+impl Proxy {
+    /// Makes these the listeners. One whose address is open already is kept: clients that come in later are under the new rules,
+    /// those that are there keep theirs and follow the new source of the view. One that is new is opened. One that is gone
+    /// accepts no more; its clients go when they are owed nothing, at the latest after a minute. Numbers of what is kept go on.
+    ///
+    /// # Errors
+    /// [`StartFailed`] if an address cannot be bound. Nothing is changed then.
+    pub fn apply(&self, listeners: Vec<Listener>) -> Result<Applied, StartFailed> {
+        let mut open = self.open();
+        let mut wanted: Vec<Wanted> = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let known = open.listeners.iter().find(|l| l.addr == listener.addr && l.socket.is_some());
+            let is_taken = |number| wanted.iter().any(|w| matches!(w, Wanted::Kept(taken, _) if *taken == number));
+            wanted.push(match known {
+                Some(known) if !is_taken(known.number) => Wanted::Kept(known.number, listener),
+                _ => Wanted::New(Bound::new(listener)?),
+            });
+        }
+        let mut applied = Applied::default();
+        let mut before = std::mem::take(&mut open.listeners);
+        for wanted in wanted {
+            let listening = match wanted {
+                Wanted::New(bound) => {
+                    let listening = self.open_one(&mut open, bound);
+                    applied.opened.push(listening.addr);
+                    listening
+                }
+                Wanted::Kept(number, new) => {
+                    let at = before.iter().position(|l| l.number == number);
+                    let Some(mut listening) = at.map(|at| before.remove(at)) else { continue };
+                    self.renew(&mut listening, new);
+                    applied.kept.push(listening.addr);
+                    listening
+                }
+            };
+            open.listeners.push(listening);
+        }
+        for gone in before {
+            for door in &self.doors {
+                door.order(Order::Close { listener: gone.number, patience: LEAVE });
+            }
+            applied.closed.push(gone.addr);
+        }
+        Ok(applied)
+    }
+
+    /// Accepts no more, and keeps whoever is there, idle or not, until they go or the proxy is [stopped](Self::stop): for when
+    /// another process has taken over the listening sockets. Views are followed on.
+    pub fn retire(&self) {
+        self.doors[0].order(Order::Retire);
+        for listening in &mut self.open().listeners {
+            listening.socket = None;
+        }
+    }
+
+    /// The listening sockets once more, for another process to accept on, each with its address. Both accept until this proxy
+    /// is [retired](Self::retire).
+    ///
+    /// # Errors
+    /// What the kernel says, if it has no descriptors left.
+    pub fn listening_sockets(&self) -> io::Result<Vec<(SocketAddr, TcpListener)>> {
+        let open = self.open();
+        let sockets = open.listeners.iter().filter_map(|l| l.socket.as_ref().map(|socket| (l.addr, socket)));
+        sockets.map(|(addr, socket)| Ok((addr, socket.try_clone()?))).collect()
+    }
+
+    pub(crate) fn open(&self) -> MutexGuard<'_, Open> {
+        // What is in it is consistent between any two statements.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn open_all(&self, bound: Vec<Bound>) {
+        let mut open = self.open();
+        for bound in bound {
+            let listening = self.open_one(&mut open, bound);
+            open.listeners.push(listening);
+        }
+    }
+
+    /// Every worker learns of the listener, then clients are let in.
+    fn open_one(&self, open: &mut Open, bound: Bound) -> Listening {
+        let Bound { name, addr, sockets: [accepting, kept], rules, view } = bound;
+        let listening = Listening {
+            number: open.next,
+            name: name.clone(),
+            addr,
+            counters: self.doors.iter().map(|_| Arc::default()).collect(),
+            socket: Some(kept),
+            rules: Arc::new(rules),
+            view,
+        };
+        open.next += 1;
+        self.tell(&listening);
+        let acceptor = Acceptor::new(name, listening.number, accepting, listening.counters[0].clone());
+        self.doors[0].order(Order::Accept(Box::new(acceptor)));
+        listening
+    }
+
+    /// An open listener is what it was, or has new rules and another source of its view.
+    fn renew(&self, listening: &mut Listening, new: Listener) {
+        let Listener { name, rules, view, .. } = new;
+        listening.name = name;
+        if *listening.rules == rules && listening.view.same_channel(&view) {
+            return;
+        }
+        listening.rules = Arc::new(rules);
+        listening.view = view;
+        self.tell(listening);
+    }
+
+    /// Every worker has a desk for the listener as it is, and its views are followed.
+    fn tell(&self, listening: &Listening) {
+        let closings = Arc::new(ClosingLog::new(listening.view.borrow().group.clone(), self.clock));
+        // Nothing is ever sent: what counts is whether somebody still could.
+        let (presence, present) = mpsc::channel(1);
+        for (door, counters) in self.doors.iter().zip(&listening.counters) {
+            let line = Line {
+                listener: listening.number,
+                rules: listening.rules.clone(),
+                view: listening.view.clone(),
+                counters: counters.clone(),
+                closings: closings.clone(),
+                present: presence.clone(),
+            };
+            door.order(Order::Open(Box::new(line)));
+        }
+        self.follower.follow(Follow { source: listening.view.clone(), closings, present });
+    }
+}
+
+/// How long clients of a listener that is gone may take to get what they are owed: longer than any `hold` and any sensible
+/// timeout of a blocking command. Whoever is left is cut off.
+const LEAVE: Duration = Duration::from_secs(60);

@@ -1,0 +1,161 @@
+//! What clients see when listeners change, or another process takes over.
+
+mod real;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use proxy::{Listener, Proxy, ProxyConfig};
+use real::{Client, Lab, Redis, clock, view, wait_until};
+use session::Rules;
+use tokio::sync::watch;
+use view::{Phase, View};
+
+fn listener(addr: SocketAddr, rules: &Rules, view: &watch::Sender<Arc<View>>) -> Listener {
+    Listener { name: format!("at {addr}"), addr, socket: None, rules: rules.clone(), view: view.subscribe() }
+}
+
+fn any() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn steady(redis: &Redis) -> Arc<View> {
+    view(1, Phase::Steady, redis.addr, &[])
+}
+
+#[test]
+fn what_stays_is_not_touched_what_is_new_is_opened_and_what_is_gone_lets_its_clients_have_what_they_are_owed() {
+    let redis = Redis::start();
+    let lab = Lab::start(steady(&redis), Rules::default());
+    let first = lab.proxy.addrs()[0];
+    let applied = lab
+        .proxy
+        .apply(vec![listener(first, &Rules::default(), &lab.view), listener(any(), &Rules::default(), &lab.view)])
+        .unwrap();
+    let second = lab.proxy.addrs()[1];
+    assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first], vec![second], vec![]));
+
+    let (mut stays, mut idle, mut busy) = (Client::to(first), Client::to(second), Client::to(second));
+    assert_eq!(stays.say("SET k v"), "+OK");
+    assert_eq!(idle.say("GET k"), "v");
+    busy.send("BLPOP list 0");
+    wait_until("it is blocked", || redis.client().say("INFO clients").contains("blocked_clients:1"));
+
+    let applied = lab.proxy.apply(vec![listener(first, &Rules::default(), &lab.view)]).unwrap();
+    assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first], vec![], vec![second]));
+    assert!(idle.ends(), "it is owed nothing");
+    wait_until("nobody listens there", || std::net::TcpStream::connect(second).is_err());
+    assert_eq!(redis.client().say("RPUSH list x"), ":1");
+    assert_eq!(busy.reply(), "*[list x]");
+    assert!(busy.ends());
+    assert_eq!(stays.say("GET k"), "v");
+    let stats = lab.stats();
+    assert_eq!((stats.clients, stats.clients_total), (1, 1), "its numbers go on");
+    assert_eq!(stats.sessions.connects, 1, "its server connection is the one it had");
+}
+
+#[test]
+fn an_address_that_cannot_be_had_changes_nothing() {
+    let redis = Redis::start();
+    let lab = Lab::start(steady(&redis), Rules::default());
+    let first = lab.proxy.addrs()[0];
+    let mut client = lab.client();
+    assert_eq!(client.say("PING"), "+PONG");
+    let taken = TcpListener::bind(any()).unwrap();
+    let free = TcpListener::bind(any()).unwrap().local_addr().unwrap();
+    let addrs = [free, taken.local_addr().unwrap()];
+    let wanted = addrs.map(|addr| listener(addr, &Rules::default(), &lab.view));
+    let error = lab.proxy.apply(wanted.into()).unwrap_err().to_string();
+    assert!(error.contains(&addrs[1].to_string()) && error.contains("in use"), "{error}");
+    assert_eq!(lab.proxy.addrs(), [first]);
+    assert!(std::net::TcpStream::connect(free).is_err(), "what was bound already is let go");
+    assert_eq!(client.say("PING"), "+PONG");
+    assert_eq!(lab.client().say("PING"), "+PONG");
+}
+
+#[test]
+fn new_rules_are_for_those_who_come_in_later() {
+    let redis = Redis::start();
+    let lab = Lab::start(view(7, Phase::Lost, redis.addr, &[]), Rules::default());
+    let first = lab.proxy.addrs()[0];
+    let mut patient = lab.client();
+    patient.send("GET k");
+    wait_until("it waits", || lab.stats().held == 1);
+    let rules = Rules { hold: Duration::from_millis(100), ..Rules::default() };
+    lab.proxy.apply(vec![listener(first, &rules, &lab.view)]).unwrap();
+    let told = lab.client().say("GET k");
+    assert!(told.starts_with("-MASTERDOWN Standfast: no master of group 'cache' for 100ms"), "{told}");
+    lab.publish(view(8, Phase::Steady, redis.addr, &[]));
+    assert_eq!(patient.reply(), "$-1");
+}
+
+#[test]
+fn those_who_are_there_follow_the_new_source_of_the_view() {
+    let (old, new) = (Redis::start(), Redis::start());
+    let Lab { proxy, view: source } = Lab::start(steady(&old), Rules::default());
+    let first = proxy.addrs()[0];
+    let mut client = Client::to(first);
+    let port = |redis: &Redis| format!("*[port {}]", redis.addr.port());
+    assert_eq!(client.say("CONFIG GET port"), port(&old));
+
+    let other = watch::Sender::new(view(1, Phase::Steady, old.addr, &[]));
+    proxy.apply(vec![listener(first, &Rules::default(), &other)]).unwrap();
+    drop(source);
+    other.send_replace(view(2, Phase::Steady, new.addr, &[]));
+    assert_eq!(client.say("CONFIG GET port"), port(&new));
+    // One that waits for nothing but a view hears of it, too.
+    other.send_replace(view(2, Phase::Switching, new.addr, &[]));
+    client.send("CONFIG GET port");
+    wait_until("it waits", || proxy.stats().listeners[0].held == 1);
+    other.send_replace(view(3, Phase::Steady, old.addr, &[]));
+    assert_eq!(client.reply(), port(&old));
+    assert_eq!(proxy.stats().listeners[0].clients, 1);
+}
+
+#[test]
+fn another_process_takes_the_sockets_over_and_nobody_is_refused() {
+    let redis = Redis::start();
+    let lab = Lab::start(steady(&redis), Rules::default());
+    let addr = lab.proxy.addrs()[0];
+    let mut there = lab.client();
+    assert_eq!(there.say("SET k v"), "+OK");
+
+    // Clients come in all the time.
+    let over = Arc::new(AtomicBool::new(false));
+    let is_over = over.clone();
+    let comers = std::thread::spawn(move || {
+        let mut served = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            assert_eq!(Client::to(addr).say("GET k"), "v");
+            served += 1;
+        }
+        served
+    });
+    let mut sockets = lab.proxy.listening_sockets().unwrap();
+    let (handed_addr, socket) = sockets.remove(0);
+    assert_eq!(handed_addr, addr);
+    let listener = Listener { socket: Some(socket), ..listener(addr, &Rules::default(), &lab.view) };
+    let successor = Proxy::start(ProxyConfig { workers: Some(2), max_clients: 100, clock }, vec![listener]).unwrap();
+    lab.proxy.retire();
+    assert!(lab.proxy.listening_sockets().unwrap().is_empty());
+    let before = successor.stats().listeners[0].clients_total;
+    wait_until("clients come to the successor", || successor.stats().listeners[0].clients_total > before + 20);
+    let last = lab.stats().clients_total;
+    over.store(true, Ordering::Relaxed);
+    assert!(comers.join().unwrap() > 20, "each of them was let in and served");
+
+    assert_eq!(there.say("GET k"), "v", "whoever was there stays, idle or not");
+    assert_eq!(lab.stats().clients, 1);
+    // Its view goes on.
+    let other = Redis::start();
+    lab.publish(view(2, Phase::Steady, other.addr, &[]));
+    assert_eq!(there.say("GET k"), "$-1");
+    lab.publish(view(3, Phase::Steady, redis.addr, &[]));
+    assert_eq!(lab.stats().clients_total, last, "the old one accepts no more");
+
+    lab.proxy.stop(Duration::from_secs(1));
+    assert!(there.ends());
+    assert_eq!(Client::to(addr).say("GET k"), "v");
+}
