@@ -1,6 +1,7 @@
 //! An application behind a node's proxy: it pipelines writes with ids and reads through a real session, and checks replies.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,8 +145,7 @@ impl Client {
         g.after(pause, Happening::Issue { client: self.index });
         let Some(view) = self.view.clone() else { return };
         if self.session.is_none() {
-            let ticket = g.rng.next_u64();
-            self.session = Some(Session::new(self.rules.clone(), view, ticket));
+            self.session = Some(Session::new(self.rules.clone(), view, Rc::default()));
         }
         let mut bytes = Vec::new();
         for _ in 0..=g.rng.below(4) {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use machine::Instant;
-use session::{Session, Why};
+use session::{Loads, Session, Why};
 
 use crate::closing::ClosingLog;
 use crate::counters::Counters;
@@ -45,6 +45,8 @@ pub(crate) struct Client {
 pub(crate) struct Desk {
     pub(crate) listener: u32,
     pub(crate) feed: Feed,
+    /// What is known of the servers.
+    pub(crate) loads: Rc<Loads>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) closings: Arc<ClosingLog>,
 }
@@ -52,16 +54,16 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(line: Line) -> Self {
         let Line { listener, rules, view, counters, closings, present } = line;
-        Self { listener, feed: Feed::new(rules, view, present), counters, closings }
+        Self { listener, feed: Feed::new(rules, view, present), loads: Rc::default(), counters, closings }
     }
 }
 
 impl Client {
     /// A client that has just come in.
-    pub(crate) fn new(stream: Stream, peer: SocketAddr, desk: Rc<Desk>, ticket: u64) -> Self {
+    pub(crate) fn new(stream: Stream, peer: SocketAddr, desk: Rc<Desk>) -> Self {
         desk.counters.client_came();
         Self {
-            session: Session::new(desk.feed.rules(), desk.feed.view(), ticket),
+            session: Session::new(desk.feed.rules(), desk.feed.view(), desk.loads.clone()),
             stream,
             peer,
             seen: desk.feed.version(),

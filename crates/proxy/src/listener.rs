@@ -51,7 +51,6 @@ pub(crate) struct Entrance {
     /// Of all workers; the first is this one's own.
     doors: Vec<Door>,
     max_clients: usize,
-    tickets: u64,
 }
 
 impl Acceptor {
@@ -63,7 +62,7 @@ impl Acceptor {
 
 impl Entrance {
     pub(crate) const fn new(doors: Vec<Door>, max_clients: usize) -> Self {
-        Self { acceptors: Vec::new(), doors, max_clients, tickets: 0 }
+        Self { acceptors: Vec::new(), doors, max_clients }
     }
 
     /// Begins to accept.
@@ -150,7 +149,7 @@ impl Worker {
         }
     }
 
-    fn on_client(&mut self, entrance: &mut Entrance, n: usize, mut client: TcpStream, peer: SocketAddr) {
+    fn on_client(&mut self, entrance: &Entrance, n: usize, mut client: TcpStream, peer: SocketAddr) {
         let acceptor = &entrance.acceptors[n];
         let clients = entrance.clients();
         if clients >= entrance.max_clients {
@@ -160,9 +159,7 @@ impl Worker {
             let _ = client.write(TOO_MANY);
             return;
         }
-        let ticket = entrance.tickets;
-        entrance.tickets += 1;
-        let handed = Handed { socket: Socket::Tcp(client), peer, listener: acceptor.listener, ticket };
+        let handed = Handed { socket: Socket::Tcp(client), peer, listener: acceptor.listener };
         let fewest = entrance.doors.iter().enumerate().min_by_key(|(_, d)| d.load.load(Relaxed));
         let Some((to, door)) = fewest else { return };
         let kept = if to == 0 {

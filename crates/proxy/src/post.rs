@@ -63,7 +63,6 @@ pub(crate) struct Handed {
     pub(crate) socket: Socket,
     pub(crate) peer: SocketAddr,
     pub(crate) listener: u32,
-    pub(crate) ticket: u64,
 }
 
 /// Orders on their way to one worker, most of them clients. One that is so far behind must not be given more.

@@ -202,7 +202,7 @@ impl Worker {
 
     /// Serves a client that was accepted, and counted as load.
     pub(crate) fn serve(&mut self, client: Handed) {
-        let Handed { socket, peer, listener, ticket } = client;
+        let Handed { socket, peer, listener } = client;
         // The listener may have gone while the client was on its way.
         let desk = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current());
         let Some(desk) = desk.cloned() else {
@@ -215,7 +215,7 @@ impl Worker {
             self.load.fetch_sub(1, Relaxed);
             return;
         }
-        self.clients.insert(Client::new(stream, peer, desk, ticket));
+        self.clients.insert(Client::new(stream, peer, desk));
     }
 
     /// The client goes, and its server connection with it.

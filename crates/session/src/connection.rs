@@ -19,7 +19,7 @@ impl Session {
     pub(crate) fn connect(&mut self, now: Instant) {
         if self.route.is_absent()
             && self.route.retry_at.is_none()
-            && let Some(addr) = self.route.target(&self.rules, &self.view)
+            && let Some(addr) = self.route.choose(&self.rules, &self.view)
         {
             let way = self.next_way();
             self.route.connect(now, addr, &self.rules, way);

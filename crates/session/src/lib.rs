@@ -27,6 +27,7 @@
 //! | `command` | what does a request mean for the session? |
 //! | `route` | on which server connection does a request travel? |
 //! | `share` | does it need a connection of its own? |
+//! | [`balance`] | which of several replicas for a client that comes? |
 //! | `connection` | how is a server connection made, lost and given up? |
 //! | `hold` | how long may a request wait, and what is said when it may not? |
 //! | `refusal` | which replies say that nothing was executed, and what follows from that? |
@@ -42,6 +43,7 @@
 
 extern crate alloc;
 
+pub mod balance;
 pub mod buffers;
 mod command;
 mod connection;
@@ -63,6 +65,7 @@ mod share;
 pub mod stats;
 mod transaction;
 
+pub use balance::{Balance, Loads};
 pub use buffers::Spare;
 pub use event::{Action, Conn, Event, Timer, Why};
 pub use opaque::Opaque;

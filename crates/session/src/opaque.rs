@@ -16,6 +16,7 @@
 //! passed on to the other.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
@@ -24,6 +25,7 @@ use core::time::Duration;
 use machine::{Instant, soonest};
 use view::View;
 
+use crate::balance::{Loads, Stay};
 use crate::buffers::{Outgoing, Spare};
 use crate::event::{Conn, Why};
 use crate::hold;
@@ -37,7 +39,7 @@ pub struct Opaque {
     now: Instant,
     rules: Arc<Rules>,
     view: Arc<View>,
-    ticket: u64,
+    stay: Stay,
     link: Link,
     /// A connection that was being made and is of no use.
     to_close: Option<Conn>,
@@ -149,14 +151,14 @@ enum End {
 }
 
 impl Opaque {
-    /// A client that has just connected; [`Event::Came`] begins. `ticket` says which of several replicas is its own.
+    /// A client that has just connected; [`Event::Came`] begins. `loads`: as for a [`Session`](crate::Session).
     #[must_use]
-    pub fn new(rules: Arc<Rules>, view: Arc<View>, ticket: u64) -> Self {
+    pub fn new(rules: Arc<Rules>, view: Arc<View>, loads: Rc<Loads>) -> Self {
         Self {
             now: Instant::START,
             rules,
             view,
-            ticket,
+            stay: Stay::new(loads),
             link: Link::Waiting { since: Instant::START, retry_at: None },
             to_close: None,
             made: 0,
@@ -365,6 +367,7 @@ impl Opaque {
         match self.link {
             Link::Connecting { conn: own, addr, .. } if own == conn => {
                 self.tries = 0;
+                self.stay.on_answer();
                 self.link = Link::Open { conn, addr };
             }
             _ => self.stats.late += 1,
@@ -377,7 +380,8 @@ impl Opaque {
             return self.stats.late += 1;
         }
         self.stats.connects_failed += 1;
-        self.ticket = self.ticket.wrapping_add(1);
+        self.stay.on_failed();
+        self.stay.leave();
         let wait = FIRST_BACKOFF.saturating_mul(1 << self.tries.min(8)).min(MAX_BACKOFF);
         self.tries = self.tries.saturating_add(1);
         self.link = Link::Waiting { since, retry_at: Some(now + wait) };
@@ -415,7 +419,7 @@ impl Opaque {
             Link::Connecting { addr, .. } | Link::Open { addr, .. } => addr,
         };
         // Nobody to go to is no reason to go: the present one may still be named.
-        let Some(named) = target(&self.rules, &self.view, self.ticket, Some(present)) else { return };
+        let Some(named) = target(&self.rules, &self.view, Some(present)) else { return };
         if named == present {
             return;
         }
@@ -432,7 +436,9 @@ impl Opaque {
     /// Has no server, since then; makes a connection if it is time and one is named.
     fn wait(&mut self, now: Instant, since: Instant, retry_at: Option<Instant>) {
         self.link = Link::Waiting { since, retry_at };
-        if let Some(addr) = target(&self.rules, &self.view, self.ticket, None) {
+        self.stay.leave();
+        if let Some(addr) = self.stay.choose(&self.rules, &self.view) {
+            self.stay.go(addr);
             self.made += 1;
             self.stats.connects += 1;
             let until = now + self.rules.connect_timeout;

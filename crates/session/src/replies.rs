@@ -53,7 +53,7 @@ impl Session {
             return;
         }
         if self.route.is(conn) {
-            self.route.silent_from(now);
+            self.route.on_said(now);
         }
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -10,12 +10,14 @@
 //! ```
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use machine::Instant;
 use view::View;
 
+use crate::balance::{Loads, Stay};
 use crate::event::Conn;
 use crate::restore::Restoring;
 use crate::rules::{Role, Rules};
@@ -26,8 +28,9 @@ pub(crate) struct Route {
     link: Link,
     way: Way,
     made: u32,
-    /// Which of several replicas is this session's; counted on when one fails.
-    ticket: u64,
+    stay: Stay,
+    /// The silence is one from a question to its answer.
+    is_asked: bool,
     tries: u32,
     /// When to try again after a refusal or a failure. Nothing is sent before.
     pub(crate) retry_at: Option<Instant>,
@@ -63,28 +66,28 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// changes. A round trip, and the time it takes to look at what came.
 const LEAST_WORDS: Duration = Duration::from_millis(10);
 
-/// Where a client goes by this view that has this ticket and is at `present`; `None` while it has to wait. It stays where it is as long as it
-/// may.
-pub(crate) fn target(rules: &Rules, view: &View, ticket: u64, present: Option<SocketAddr>) -> Option<SocketAddr> {
+/// Whether there is somewhere to go by this view for a client that is at `present`, and where if it may stay there; `None` while
+/// it has to wait. It stays where it is as long as it may.
+pub(crate) fn target(rules: &Rules, view: &View, present: Option<SocketAddr>) -> Option<SocketAddr> {
     if rules.role == Role::Master {
         return view.writable();
     }
-    if present.is_some() && view.readable(rules.max_lag).any(|r| Some(r.addr) == present) {
+    let mut readable = view.readable(rules.max_lag).map(|r| r.addr);
+    if present.is_some() && readable.any(|addr| Some(addr) == present) {
         return present;
     }
-    let readable = view.readable(rules.max_lag).count();
-    let fallback = || if rules.fallback_to_master { view.writable() } else { None };
-    let Some(nth) = ticket.checked_rem(readable as u64) else { return fallback() };
-    view.readable(rules.max_lag).nth(nth as usize).map(|r| r.addr)
+    let first = view.readable(rules.max_lag).next().map(|r| r.addr);
+    first.or_else(|| if rules.fallback_to_master { view.writable() } else { None })
 }
 
 impl Route {
-    pub(crate) const fn new(ticket: u64) -> Self {
+    pub(crate) const fn new(loads: Rc<Loads>) -> Self {
         Self {
             link: Link::Absent,
             way: Way::Own,
             made: 0,
-            ticket,
+            stay: Stay::new(loads),
+            is_asked: false,
             tries: 0,
             retry_at: None,
             farewell: None,
@@ -94,7 +97,12 @@ impl Route {
 
     /// Where requests go by this view; `None` while they have to wait. A session stays where it is as long as it may.
     pub(crate) fn target(&self, rules: &Rules, view: &View) -> Option<SocketAddr> {
-        target(rules, view, self.ticket, self.addr())
+        target(rules, view, self.addr())
+    }
+
+    /// Where to make a connection to, while [`Self::target`] says that there is somewhere.
+    pub(crate) fn choose(&self, rules: &Rules, view: &View) -> Option<SocketAddr> {
+        self.stay.choose(rules, view)
     }
 
     pub(crate) const fn addr(&self) -> Option<SocketAddr> {
@@ -146,8 +154,10 @@ impl Route {
     }
 
     pub(crate) fn connect(&mut self, now: Instant, addr: SocketAddr, rules: &Rules, way: Way) {
+        self.drop_link();
         self.made += 1;
         self.way = way;
+        self.stay.go(addr);
         let conn = Conn(self.made);
         self.link = Link::Connecting { conn, addr, until: now + rules.connect_timeout };
     }
@@ -184,13 +194,24 @@ impl Route {
     /// Lets go of the connection; its id if there was one.
     pub(crate) fn drop_link(&mut self) -> Option<Conn> {
         let conn = self.conn();
+        self.stay.leave();
         self.link = Link::Absent;
         self.farewell = None;
+        self.is_asked = false;
         conn
     }
 
-    /// The server said something, or is asked and owed nothing: its silence begins anew.
-    pub(crate) const fn silent_from(&mut self, now: Instant) {
+    /// The server is asked, and owed nothing: its silence begins.
+    pub(crate) const fn on_asked(&mut self, now: Instant) {
+        self.silent_since = now;
+        self.is_asked = true;
+    }
+
+    /// The server said something: its silence begins anew.
+    pub(crate) fn on_said(&mut self, now: Instant) {
+        if core::mem::take(&mut self.is_asked) {
+            self.stay.on_latency(now - self.silent_since);
+        }
         self.silent_since = now;
     }
 
@@ -205,6 +226,7 @@ impl Route {
     /// A server answered something that was no refusal: it is worth its connection.
     pub(crate) const fn on_answer(&mut self) {
         self.tries = 0;
+        self.stay.on_answer();
     }
 
     /// The view speaks of another place or time: the patience with the last one does not count.
@@ -215,7 +237,7 @@ impl Route {
 
     /// A server refused, failed or hung up: wait before the next try, at first not at all.
     pub(crate) fn back_off(&mut self, now: Instant, at_once: bool) {
-        self.ticket = self.ticket.wrapping_add(1);
+        self.stay.on_failed();
         if !(at_once && self.tries == 0) {
             let wait = FIRST_BACKOFF.saturating_mul(1 << self.tries.min(8)).min(MAX_BACKOFF);
             self.retry_at = Some(now + wait);

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use view::View;
 
+use crate::balance::Balance;
+
 /// Which servers a listener's clients talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -35,6 +37,8 @@ pub struct Rules {
     /// How many bytes of unanswered requests one session keeps. At the bound the client is not read: it feels back-pressure.
     /// One request may be larger than this.
     pub hold_bytes: usize,
+    /// How the clients of a replica listener are spread.
+    pub balance: Balance,
     /// Whether clients of a replica listener are sent to the master when no replica may be read.
     pub fallback_to_master: bool,
     /// How many bytes a replica may be behind and still be read.
@@ -51,6 +55,7 @@ impl Default for Rules {
             // Longer than a failover with default timers (5 s), shorter than most client libraries' patience (30 s and more).
             hold: Duration::from_secs(10),
             hold_bytes: 1 << 20,
+            balance: Balance::RoundRobin,
             fallback_to_master: true,
             max_lag: 10 << 20,
             // On one network a connection takes a millisecond or fails; one lost SYN is sent again after a second.

@@ -12,6 +12,7 @@
 //! and [`Session::wants_server_bytes`] allow it; be back at [`Session::deadline`].
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -20,6 +21,7 @@ use machine::{Instant, soonest};
 use resp::{Malformed, ReplyScanner, Request, RequestScanner};
 use view::View;
 
+use crate::balance::Loads;
 use crate::buffers::{Outgoing, Spare};
 use crate::command::{Command, Kind};
 use crate::event::{Action, Event, Timer, Why};
@@ -97,9 +99,9 @@ const MAX_RAW: usize = 64 * 1024;
 const FLUSH: Duration = Duration::from_secs(5);
 
 impl Session {
-    /// A session whose client has just connected. `ticket` says which of several replicas is its own: count clients.
+    /// A session whose client has just connected. `loads`: what all sessions of the listener on this worker know of its servers.
     #[must_use]
-    pub fn new(rules: Arc<Rules>, view: Arc<View>, ticket: u64) -> Self {
+    pub fn new(rules: Arc<Rules>, view: Arc<View>, loads: Rc<Loads>) -> Self {
         Self {
             now: Instant::START,
             rules,
@@ -110,7 +112,7 @@ impl Session {
             replies: ReplyScanner::default(),
             incoming: Incoming::Fresh,
             line: Vec::new(),
-            route: Route::new(ticket),
+            route: Route::new(loads),
             hold: Hold::default(),
             regroup: None,
             refusal: None,
@@ -226,7 +228,7 @@ impl Session {
             self.kept.raw_sent(n);
         } else {
             if self.kept.is_unsent() {
-                self.route.silent_from(self.now);
+                self.route.on_asked(self.now);
             }
             self.kept.sent(n);
         }

@@ -4,6 +4,7 @@
 //! its way; clients may be slow, and may leave.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ impl World {
         let rules = Rules { pool: Pool::Shared, hold: Duration::from_secs(1), ..Rules::default() };
         let (rules, view) = (Arc::new(rules), view());
         let client = |_| Client {
-            session: Session::new(rules.clone(), view.clone(), 0),
+            session: Session::new(rules.clone(), view.clone(), Rc::default()),
             asked: Vec::new(),
             heard: Vec::new(),
             gone: false,

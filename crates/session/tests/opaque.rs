@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ struct Talk {
 
 impl Talk {
     fn new(view: Arc<View>) -> Self {
-        Self { opaque: Opaque::new(Arc::new(Rules::default()), view, 0), now: at(1_000) }
+        Self { opaque: Opaque::new(Arc::new(Rules::default()), view, Rc::default()), now: at(1_000) }
     }
 
     fn step(&mut self, event: Event<'_>) -> Vec<Action> {
@@ -199,7 +200,7 @@ fn a_slow_side_holds_the_other_back() {
 fn a_replica_that_may_no_longer_be_read_is_left() {
     let rules = Arc::new(Rules { role: Role::Replica, ..Rules::default() });
     let mut talk = Talk::new(view(1, Phase::Steady, 1, &[2, 3]));
-    talk.opaque = Opaque::new(rules, view(1, Phase::Steady, 1, &[2, 3]), 0);
+    talk.opaque = Opaque::new(rules, view(1, Phase::Steady, 1, &[2, 3]), Rc::default());
     talk.step(Event::Came);
     talk.step(Event::ServerConnected(Conn(1)));
     assert_eq!(talk.step(Event::View(view(1, Phase::Steady, 1, &[2]))), []);

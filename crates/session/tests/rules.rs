@@ -1,6 +1,7 @@
 //! The rules of a session, one small conversation each. Lines: `c>` the client says, `s<` its server hears, `s>` the server
 //! says, `c<` the client hears.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ fn master() -> Talk {
 
 impl Talk {
     fn new(rules: Rules, view: Arc<View>) -> Self {
-        let session = Session::new(Arc::new(rules), view, 0);
+        let session = Session::new(Arc::new(rules), view, Rc::default());
         Self { session, now: Instant::START, conn: Conn(0), actions: Vec::new() }
     }
 
@@ -488,11 +489,12 @@ fn a_connection_that_is_not_made_is_tried_again_until_the_hold_ends() {
 }
 
 #[test]
-fn a_replica_is_chosen_by_ticket_and_kept_while_it_may_be_read() {
+fn replicas_are_chosen_in_turn() {
     let rules = Arc::new(Rules { role: Role::Replica, ..Rules::default() });
+    let loads = Rc::default();
     let chosen: Vec<u16> = (0..4)
-        .map(|ticket| {
-            let mut session = Session::new(rules.clone(), view(1, Phase::Steady, 1, &[2, 3]), ticket);
+        .map(|_| {
+            let mut session = Session::new(rules.clone(), view(1, Phase::Steady, 1, &[2, 3]), Rc::clone(&loads));
             session.handle(Instant::START, Event::ClientBytes(b"PING\r\n"));
             match session.poll() {
                 Some(Action::Connect { addr, .. }) => addr.port(),

@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use machine::Instant;
@@ -49,7 +50,7 @@ fn shared() -> (Arc<Rules>, Arc<View>) {
 
 fn new() -> Session {
     let (rules, view) = shared();
-    Session::new(rules, view, 0)
+    Session::new(rules, view, Rc::default())
 }
 
 /// `depth` requests at once and their replies.
@@ -114,11 +115,12 @@ fn an_idle_session_keeps_less_than_a_kibibyte() {
     let mut spare = Spare::new();
     // What all sessions share is not counted, nor what the worker keeps for the next busy one.
     let (rules, view) = shared();
+    let loads = Rc::default();
     connected(&mut new(), &mut spare);
     let before = LIVING.with(Cell::get);
     let mut idle: Vec<Session> = Vec::with_capacity(100);
     for _ in 0..100 {
-        let mut session = Session::new(rules.clone(), view.clone(), 0);
+        let mut session = Session::new(rules.clone(), view.clone(), Rc::clone(&loads));
         connected(&mut session, &mut spare);
         idle.push(session);
     }

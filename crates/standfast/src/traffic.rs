@@ -103,6 +103,7 @@ fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
             Role::Replica => session::Role::Replica,
         },
         pool: session::Pool::Session,
+        balance: session::Balance::RoundRobin,
         hold: listener.hold,
         hold_bytes: usize::try_from(listener.hold_bytes).unwrap_or(usize::MAX),
         fallback_to_master: listener.fallback == Fallback::Master,

@@ -81,7 +81,7 @@ impl View {
     }
 
     /// Replicas that may be read: their link is up, they are not further behind than `max_lag` bytes, and they have a weight.
-    pub fn readable(&self, max_lag: u64) -> impl Iterator<Item = &Replica> {
+    pub fn readable(&self, max_lag: u64) -> impl Iterator<Item = &Replica> + Clone {
         let fits = move |r: &&Replica| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag);
         self.replicas.iter().filter(fits).filter(|r| r.weight > 0)
     }

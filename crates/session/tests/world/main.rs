@@ -5,6 +5,7 @@
 //! (replication that never lags), so that what must not happen can be told from what was merely lost.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,9 @@ use machine::Instant;
 use proptest::prelude::*;
 use resp::{Request, RequestScanner, Value};
 use session::{Action, Conn, Event, Pool, Role, Rules, Session};
+use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 mod reader;
-
-use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 /// What a client may ask. Its place in the client's order is its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl World {
     fn new(role: Role, pool: Pool) -> Self {
         // A small bound, so that back-pressure takes part.
         let rules = Rules { role, pool, hold: HOLD, hold_bytes: 300, ..Rules::default() };
-        let session = Session::new(Arc::new(rules), view(1, Phase::Steady, 0, LinkState::Up), 0);
+        let session = Session::new(Arc::new(rules), view(1, Phase::Steady, 0, LinkState::Up), Rc::default());
         Self {
             now: Instant::START,
             session,
