@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, OnUnknown, Role, SendProxy};
+use crate::change::Told;
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role, SendProxy};
 use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
 use crate::secret::Secret;
 use crate::setting::{FromSetting, Settings};
@@ -28,6 +29,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// No two of them, nor the node, nor the status page, listen on the same address.
     pub listeners: Vec<Listener>,
+    /// All of it again, option by option: what two files are compared by.
+    pub told: Told,
 }
 
 /// `[node]`: this host's node.
@@ -143,8 +146,6 @@ pub struct Listener {
     pub fallback: Fallback,
     /// How long a connection to a server may take to be made.
     pub connect_timeout: Duration,
-    /// What a client is told of a request that was perhaps executed.
-    pub on_unknown: OnUnknown,
     /// How long a client and its server may both be silent. Zero: for ever.
     pub idle_timeout: Duration,
     /// How long a client may take to send anything. Zero: for ever.
@@ -193,6 +194,7 @@ impl Config {
             proxy: Proxy { workers: sure(&tables.proxy, "workers"), max_clients: sure(&tables.proxy, "max-clients") },
             groups: tables.groups.iter().map(|table| Group::build(source, table)).collect(),
             listeners: tables.listeners.iter().map(|table| Listener::build(source, table)).collect(),
+            told: Told::of(tables),
         }
     }
 }
@@ -253,7 +255,6 @@ impl Listener {
             hold_bytes: sure(table, "hold-bytes"),
             fallback: sure(table, "fallback"),
             connect_timeout: sure(table, "connect-timeout"),
-            on_unknown: sure(table, "on-unknown"),
             idle_timeout: sure(table, "idle-timeout"),
             first_byte_timeout: sure(table, "first-byte-timeout"),
             allow: table.get("allow").unwrap_or_default(),

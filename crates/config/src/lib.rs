@@ -41,6 +41,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod change;
 mod check;
 mod choice;
 mod config;
@@ -57,11 +58,11 @@ mod suggest;
 mod syntax;
 mod value;
 
-pub use choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Role, SendProxy};
+pub use choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, Role, SendProxy};
 pub use config::{Admin, Config, Group, Listener, Log, Node, Proxy, Workers};
 pub use diagnostic::{Problem, Problems};
 pub use edge::{Certificate, Endpoint, Limits, Named, Network, ServerTls, Tcp, Tls, UnixFile};
-pub use parse::parse;
+pub use parse::{control_socket, parse};
 pub use reference::defaults_markdown;
 pub use secret::Secret;
 pub use source::Place;

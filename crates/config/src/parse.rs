@@ -2,12 +2,13 @@
 //! at a problem, because the operator wants to see all of them.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::check;
-use crate::config::{Config, Tables};
+use crate::config::{self, Config, Tables};
 use crate::diagnostic::{Problem, Problems};
 use crate::options::{self, Definition, Kind, SECTIONS, Section};
 use crate::setting::{Setting, Settings, kind_of};
@@ -38,6 +39,14 @@ pub fn parse(file_name: &str, text: &str) -> Result<Config, Problems> {
         problems.extend(broken);
     }
     if problems.is_empty() { Ok(Config::build(&source, &tables)) } else { Err(Problems::new(source, problems)) }
+}
+
+/// The control socket that a text names, however wrong the rest of it may be: an operator who broke the file must still be able to
+/// ask the node that runs on the one before.
+#[must_use]
+pub fn control_socket(text: &str) -> Option<PathBuf> {
+    let (root, _) = DeTable::parse_recoverable(text);
+    config::control(&Walk::default().root(root.get_ref()).node)
 }
 
 /// What has been found on the way through the tree.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Role, SendProxy};
+use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, Role, SendProxy};
 use crate::config::Workers;
 use crate::edge::{Endpoint, Network};
 use crate::options::{Absent, Definition, Kind, Section};
@@ -59,6 +59,34 @@ impl Setting {
         match DeValue::parse(text) {
             Ok(found) => Self::read(definition, found.get_ref()),
             Err(error) => Err(Complaint::new(error.message(), "expected TOML")),
+        }
+    }
+
+    /// As an operator reads it; nothing of a secret.
+    pub(crate) fn show(&self) -> String {
+        fn list<T: ToString>(values: &[T]) -> String {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            format!("[{}]", values.join(", "))
+        }
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Secret(_) => "(a secret)".to_owned(),
+            Self::Path(path) => path.display().to_string(),
+            Self::Address(address) => address.to_string(),
+            Self::Duration(time) => value::show_duration(*time),
+            Self::Size(bytes) => value::show_size(*bytes),
+            Self::Integer(n) | Self::Workers(Workers::Count(n)) => n.to_string(),
+            Self::Workers(Workers::Auto) => "auto".to_owned(),
+            Self::Word(word) => (*word).to_owned(),
+            Self::Endpoint(endpoint) => endpoint.to_string(),
+            Self::Networks(networks) => list(networks),
+            Self::Texts(texts) => list(texts),
+            Self::Bits(bits) => format!("{bits:04o}"),
+            Self::Table(_) | Self::Tables(_) => "(a table)".to_owned(),
+            Self::Weights(weights) => {
+                let weights: Vec<String> = weights.iter().map(|(server, n)| format!("{server} = {n}")).collect();
+                format!("{{{}}}", weights.join(", "))
+            }
         }
     }
 
@@ -216,14 +244,19 @@ impl Settings {
     /// The value in the file or the default. `None` if there is neither.
     pub(crate) fn get<T: FromSetting>(&self, key: &str) -> Option<T> {
         let definition = self.definition(key);
-        let setting = match self.fields.get(key) {
-            Some(Field::Given { value, .. }) => value.clone(),
-            Some(Field::Spoilt) => return None,
-            None => default(definition)?,
-        };
-        let value = T::from_setting(setting);
+        let value = T::from_setting(self.value(key)?);
         assert!(value.is_some(), "{}: the field's type is not the option's", self.section.path(definition));
         value
+    }
+
+    /// The value in the file or the default, of whatever type.
+    pub(crate) fn value(&self, key: &str) -> Option<Setting> {
+        let definition = self.definition(key);
+        match self.fields.get(key) {
+            Some(Field::Given { value, .. }) => Some(value.clone()),
+            Some(Field::Spoilt) => None,
+            None => default(definition),
+        }
     }
 
     /// The table inside this one, or its defaults if it is not in the file.
@@ -302,4 +335,4 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(LogFormat, LogLevel, Role, Mode, Fallback, ClientCertificates, MinVersion, SendProxy, OnUnknown);
+from_word!(LogFormat, LogLevel, Role, Mode, Fallback, ClientCertificates, MinVersion, SendProxy);

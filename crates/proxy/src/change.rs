@@ -130,6 +130,11 @@ impl Proxy {
         Ok(applied)
     }
 
+    /// Lets so many clients in from now on, of all listeners together. Whoever is there stays, however many they are.
+    pub fn limit(&self, max_clients: usize) {
+        self.doors[0].order(Order::Limit(max_clients));
+    }
+
     /// Accepts no more, and keeps whoever is there, idle or not, until they go or the proxy is [stopped](Self::stop): for when
     /// another process has taken over the listening sockets. Views are followed on.
     pub fn retire(&self) {

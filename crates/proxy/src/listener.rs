@@ -85,6 +85,11 @@ impl Entrance {
         }
     }
 
+    /// Lets so many in from now on. Who is there stays.
+    pub(crate) const fn limit(&mut self, max_clients: usize) {
+        self.max_clients = max_clients;
+    }
+
     fn acceptor(&mut self, listener: u32) -> Option<&mut Acceptor> {
         self.acceptors.iter_mut().find(|a| a.listener == listener)
     }

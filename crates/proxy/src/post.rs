@@ -40,6 +40,8 @@ pub(crate) enum Order {
     Retire,
     /// Accept its clients. Only one worker is told so, after all have a desk for it.
     Accept(Box<Acceptor>),
+    /// Let so many clients in, of all listeners together. For the worker that accepts.
+    Limit(usize),
     /// Serve this client.
     Serve(Handed),
     /// Accept no more clients, let those go that are owed nothing, and end when all are gone, or after this time.

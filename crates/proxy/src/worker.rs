@@ -153,6 +153,7 @@ impl Worker {
                 Order::Close { listener, patience } => self.on_close(listener, patience),
                 Order::Retire => self.entrance.close(None, self.poll.registry()),
                 Order::Accept(acceptor) => self.entrance.open(*acceptor, self.poll.registry()),
+                Order::Limit(max_clients) => self.entrance.limit(max_clients),
                 Order::Serve(client) => self.serve(client),
                 Order::Stop(patience) => self.on_stop(patience),
             }

@@ -215,6 +215,15 @@ pub enum Request {
         /// What, in order.
         settings: Vec<Setting>,
     },
+    /// The operator's file says something else of a group that is watched. `Ok` once it is on disk.
+    Reload {
+        /// Which group.
+        group: GroupName,
+        /// All its rules. Where its master is stays what was agreed.
+        rules: GroupConfig,
+        /// The credentials, which the driver has, changed: connect to the servers anew.
+        reconnect: bool,
+    },
     /// `SENTINEL RESET`: forget what was learned about the groups that fit. `Count`.
     Reset {
         /// A glob over names.

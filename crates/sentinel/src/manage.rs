@@ -263,6 +263,24 @@ impl Group {
         core.confirm_when_saved(call);
     }
 
+    /// Takes the rules of a file. What the words of `SENTINEL SET` can say is told in them.
+    pub(crate) fn on_reload(&mut self, core: &mut Core, call: CallId, new: GroupConfig, reconnect: bool) {
+        let old = &self.rules;
+        let mut settings = Vec::new();
+        let mut differs = |differs: bool, setting: Setting| settings.extend(differs.then_some(setting));
+        differs(old.down_after != new.down_after, Setting::DownAfter { time: new.down_after });
+        differs(old.failover_timeout != new.failover_timeout, Setting::FailoverTimeout { time: new.failover_timeout });
+        differs(old.parallel_syncs != new.parallel_syncs, Setting::ParallelSyncs { n: new.parallel_syncs });
+        differs(old.quorum != new.quorum, Setting::Quorum { n: new.quorum });
+        let path = new.notification_script.clone();
+        differs(old.notification_script != path, Setting::NotificationScript { path });
+        let path = new.client_reconfig_script.clone();
+        differs(old.client_reconfig_script != path, Setting::ClientReconfigScript { path });
+        differs(reconnect, Setting::AuthPass);
+        self.rules = GroupConfig { master: old.master, ..new };
+        self.on_set(core, call, settings);
+    }
+
     /// Changes one rule; returns its name and what may be told of its value.
     fn set(&mut self, core: &mut Core, setting: Setting) -> (&'static str, String) {
         let ms = |time: Duration| alloc::format!("{}", time.as_millis());

@@ -104,6 +104,10 @@ impl Sentinel {
                 Some(g) => g.on_set(core, call, settings),
                 None => Group::refuse_unknown(core, call, &group),
             },
+            Request::Reload { group, rules, reconnect } => match groups.get_mut(&group) {
+                Some(g) => g.on_reload(core, call, rules, reconnect),
+                None => Group::refuse_unknown(core, call, &group),
+            },
             Request::Monitor { group, rules } => self.on_monitor(call, group, rules),
             Request::Remove { group } => self.on_remove(call, &group),
             Request::Reset { pattern } => self.on_reset(call, &pattern),

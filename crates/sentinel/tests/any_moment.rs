@@ -15,7 +15,9 @@ fn commands() -> Vec<(&'static str, Vec<Request>)> {
     let group = || "cache".into();
     let set = |setting| vec![Request::Set { group: group(), settings: vec![setting] }];
     let moment = Duration::from_millis(1);
+    let file = GroupConfig { quorum: 1, confirm: moment, down_after: moment, parallel_syncs: 2, ..rules() };
     vec![
+        ("reload", vec![Request::Reload { group: group(), rules: file, reconnect: true }]),
         ("remove", vec![Request::Remove { group: group() }, Request::Monitor { group: group(), rules: rules() }]),
         ("down-after 1", set(Setting::DownAfter { time: moment })),
         ("down-after without end", set(Setting::DownAfter { time: Duration::from_millis(u64::MAX) })),

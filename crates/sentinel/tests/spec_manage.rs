@@ -69,6 +69,37 @@ impl Node {
 }
 
 #[test]
+fn a_file_that_says_something_else_of_a_group_is_taken_whole_and_told_in_the_words_of_set() {
+    let mut node = Node::new();
+    node.monitor("cache");
+    let old = GroupConfig::of(addr("10.0.0.1:6379"), 1, 1);
+    let new = GroupConfig {
+        nodes: 3,
+        quorum: 2,
+        down_after: Duration::from_millis(300),
+        confirm: Duration::from_millis(20),
+        restart_grace: Duration::from_secs(1),
+        switchover_timeout: Duration::from_millis(400),
+        notification_script: Some("/bin/notify".into()),
+        ..GroupConfig::of(addr("10.0.0.7:6379"), 1, 1)
+    };
+    node.ask(Request::Reload { group: "cache".into(), rules: new.clone(), reconnect: false });
+    assert_eq!(
+        node.events(),
+        [
+            "+set master cache 10.0.0.1 6379 down-after-milliseconds 300",
+            "+set master cache 10.0.0.1 6379 quorum 2",
+            "+set master cache 10.0.0.1 6379 notification-script /bin/notify",
+        ]
+    );
+    assert!(node.replies().is_empty(), "not before it is on disk");
+    node.ask(Request::Reload { group: "other".into(), rules: new.clone(), reconnect: false });
+    assert!(matches!(node.replies().as_slice(), [Reply::Refused { .. }]));
+    let kept = node.machine.config().groups.remove(&"cache".into());
+    assert_eq!(kept, Some(GroupConfig { master: old.master, ..new }), "where the master is was agreed, not written");
+}
+
+#[test]
 fn a_new_group_is_confirmed_when_it_is_on_disk() {
     let mut node = Node::new();
     let rules = GroupConfig::of(addr("10.0.0.1:6379"), 2, 1);

@@ -14,7 +14,7 @@ use crate::event::{Conn, Why};
 use crate::owed::Owed;
 use crate::refusal::{Regroup, is_refusal};
 use crate::restore::Restored;
-use crate::rules::{OnUnknown, Role};
+use crate::rules::Role;
 use crate::session::Session;
 use crate::transaction::Then;
 
@@ -111,10 +111,7 @@ impl Session {
         if executed && self.route.farewell.is_some() && self.role() == Role::Master {
             // The view names another master. Whether this one had executed the write before the other took over, nobody can
             // tell from here, and an acknowledgement would be a lie if not.
-            return match self.rules.on_unknown {
-                OnUnknown::Close => self.close(now, Why::UnknownFate),
-                OnUnknown::Error => self.lose_link(now, true),
-            };
+            return self.close(now, Why::UnknownFate);
         }
         match &self.regroup {
             None => self.incoming = Incoming::Passing,
@@ -278,14 +275,7 @@ impl Session {
 
     /// Refusals and what came after them go to the client as they are: a later write was executed, or there was too much.
     fn pass_parked(&mut self) {
-        let Some(regroup) = self.pass_parked_whole() else { return };
-        // The reply under way, as far as it was parked.
-        self.out.extend(regroup.unended());
-    }
-
-    /// The parked replies that have ended go to the client. What is left is of one that has not.
-    pub(crate) fn pass_parked_whole(&mut self) -> Option<Box<Regroup>> {
-        let regroup = self.regroup.take()?;
+        let Some(regroup) = self.regroup.take() else { return };
         let mut at = 0;
         for parked in regroup.parked() {
             self.out.extend(&regroup.bytes()[at..at + parked.len]);
@@ -293,7 +283,8 @@ impl Session {
             self.stats.refusals_passed += u64::from(parked.refused);
             self.on_answered(parked.ok);
         }
-        Some(regroup)
+        // The reply under way, as far as it was parked.
+        self.out.extend(&regroup.bytes()[at..]);
     }
 
     /// A reply to what a new connection is told.

@@ -14,7 +14,7 @@ pub(crate) struct Sockets {
     /// The Sentinel protocol.
     pub(crate) sentinel: TcpListener,
     /// The page, if there is one.
-    pub(crate) admin: Option<TcpListener>,
+    pub(crate) admin: Option<Page>,
 }
 
 impl Sockets {
@@ -24,14 +24,21 @@ impl Sockets {
             listen(addr, BACKLOG, Families::Both).map_err(|e| refused(what, addr, &config.file_name, place, &e))
         };
         let node = &config.node;
-        let admin = config.admin.as_ref();
         Ok(Self {
             sentinel: open("the Sentinel port, [node] listen,", node.listen, node.defined_at)?,
-            admin: admin
-                .map(|admin| open("the status page, [admin] listen,", admin.listen, admin.defined_at))
-                .transpose()?,
+            admin: config.admin.as_ref().map(|admin| page(config, admin)).transpose()?,
         })
     }
+}
+
+/// Where the page is served.
+pub(crate) type Page = TcpListener;
+
+/// Binds the page's address.
+pub(crate) fn page(config: &Config, admin: &config::Admin) -> Result<Page, Failure> {
+    let what = "the status page, [admin] listen,";
+    let bound = listen(admin.listen, BACKLOG, Families::Both);
+    bound.map_err(|e| refused(what, admin.listen, &config.file_name, admin.defined_at, &e))
 }
 
 /// What `[::]` means.

@@ -49,6 +49,10 @@ pub(crate) enum Verb {
     ///
     /// Waits for the end. If it cannot be done within the group's switchover-timeout it is undone, and the reason is printed.
     Switchover(SwitchoverArgs),
+    /// Make a running node take up its file anew, as SIGHUP does, without touching a connection that need not change
+    ///
+    /// Prints what changed, line by line; what needs a restart is named and waits for one. With a file that is wrong nothing is changed.
+    Reload(NodeArgs),
     /// Let a server rest or work: drain it, put it into maintenance, make it ready again, weigh it against the others
     ///
     /// Concerns the clients of this node's listeners, and survives its restart; who is master is not decided here. Without a server: show

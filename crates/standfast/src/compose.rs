@@ -16,7 +16,8 @@ pub(crate) fn sentinel(config: &Config, id: RunId) -> sentinel::Config {
     sentinel::Config { id, announce: config.node.announce, groups: groups.collect() }
 }
 
-fn watched(group: &config::Group) -> GroupConfig {
+/// The rules of one group.
+pub(crate) fn watched(group: &config::Group) -> GroupConfig {
     GroupConfig {
         down_after: group.down_after,
         confirm: group.confirm,

@@ -44,6 +44,35 @@ impl Failure {
         Self::new(Fault::Peer, text)
     }
 
+    /// The same said by a node that goes on: what would have ended a start has changed nothing.
+    pub(crate) fn while_running(mut self) -> Self {
+        self.text = self
+            .text
+            .replace("Nothing was started", "Nothing was changed")
+            .replace("nothing was started", "nothing was changed");
+        self
+    }
+
+    /// Its name on the control socket.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self.fault {
+            Fault::Refused => "ERR",
+            Fault::Misconfigured => "MISCONFIGURED",
+            Fault::Peer => "PEER",
+            Fault::Host => "HOST",
+        }
+    }
+
+    /// A refusal from the control socket, with whose fault it was.
+    pub(crate) fn told(word: &str, why: &str) -> Self {
+        match word {
+            "MISCONFIGURED" => Self::new(Fault::Misconfigured, why),
+            "PEER" => Self::peer(why),
+            "HOST" => Self::host(why),
+            _ => Self::refused(format!("{why} ({word})")),
+        }
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.fault as u8)
     }

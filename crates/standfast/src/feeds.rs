@@ -74,6 +74,11 @@ impl Feeds {
         shelf.feeds.insert(name, Feed { told, overlay, out });
     }
 
+    /// Ends a feed: whoever reads it keeps the last view.
+    pub(crate) fn remove(&self, group: &GroupName) {
+        self.shelf().feeds.remove(group);
+    }
+
     /// Keeps wishes in the state directory from now on, and takes up those that are there. What cannot be read is as good as not
     /// wanted: it is said, and nothing else is affected.
     pub(crate) fn remember(&self, store: Arc<Store>) {
@@ -216,6 +221,8 @@ mod tests {
         let feeds = Feeds::of(&config());
         feeds.remember(Arc::new(Store::open(&dir).unwrap()));
         assert_eq!(feeds.standings()[&group][0].state, State::Maintenance);
+        feeds.remove(&group);
+        assert!(!feeds.publish(View { group, epoch: Epoch(0), phase: Phase::Lost, master, replicas: Vec::new() }));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -20,6 +20,7 @@ use crate::feeds::Feeds;
 use crate::history::{History, Memory};
 use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
+use crate::reload::{Origin, Reloader};
 use crate::status::Source;
 use crate::traffic::Traffic;
 use crate::{admin, control, recorder, serve, tls};
@@ -40,6 +41,8 @@ pub(crate) struct Life {
     pub(crate) flights: PathBuf,
     /// Whether one is written at the end, too.
     pub(crate) records_its_end: bool,
+    /// Its file and what that said, if it is ours: what is needed to take it up anew.
+    pub(crate) origin: Option<Origin>,
     /// How an event is logged.
     pub(crate) tell: fn(&Announcement, Epoch),
     pub(crate) feeds: Feeds,
@@ -86,6 +89,7 @@ impl Life {
             ask_at,
             flights,
             records_its_end,
+            origin,
             tell,
             feeds,
             traffic,
@@ -102,8 +106,12 @@ impl Life {
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
         let source = Source { name, node: node.clone(), traffic, feeds, history };
         let port = port(&node);
-        open(doors, &port, &source).map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
-        let stop = stop_signal().map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;
+        let page = doors.admin.map(|listener| admin::start(listener, source.clone()));
+        let reloader = origin.map(|origin| Reloader::new(origin, source.clone(), page));
+        let doors = Doors { admin: None, ..doors };
+        open(doors, &port, &source, reloader.clone())
+            .map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
+        let stop = signals(reloader).map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;
         notify(&[NotifyState::Ready, NotifyState::Status(&summary)]);
         tokio::select! {
             () = node_loop.run() => {}
@@ -122,7 +130,7 @@ impl Life {
 }
 
 /// Begins to answer on every port, beside the loop.
-fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source) -> std::io::Result<()> {
+fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source, reloader: Option<Reloader>) -> std::io::Result<()> {
     for listener in doors.sentinel {
         tokio::spawn(Arc::clone(port).run(tokio::net::TcpListener::from_std(listener)?));
     }
@@ -132,18 +140,10 @@ fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source) -> std::io::Resu
     if let Some((listener, path)) = doors.local {
         tokio::spawn(Arc::clone(port).run_unix(tokio::net::UnixListener::from_std(listener)?, path));
     }
-    if let Some(listener) = doors.admin {
-        let source = source.clone();
-        tokio::spawn(async move {
-            if let Err(e) = admin::run(listener, source).await {
-                tracing::error!("the status page is gone: {e}; everything else goes on");
-            }
-        });
-    }
     if let Some(listener) = doors.control {
         let source = source.clone();
         tokio::spawn(async move {
-            if let Err(e) = (control::Server { source }).run(listener).await {
+            if let Err(e) = (control::Server { source, reloader }).run(listener).await {
                 tracing::error!("the control socket is gone: {e}; everything else goes on");
             }
         });
@@ -151,8 +151,8 @@ fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source) -> std::io::Resu
     Ok(())
 }
 
-/// Ends when the node shall stop, with the signal's name.
-fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+/// Takes up the file at each SIGHUP. Ends when the node shall stop, with the signal's name.
+fn signals(reloader: Option<Reloader>) -> std::io::Result<impl Future<Output = &'static str>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // Not handled, it would end the node without a word.
@@ -162,13 +162,25 @@ fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
             tokio::select! {
                 _ = terminate.recv() => return "SIGTERM",
                 _ = interrupt.recv() => return "SIGINT",
-                _ = hangup.recv() => tracing::info!("SIGHUP: the file is read at the start only; restart the node to use a new one"),
+                _ = hangup.recv() => on_hangup(reloader.clone()),
             }
         }
     })
 }
 
-fn notify(states: &[NotifyState<'_>]) {
+fn on_hangup(reloader: Option<Reloader>) {
+    match reloader {
+        // Beside the watch for signals: the node can be ended meanwhile.
+        Some(reloader) => drop(tokio::spawn(async move {
+            // The log has it.
+            let _ = reloader.reload("SIGHUP").await;
+        })),
+        None => tracing::info!("SIGHUP: the file is read at the start only; commands change it"),
+    }
+}
+
+/// Tells the service manager.
+pub(crate) fn notify(states: &[NotifyState<'_>]) {
     // Without a service manager there is nobody to tell.
     if let Err(e) = sd_notify::notify(states) {
         tracing::debug!("the service manager was not told: {e}");

@@ -5,37 +5,56 @@
 //! ```
 
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use config::{LogFormat, LogLevel};
 use sentinel::{Announcement, Level};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer as _, Registry, reload};
 use view::Epoch;
 
 /// Begins to log to standard output. Standard error stays empty in normal work: wrappers of Sentinel take a line there for a failure.
 pub(crate) fn start(log: &config::Log) {
-    let level = match log.level {
+    JSON.store(log.format == LogFormat::Json, Ordering::Relaxed);
+    let (level, handle) = reload::Layer::new(filter(log.level));
+    let json = tracing_subscriber::fmt::format().json().flatten_event(true).with_target(false).with_current_span(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .with_writer(std::io::stdout)
+        .event_format(Either { text: FieldsFirst, json });
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(level));
+    // A second call (a test that starts two nodes in one process) keeps the first subscriber.
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+}
+
+/// Goes on as the file says by now.
+pub(crate) fn change(log: &config::Log) {
+    JSON.store(log.format == LogFormat::Json, Ordering::Relaxed);
+    if let Some(handle) = LEVEL.get() {
+        // Fails only when the subscriber is gone, and it lives as long as the process.
+        let _ = handle.reload(filter(log.level));
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(false)
-        .log_internal_errors(false)
-        .with_writer(std::io::stdout);
-    // A second call (a test that starts two nodes in one process) keeps the first subscriber.
-    let _ = match log.format {
-        LogFormat::Text => builder.event_format(FieldsFirst).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_target(false).with_current_span(false).try_init(),
-    };
+    }
 }
 
 /// Logs an event in Sentinel's own words.
@@ -56,6 +75,26 @@ struct Quiet<'a>(&'a str);
 impl fmt::Display for Quiet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
+    }
+}
+
+/// The format that the file says at this moment.
+struct Either {
+    text: FieldsFirst,
+    json: Format<Json>,
+}
+
+impl<S, N> FormatEvent<S, N> for Either
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if JSON.load(Ordering::Relaxed) {
+            self.json.format_event(context, out, event)
+        } else {
+            self.text.format_event(context, out, event)
+        }
     }
 }
 
@@ -116,6 +155,12 @@ impl fmt::Display for OneLine<'_> {
         self.0.chars().try_for_each(|c| if c.is_control() { f.write_char(' ') } else { f.write_char(c) })
     }
 }
+
+/// Whether lines are JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// What changes the level while the program runs.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 #[cfg(test)]
 mod tests {

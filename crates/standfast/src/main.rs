@@ -18,6 +18,7 @@
 //! | [`run`] | in which order is a node of our own file built up and taken down? |
 //! | [`stock`] | how does a node live on a `sentinel.conf`, in the place of a stock Sentinel? |
 //! | [`life`] | what is the same for every running node? |
+//! | [`reload`] | how does a running node take up its file anew? |
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
@@ -57,6 +58,7 @@ mod node_loop;
 mod overlay;
 mod probe;
 mod recorder;
+mod reload;
 mod replay;
 mod run;
 mod scripts;
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
         Verb::Server(args) => server::server(&args),
+        Verb::Reload(args) => reload::reload(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Flight(args) => replay::flight(&args),
         Verb::Replay(args) => replay::replay(&args),

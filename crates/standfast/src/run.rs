@@ -24,6 +24,7 @@ use crate::history::Memory;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
 use crate::link::Ways;
+use crate::reload::Origin;
 use crate::traffic::Traffic;
 use crate::{check, compose, identity, log, probe, serve};
 
@@ -44,7 +45,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let control = control::bind(&config.node.control)?;
     let flights = store.dir().to_owned();
     let (listen, file) = (config.node.listen, config.file_name.clone());
-    let ways = Ways { keys: Keys::new(compose::keys(&config)), ..Ways::default() };
+    let keys = Keys::new(compose::keys(&config));
+    let ways = Ways { keys: keys.clone(), ..Ways::default() };
+    let origin = Origin { file: args.file.config.clone(), config: config.clone(), keys };
     let rules = serve::rules::Rules { info: ways.infos.clone(), ..serve::rules::Rules::of_file(&file) };
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let life = Life {
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         ask_at: None,
         flights,
         records_its_end: true,
+        origin: Some(origin),
         tell: log::announce,
         feeds,
         traffic: traffic.clone(),
@@ -77,7 +81,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Two descriptors a client, and some for everything else. With fewer, clients are turned away earlier than the file says.
-fn raise_limits(config: &Config) {
+pub(crate) fn raise_limits(config: &Config) {
     const OWN: u64 = 256;
     let wanted = 2 * u64::from(config.proxy.max_clients) + OWN;
     match host::limits::raise_descriptors(wanted) {
@@ -118,6 +122,7 @@ fn probe_masters(config: &Config, state: &State) -> Result<(), Failure> {
     probe::probe(&questions.collect::<Vec<_>>())
 }
 
-fn summary(config: &Config) -> String {
+/// What the service manager is told.
+pub(crate) fn summary(config: &Config) -> String {
     format!("watching {} groups, {} listeners", config.groups.len(), config.listeners.len())
 }

@@ -1,10 +1,10 @@
 //! What does the proxy do? It is started from the file's listeners, fed with views, and its numbers are handed on.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use config::{Config, Fallback, OnUnknown, Role, Workers};
+use config::{Config, Fallback, Role, Workers};
 use host::clock;
 use proxy::{Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
@@ -22,44 +22,49 @@ use crate::status::ListenerStatus;
 pub(crate) struct Traffic {
     /// `None`: nobody is led anywhere.
     proxy: Option<Arc<Proxy>>,
-    /// In the proxy's order.
-    listeners: Arc<[config::Listener]>,
+    /// In the proxy's order. Held while the proxy takes up others, so that nobody reads one's numbers under another's name.
+    listeners: Arc<Mutex<Arc<[config::Listener]>>>,
 }
 
 impl Traffic {
     /// Binds every listener and starts the workers. Requests wait until the first view is published.
     pub(crate) fn start(config: &Config, feeds: &Feeds) -> Result<Self, Failure> {
         edges::all_served(config)?;
-        let listeners = config.listeners.iter().map(|listener| {
-            let group = config.groups.iter().find(|group| group.name == listener.group);
-            let group = group.expect("the configuration was checked: every listener names a group");
-            proxy::Listener {
-                name: name(config, listener),
-                addr: listener.listen.tcp().expect("others were refused above"),
-                socket: None,
-                rules: rules(listener, group),
-                view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
-            }
-        });
         let workers = match config.proxy.workers {
             Workers::Auto => None,
             Workers::Count(n) => Some(n as usize),
         };
         let limits = ProxyConfig { workers, max_clients: config.proxy.max_clients as usize, clock: clock::now };
-        let proxy = Proxy::start(limits, listeners.collect()).map_err(|failed| explain(config, &failed))?;
-        let listeners = config.listeners.clone().into();
+        let proxy = Proxy::start(limits, all(config, feeds)).map_err(|failed| explain(config, &failed))?;
+        let listeners = Arc::new(Mutex::new(config.listeners.clone().into()));
         Ok(Self { proxy: Some(Arc::new(proxy)), listeners })
+    }
+
+    /// Leads clients as the file says by now; all of it or nothing. Clients of listeners that stay are not touched.
+    pub(crate) fn apply(&self, config: &Config, feeds: &Feeds) -> Result<(), Failure> {
+        let Some(proxy) = &self.proxy else { return Ok(()) };
+        edges::all_served(config)?;
+        let mut listeners = self.lock();
+        proxy.apply(all(config, feeds)).map_err(|failed| explain(config, &failed))?;
+        proxy.limit(config.proxy.max_clients as usize);
+        *listeners = config.listeners.clone().into();
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<[config::Listener]>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Of a node that only watches.
     pub(crate) fn none() -> Self {
-        Self { proxy: None, listeners: [].into() }
+        Self { proxy: None, listeners: Arc::new(Mutex::new([].into())) }
     }
 
     /// What each listener does at this moment.
     pub(crate) fn listeners(&self) -> Vec<ListenerStatus> {
+        let known = self.lock();
         let stats = self.proxy.as_ref().map(|proxy| proxy.stats().listeners).unwrap_or_default();
-        let listeners = self.listeners.iter().zip(stats);
+        let listeners = known.iter().zip(stats);
         let status = listeners.map(|(listener, stats)| ListenerStatus {
             listen: listener.listen.to_string(),
             group: listener.group.clone(),
@@ -74,13 +79,14 @@ impl Traffic {
     /// What the clients of each group have seen since the start.
     pub(crate) fn tallies(&self) -> BTreeMap<GroupName, Tally> {
         let mut tallies = BTreeMap::<GroupName, Tally>::new();
+        let known = self.lock();
         let stats = self.proxy.as_ref().map_or_else(Vec::new, |proxy| proxy.stats().listeners);
-        for (listener, stats) in self.listeners.iter().zip(stats) {
+        for (listener, stats) in known.iter().zip(stats) {
             let tally = tallies.entry(GroupName::from(listener.group.as_str())).or_default();
             tally.waited += stats.sessions.held;
             tally.repeated += stats.sessions.replayed;
             tally.expired += stats.sessions.expired + stats.closed(Why::HoldExpired);
-            tally.unknown_fate += stats.sessions.unknown + stats.closed(Why::UnknownFate);
+            tally.unknown_fate += stats.closed(Why::UnknownFate);
             let cut = [Why::CutReply, Why::PinnedCut, Why::RestoreRefused, Why::Unrestorable];
             tally.cut += cut.map(|why| stats.closed(why)).iter().sum::<u64>();
         }
@@ -96,6 +102,22 @@ impl Traffic {
     }
 }
 
+/// Every listener of the file, as the proxy wants it.
+fn all(config: &Config, feeds: &Feeds) -> Vec<proxy::Listener> {
+    let listeners = config.listeners.iter().map(|listener| {
+        let group = config.groups.iter().find(|group| group.name == listener.group);
+        let group = group.expect("the configuration was checked: every listener names a group");
+        proxy::Listener {
+            name: name(config, listener),
+            addr: listener.listen.tcp().expect("others were refused above"),
+            socket: None,
+            rules: rules(listener, group),
+            view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
+        }
+    });
+    listeners.collect()
+}
+
 fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
     Rules {
         role: match listener.role {
@@ -109,10 +131,6 @@ fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
         fallback_to_master: listener.fallback == Fallback::Master,
         max_lag: group.replica_max_lag,
         connect_timeout: listener.connect_timeout,
-        on_unknown: match listener.on_unknown {
-            OnUnknown::Close => session::OnUnknown::Close,
-            OnUnknown::Error => session::OnUnknown::Error,
-        },
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use machine::Instant;
 use proptest::prelude::*;
 use resp::{Request, RequestScanner, Value};
-use session::{Action, Conn, Event, OnUnknown, Pool, Role, Rules, Session, Why};
+use session::{Action, Conn, Event, Pool, Role, Rules, Session};
 use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 mod reader;
@@ -123,7 +123,6 @@ struct World {
     executed: Vec<usize>,
     /// EXECs that were executed, and whether their connection was watching.
     watching: BTreeMap<usize, bool>,
-    on_unknown: OnUnknown,
     closed: bool,
 }
 
@@ -139,9 +138,9 @@ fn view(epoch: u64, phase: Phase, master: usize, link: LinkState) -> Arc<View> {
 }
 
 impl World {
-    fn new(role: Role, pool: Pool, on_unknown: OnUnknown) -> Self {
+    fn new(role: Role, pool: Pool) -> Self {
         // A small bound, so that back-pressure takes part.
-        let rules = Rules { role, pool, hold: HOLD, hold_bytes: 300, on_unknown, ..Rules::default() };
+        let rules = Rules { role, pool, hold: HOLD, hold_bytes: 300, ..Rules::default() };
         let session = Session::new(Arc::new(rules), view(1, Phase::Steady, 0, LinkState::Up), Rc::default());
         Self {
             now: Instant::START,
@@ -157,7 +156,6 @@ impl World {
             epoch: 1,
             executed: Vec::new(),
             watching: BTreeMap::new(),
-            on_unknown,
             closed: false,
         }
     }
@@ -189,10 +187,7 @@ impl World {
                         self.process(&mut { link }, usize::MAX);
                     }
                 }
-                Action::CloseClient { why } => {
-                    assert!(why != Why::UnknownFate || self.on_unknown == OnUnknown::Close, "it is told");
-                    self.closed = true;
-                }
+                Action::CloseClient { .. } => self.closed = true,
             }
         }
     }
@@ -486,7 +481,7 @@ impl World {
         assert_eq!(twice.len(), self.executed.len(), "R2: {:?}", self.executed);
         assert!(self.executed.is_sorted(), "writes are executed in the client's order: {:?}", self.executed);
 
-        let mut reader = reader::Reader::new(self, &replies);
+        let mut reader = reader::Reader::new(self);
         for (id, reply) in replies.iter().enumerate() {
             reader.hears(id, reply);
         }
@@ -494,8 +489,8 @@ impl World {
     }
 }
 
-fn run(role: Role, pool: Pool, on_unknown: OnUnknown, ops: Vec<Op>) {
-    let mut world = World::new(role, pool, on_unknown);
+fn run(role: Role, pool: Pool, ops: Vec<Op>) {
+    let mut world = World::new(role, pool);
     for op in ops {
         if world.closed {
             break;
@@ -513,41 +508,21 @@ proptest! {
 
     #[test]
     fn a_client_of_the_master_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, Pool::Session, OnUnknown::Close, ops);
-    }
-
-    #[test]
-    fn a_client_of_the_master_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, Pool::Session, OnUnknown::Error, ops);
+        run(Role::Master, Pool::Session, ops);
     }
 
     #[test]
     fn a_client_of_the_master_with_a_part_in_a_connection_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, Pool::Shared, OnUnknown::Close, ops);
-    }
-
-    #[test]
-    fn a_client_of_the_master_with_a_part_in_a_connection_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, Pool::Shared, OnUnknown::Error, ops);
+        run(Role::Master, Pool::Shared, ops);
     }
 
     #[test]
     fn a_client_of_a_replica_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, Pool::Session, OnUnknown::Close, ops);
-    }
-
-    #[test]
-    fn a_client_of_a_replica_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, Pool::Session, OnUnknown::Error, ops);
+        run(Role::Replica, Pool::Session, ops);
     }
 
     #[test]
     fn a_client_of_a_replica_with_a_part_in_a_connection_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, Pool::Shared, OnUnknown::Close, ops);
-    }
-
-    #[test]
-    fn a_client_of_a_replica_with_a_part_in_a_connection_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, Pool::Shared, OnUnknown::Error, ops);
+        run(Role::Replica, Pool::Shared, ops);
     }
 }

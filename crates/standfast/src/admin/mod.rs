@@ -18,11 +18,22 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
+use tokio::task::AbortHandle;
 
 use crate::status::Source;
 
+/// Begins to serve, for ever or until it is aborted.
+pub(crate) fn start(listener: std::net::TcpListener, source: Source) -> AbortHandle {
+    let serving = tokio::spawn(async move {
+        if let Err(e) = run(listener, source).await {
+            tracing::error!("the status page is gone: {e}; everything else goes on");
+        }
+    });
+    serving.abort_handle()
+}
+
 /// Serves for ever.
-pub(crate) async fn run(listener: std::net::TcpListener, source: Source) -> std::io::Result<()> {
+async fn run(listener: std::net::TcpListener, source: Source) -> std::io::Result<()> {
     let listener = listener::Bounded::new(tokio::net::TcpListener::from_std(listener)?);
     let feed = events::start(source.clone());
     let router = Router::new()

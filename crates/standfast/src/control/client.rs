@@ -16,7 +16,7 @@ use crate::failure::Failure;
 pub(crate) fn ask<T: DeserializeOwned>(node: &NodeArgs, line: &str) -> Result<T, Failure> {
     match ask_at(&socket(node)?, line)? {
         Answer::Ok(answer) => Ok(answer),
-        Answer::Refused { code, why } => Err(Failure::refused(format!("{why} ({code})"))),
+        Answer::Refused { code, why } => Err(Failure::told(&code, &why)),
     }
 }
 
@@ -39,7 +39,15 @@ pub(crate) fn ask_at<T: DeserializeOwned>(socket: &Path, line: &str) -> Result<A
 fn socket(node: &NodeArgs) -> Result<PathBuf, Failure> {
     match &node.control {
         Some(path) => Ok(path.clone()),
-        None => Ok(check::read(&node.config)?.node.control),
+        None => match check::read(&node.config) {
+            Ok(config) => Ok(config.node.control),
+            // The node runs on the file as it was: a slip in the present one must not hide it.
+            Err(failure) => {
+                let text = std::fs::read(&node.config).unwrap_or_default();
+                let path = config::control_socket(&String::from_utf8_lossy(&text));
+                path.filter(|path| path.exists()).ok_or(failure)
+            }
+        },
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `status` | [`Status`](crate::status::Status) |
 //! | `switchover GROUP [HOST:PORT]` | [`Switched`], when it is done or undone |
 //! | `server GROUP HOST:PORT drain\|maintenance [force]`, `... ready`, `... weight N` | [`Stands`] |
+//! | `reload` | what changed, a line each, when it is done |
 //! | `explain N [GROUP]` | [`Explained`](crate::explain::Explained): the last failover but N - 1 |
 //! | `flight` | [`Flight`] |
 //! | `clock` | [`Clock`] |

@@ -20,6 +20,7 @@ use crate::explain;
 use crate::failure::Failure;
 use crate::feeds::Obeyed;
 use crate::overlay::{MAX_WEIGHT, Order, State};
+use crate::reload::Reloader;
 use crate::status::Source;
 
 /// Binds the socket; takes the place of one that a killed node left behind, but not of one that somebody answers on.
@@ -50,6 +51,8 @@ pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
 /// Answers on the control socket.
 pub(crate) struct Server {
     pub(crate) source: Source,
+    /// `None`: the node lives on no file of ours.
+    pub(crate) reloader: Option<Reloader>,
 }
 
 impl Server {
@@ -98,8 +101,9 @@ impl Server {
                 Ok(to) => self.switchover(group, Some(to)).await,
                 Err(_) => refused("ERR", &format!("{to} is not an address such as 10.0.0.2:6379")),
             },
+            ["reload"] => self.reload().await,
             ["server", group, addr, words @ ..] => self.server(group, addr, words).await,
-            _ => refused("ERR", "expected `status`, `switchover`, `server`, `explain`, `flight` or `clock`"),
+            _ => refused("ERR", "expected `status`, `switchover`, `server`, `reload`, `explain`, `flight` or `clock`"),
         };
         answer.push('\n');
         tokio::time::timeout(PATIENCE, stream.write_all(answer.as_bytes())).await?
@@ -111,6 +115,19 @@ impl Server {
             Ok(Some(explained)) => json(&Answer::Ok(explained)),
             Ok(None) => stopping(),
             Err(why) => refused("NONE", &why),
+        }
+    }
+
+    async fn reload(&self) -> String {
+        let Some(reloader) = &self.reloader else {
+            return refused(
+                "ERR",
+                "this node lives on a sentinel.conf, which commands change: there is nothing to read anew",
+            );
+        };
+        match reloader.reload("an operator").await {
+            Ok(lines) => json(&Answer::Ok(lines)),
+            Err(failure) => refused(failure.word(), &failure.to_string()),
         }
     }
 

@@ -47,7 +47,7 @@ fn keeper(client: &Client<'_>, command: &str) -> Result<Arc<dyn Keeper>, String>
     match &client.guest.port.rules.owner {
         Owner::Commands(keeper) => Ok(Arc::clone(keeper)),
         Owner::File(file) => Err(format!(
-            "ERR {command} is refused: the file {file} alone says what this node does; change it there and restart the node"
+            "ERR {command} is refused: the file {file} alone says what this node does; change it there, and say `standfast reload`"
         )),
     }
 }

@@ -272,6 +272,7 @@ fn start(
         ask_at,
         flights: dir.to_owned(),
         records_its_end: false,
+        origin: None,
         tell: log::announce,
         feeds: Feeds::default(),
         traffic: Traffic::none(),

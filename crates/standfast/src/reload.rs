@@ -1,0 +1,247 @@
+//! How does a running node take up its file anew? Whatever can fail comes first and changes nothing; then everything that can change while
+//! clients stay connected does, and what cannot is named.
+//!
+//! ```text
+//!   file ─> checked ─> new groups' masters asked ─> page bound ─> listeners bound ══> from here on it is done:
+//!           keys ─> groups in the machine ─> announced address ─> page ─> log
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use config::change::{self, Applies, Change};
+use config::{Config, Group};
+use sd_notify::NotifyState;
+use sentinel::{Reply, Request};
+use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+use view::GroupName;
+
+use crate::bind::{self, Page};
+use crate::cli::NodeArgs;
+use crate::control;
+use crate::failure::Failure;
+use crate::keys::Keys;
+use crate::life::notify;
+use crate::status::Source;
+use crate::{admin, check, compose, edges, log, probe, run};
+
+/// What a node of our own file needs to take it up anew.
+pub(crate) struct Origin {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// What it said at the start.
+    pub(crate) config: Config,
+    /// What links log in with.
+    pub(crate) keys: Keys,
+}
+
+/// Takes up the file, one time after the other. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Reloader(Arc<Inner>);
+
+struct Inner {
+    file: PathBuf,
+    keys: Keys,
+    source: Source,
+    running: Mutex<Running>,
+}
+
+/// What the node lives by.
+struct Running {
+    config: Config,
+    page: Option<AbortHandle>,
+}
+
+impl Reloader {
+    pub(crate) fn new(origin: Origin, source: Source, page: Option<AbortHandle>) -> Self {
+        let Origin { file, config, keys } = origin;
+        Self(Arc::new(Inner { file, keys, source, running: Mutex::new(Running { config, page }) }))
+    }
+
+    /// Takes up the file; what changed, a line each. `by`: who wants it, for the log.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    pub(crate) async fn reload(&self, by: &str) -> Result<Vec<String>, Failure> {
+        let mut running = self.0.running.lock().await;
+        tracing::info!("{by}: reading {} anew", self.0.file.display());
+        notify(&reloading());
+        let done = self.0.take_up(&mut running).await.map_err(Failure::while_running);
+        notify(&[NotifyState::Ready, NotifyState::Status(&run::summary(&running.config))]);
+        match &done {
+            Ok(lines) => lines.iter().for_each(|line| tracing::info!("reload: {line}")),
+            Err(failure) => {
+                tracing::error!("reload: nothing was changed");
+                failure
+                    .to_string()
+                    .lines()
+                    .filter(|line| !line.is_empty())
+                    .for_each(|line| tracing::error!("reload: {line}"));
+            }
+        }
+        done
+    }
+}
+
+impl Inner {
+    async fn take_up(&self, running: &mut Running) -> Result<Vec<String>, Failure> {
+        let file = self.file.clone();
+        let new = blocking(move || check::read(&file)).await?;
+        edges::all_served(&new)?;
+        let old = &running.config;
+        let changes = change::between(old, &new);
+        if changes.is_empty() {
+            return Ok(vec!["the file says nothing new".to_owned()]);
+        }
+        let after = after(old, new);
+        let groups = Groups::between(old, &after);
+        let questions = (after.clone(), groups.added.clone());
+        blocking(move || ask_masters(&questions.0, &questions.1)).await?;
+        let page = match &after.admin {
+            Some(admin) if old.admin.as_ref().map(|old| old.listen) != Some(admin.listen) => {
+                Some(bind::page(&after, admin)?)
+            }
+            _ => None,
+        };
+        groups.added.iter().for_each(|group| self.source.feeds.add(group));
+        if let Err(failure) = self.source.traffic.apply(&after, &self.source.feeds) {
+            groups.added.iter().for_each(|group| self.source.feeds.remove(&name(group)));
+            return Err(failure);
+        }
+        let mut lines: Vec<String> = changes.iter().map(Change::to_string).collect();
+        lines.extend(self.change_groups(&after, &groups).await);
+        if after.node.announce != old.node.announce {
+            let request = Request::Configure { announce: Some(after.node.announce), reconnect: false };
+            lines.extend(self.ask("node", request).await);
+        }
+        if let Some(page) = page {
+            self.move_page(running, Some(page));
+        } else if after.admin.is_none() {
+            self.move_page(running, None);
+        }
+        log::change(&after.log);
+        if after.proxy.max_clients != running.config.proxy.max_clients {
+            run::raise_limits(&after);
+        }
+        running.config = after;
+        if changes.iter().any(|change| change.applies() == Applies::AtRestart) {
+            lines.push("what needs a restart waits for one; everything else is in effect".to_owned());
+        }
+        Ok(lines)
+    }
+
+    /// The machine's part. Who listens to a group has left it already, or comes only then.
+    async fn change_groups(&self, after: &Config, groups: &Groups) -> Vec<String> {
+        self.keys.replace(compose::keys(after));
+        after.groups.iter().for_each(|group| self.source.feeds.add(group));
+        let mut troubles = Vec::new();
+        for name in &groups.removed {
+            troubles.extend(self.ask(name.as_str(), Request::Remove { group: name.clone() }).await);
+            self.source.feeds.remove(name);
+        }
+        for group in &groups.added {
+            let request = Request::Monitor { group: name(group), rules: compose::watched(group) };
+            troubles.extend(self.ask(&group.name, request).await);
+        }
+        for (group, reconnect) in &groups.altered {
+            let rules = compose::watched(group);
+            let request = Request::Reload { group: name(group), rules, reconnect: *reconnect };
+            troubles.extend(self.ask(&group.name, request).await);
+        }
+        troubles
+    }
+
+    /// Asks the machine; what it refuses, for people.
+    async fn ask(&self, about: &str, request: Request) -> Option<String> {
+        match self.source.node.ask(request).await {
+            Some(Reply::Refused { code, why }) => Some(format!("group {about}: NOT done: {why} ({code})")),
+            Some(_) => None,
+            None => Some(format!("group {about}: NOT done: the node is stopping")),
+        }
+    }
+
+    /// Browsers that look at the page keep their connection until they ask again.
+    fn move_page(&self, running: &mut Running, page: Option<Page>) {
+        if let Some(old) = running.page.take() {
+            old.abort();
+        }
+        running.page = page.map(|page| admin::start(page, self.source.clone()));
+    }
+}
+
+/// What the node lives by after it took up `new`: what needs a restart stays.
+fn after(old: &Config, new: Config) -> Config {
+    let told = old.told.after_reload(&new.told);
+    let node = config::Node { announce: new.node.announce, ..old.node.clone() };
+    let proxy = config::Proxy { workers: old.proxy.workers, ..new.proxy };
+    Config { told, node, proxy, ..new }
+}
+
+/// What happens to groups.
+struct Groups {
+    added: Vec<Group>,
+    removed: Vec<GroupName>,
+    /// And whether the links to its servers are made anew, because they log in with something else.
+    altered: Vec<(Group, bool)>,
+}
+
+impl Groups {
+    fn between(old: &Config, new: &Config) -> Self {
+        let by_name = |config: &Config| -> BTreeMap<String, Group> {
+            config.groups.iter().map(|group| (group.name.clone(), group.clone())).collect()
+        };
+        let (old, new) = (by_name(old), by_name(new));
+        let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| GroupName::from(name.as_str()));
+        let removed = removed.collect();
+        let (mut added, mut altered) = (Vec::new(), Vec::new());
+        for (name, group) in new {
+            let Some(old) = old.get(&name) else {
+                added.push(group);
+                continue;
+            };
+            let login = |group: &Group| (group.username.clone(), group.password.clone(), group.server_tls.clone());
+            let reconnect = login(old) != login(&group);
+            if reconnect || compose::watched(old) != compose::watched(&group) {
+                altered.push((group, reconnect));
+            }
+        }
+        Self { added, removed, altered }
+    }
+}
+
+fn name(group: &Group) -> GroupName {
+    GroupName::from(group.name.as_str())
+}
+
+/// That the masters of new groups can be worked with, as at the start.
+fn ask_masters(config: &Config, groups: &[Group]) -> Result<(), Failure> {
+    let credentials = compose::credentials(config);
+    let questions = groups.iter().map(|group| probe::Question {
+        group: &group.name,
+        master: group.master,
+        credentials: credentials.get(&name(group)).cloned().unwrap_or_default(),
+        place: format!("{}:{}", config.file_name, group.defined_at),
+    });
+    probe::probe(&questions.collect::<Vec<_>>())
+}
+
+/// Beside the loop, which must not wait for a disk or a server.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|e| Err(Failure::host(format!("the work ended without an outcome: {e}"))))
+}
+
+/// What systemd is told: since version 253 it wants to know when.
+fn reloading() -> Vec<NotifyState<'static>> {
+    let when = NotifyState::monotonic_usec_now();
+    [NotifyState::Reloading].into_iter().chain(when.ok()).collect()
+}
+
+/// `standfast reload`.
+pub(crate) fn reload(args: &NodeArgs) -> Result<(), Failure> {
+    let lines: Vec<String> = control::ask(args, "reload")?;
+    lines.iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
