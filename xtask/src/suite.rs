@@ -8,11 +8,14 @@
 //!     run/src/         redis-sentinel -> the program under test, redis-server -> the real one
 //! ```
 //!
-//! The suite starts five Sentinels and five servers on ports of its own choice. As root it runs with a network and processes of its
+//! The other one is that of Redis itself, asked through a listener: see `redis`.
+//!
+//! The suite of Sentinel starts five Sentinels and five servers on ports of its own choice. As root it runs with a network and processes of its
 //! own: no other server of the machine is in its way, and nothing that it started outlives it.
 
 mod debian;
 mod progress;
+mod redis;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -29,8 +32,9 @@ use progress::Progress;
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     match args.split_first() {
         Some((name, rest)) if name == "sentinel" => sentinel(&Asked::from(rest)?),
-        Some((name, _)) => Err(Failure::usage(format!("there is no suite '{name}'; there is: sentinel"))),
-        None => Err(Failure::usage("which suite? There is: sentinel")),
+        Some((name, rest)) if name == "redis" => redis::run(rest),
+        Some((name, _)) => Err(Failure::usage(format!("there is no suite '{name}'; there are: sentinel, redis"))),
+        None => Err(Failure::usage("which suite? There are: sentinel, redis")),
     }
 }
 
@@ -87,6 +91,20 @@ fn prepare(run: &Path, source: &Path, of: Of, program: &Path, servers: &[PathBuf
     {
         let link = bin.join(format!("{}-{role}", of.name()));
         symlink(target, &link).or_fail(format_args!("link {}", link.display()))?;
+    }
+    Ok(())
+}
+
+/// A directory for the suite of Redis itself: what it reads, and the programs that it calls.
+fn prepare_tests(run: &Path, read: &[PathBuf], programs: &Path) -> Result<(), Failure> {
+    let _ = fs::remove_dir_all(run);
+    let bin = run.join("src");
+    fs::create_dir_all(&bin).or_fail(format_args!("create {}", bin.display()))?;
+    let mut copy = Command::new("cp");
+    copy.arg("-r").args(read).arg(run);
+    cargo::run(copy)?;
+    for name in ["redis-server", "redis-cli", "redis-benchmark"] {
+        symlink(programs.join(name), bin.join(name)).or_fail(format_args!("link {name}"))?;
     }
     Ok(())
 }

@@ -82,6 +82,16 @@ choice! {
 }
 
 choice! {
+    /// What a client is told of a request that was perhaps executed.
+    OnUnknown {
+        /// Its connection is closed.
+        Close = "close",
+        /// An error in the request's turn.
+        Error = "error",
+    }
+}
+
+choice! {
     /// What a replica listener does while no replica is usable.
     Fallback {
         /// Reads go to the master.

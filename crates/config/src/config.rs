@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::change::Told;
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role, SendProxy};
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, OnUnknown, Role, SendProxy};
 use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
 use crate::secret::Secret;
 use crate::setting::{FromSetting, Settings};
@@ -146,6 +146,8 @@ pub struct Listener {
     pub fallback: Fallback,
     /// How long a connection to a server may take to be made.
     pub connect_timeout: Duration,
+    /// What a client is told of a request that was perhaps executed.
+    pub on_unknown: OnUnknown,
     /// How long a client and its server may both be silent. Zero: for ever.
     pub idle_timeout: Duration,
     /// How long a client may take to send anything. Zero: for ever.
@@ -255,6 +257,7 @@ impl Listener {
             hold_bytes: sure(table, "hold-bytes"),
             fallback: sure(table, "fallback"),
             connect_timeout: sure(table, "connect-timeout"),
+            on_unknown: sure(table, "on-unknown"),
             idle_timeout: sure(table, "idle-timeout"),
             first_byte_timeout: sure(table, "first-byte-timeout"),
             allow: table.get("allow").unwrap_or_default(),

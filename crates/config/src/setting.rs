@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, Role, SendProxy};
+use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Role, SendProxy};
 use crate::config::Workers;
 use crate::edge::{Endpoint, Network};
 use crate::options::{Absent, Definition, Kind, Section};
@@ -335,4 +335,4 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(LogFormat, LogLevel, Role, Mode, Fallback, ClientCertificates, MinVersion, SendProxy);
+from_word!(LogFormat, LogLevel, Role, Mode, Fallback, ClientCertificates, MinVersion, SendProxy, OnUnknown);

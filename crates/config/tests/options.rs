@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use config::options::{Absent, SECTIONS};
 use config::{
-    ClientCertificates, Config, Endpoint, Fallback, Limits, LogFormat, LogLevel, MinVersion, Mode, Network, Role,
-    Secret, SendProxy, Tcp, UnixFile, Workers,
+    ClientCertificates, Config, Endpoint, Fallback, Limits, LogFormat, LogLevel, MinVersion, Mode, Network, OnUnknown,
+    Role, Secret, SendProxy, Tcp, UnixFile, Workers,
 };
 
 const LEAST: &str = r#"
@@ -124,7 +124,7 @@ fn what_is_not_written_has_its_default() {
     let listener = &config.listeners[0];
     assert_eq!((listener.role, listener.mode, listener.fallback), (Role::Master, Mode::Redis, Fallback::Master));
     assert_eq!((listener.hold, listener.hold_bytes), (Duration::from_secs(10), 1 << 20));
-    assert_eq!(listener.connect_timeout, Duration::from_secs(1));
+    assert_eq!((listener.connect_timeout, listener.on_unknown), (Duration::from_secs(1), OnUnknown::Close));
 }
 
 #[test]
@@ -165,6 +165,7 @@ fn what_is_written_is_what_one_gets() {
         hold-bytes = "64KiB"
         fallback = "refuse"
         connect-timeout = "200ms"
+        on-unknown = "error"
         "#,
     );
     assert_eq!((config.node.name.as_deref(), config.node.listen.port()), (Some("a"), 26379));
@@ -188,7 +189,7 @@ fn what_is_written_is_what_one_gets() {
     let listener = &config.listeners[0];
     assert_eq!((listener.role, listener.fallback), (Role::Replica, Fallback::Refuse));
     assert_eq!((listener.hold, listener.hold_bytes), (Duration::ZERO, 64 << 10));
-    assert_eq!(listener.connect_timeout, Duration::from_millis(200));
+    assert_eq!((listener.connect_timeout, listener.on_unknown), (Duration::from_millis(200), OnUnknown::Error));
     assert_eq!((listener.defined_at.line, listener.defined_at.column), (28, 18));
     assert!(!format!("{config:?}").contains("hunter2"));
 }

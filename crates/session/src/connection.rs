@@ -12,6 +12,7 @@ use crate::event::{Action, Conn, Why};
 use crate::replay;
 use crate::replies::Incoming;
 use crate::restore::Restoring;
+use crate::rules::OnUnknown;
 use crate::session::Session;
 
 impl Session {
@@ -110,10 +111,12 @@ impl Session {
         if self.incoming.is_delivered() {
             return self.close(now, Why::CutReply);
         }
-        if self.any_unknown() {
-            return self.close(now, Why::UnknownFate);
-        }
-        self.stats.replayed += self.kept.in_flight() as u64;
+        let unknown = match self.rules.on_unknown {
+            _ if !self.any_unknown() => 0,
+            OnUnknown::Close => return self.close(now, Why::UnknownFate),
+            OnUnknown::Error => self.mark_unknown(),
+        };
+        self.stats.replayed += self.kept.in_flight().saturating_sub(unknown) as u64;
         self.mark_refused();
         self.regroup = None;
         if ours_to_close {

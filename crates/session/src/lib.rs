@@ -33,6 +33,7 @@
 //! | `refusal` | which replies say that nothing was executed, and what follows from that? |
 //! | `replies` | what did the server say, and is it for the client? |
 //! | `replay` | what is the fate of a request whose connection is gone? |
+//! | `unknown` | what is said of a request that was perhaps executed, where the client is not closed for it? |
 //! | `restore` | what must a new connection know before the next request? |
 //! | `transaction` | what becomes of a MULTI that is cut? |
 //! | `explain` | what is it doing, and why? |
@@ -64,11 +65,12 @@ pub mod session;
 mod share;
 pub mod stats;
 mod transaction;
+mod unknown;
 
 pub use balance::{Balance, Loads};
 pub use buffers::Spare;
 pub use event::{Action, Conn, Event, Timer, Why};
 pub use opaque::Opaque;
-pub use rules::{Pool, Role, Rules};
+pub use rules::{OnUnknown, Pool, Role, Rules};
 pub use session::Session;
 pub use stats::Stats;

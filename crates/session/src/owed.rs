@@ -36,6 +36,8 @@ pub(crate) enum State {
     Expired,
     /// A server refused it, and none took it within the time: the session passes the refusal on.
     RefusalExpired,
+    /// It was perhaps executed, and its answer is lost: the session says so.
+    Unknown,
     /// It is no request: the session words what is wrong with it and closes.
     Malformed,
 }

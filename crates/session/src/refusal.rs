@@ -108,6 +108,11 @@ impl Regroup {
         &self.bytes
     }
 
+    /// Of the reply under way, what is parked.
+    pub(crate) fn unended(&self) -> &[u8] {
+        &self.bytes[self.ended..]
+    }
+
     /// What the first refused one was told.
     pub(crate) fn first(&self) -> &[u8] {
         &self.bytes[..self.parked.first().map_or(0, |p| p.len)]

@@ -14,7 +14,7 @@ use crate::event::{Conn, Why};
 use crate::owed::Owed;
 use crate::refusal::{Regroup, is_refusal};
 use crate::restore::Restored;
-use crate::rules::Role;
+use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
 use crate::transaction::Then;
 
@@ -111,7 +111,10 @@ impl Session {
         if executed && self.route.farewell.is_some() && self.role() == Role::Master {
             // The view names another master. Whether this one had executed the write before the other took over, nobody can
             // tell from here, and an acknowledgement would be a lie if not.
-            return self.close(now, Why::UnknownFate);
+            return match self.rules.on_unknown {
+                OnUnknown::Close => self.close(now, Why::UnknownFate),
+                OnUnknown::Error => self.lose_link(now, true),
+            };
         }
         match &self.regroup {
             None => self.incoming = Incoming::Passing,
@@ -275,7 +278,14 @@ impl Session {
 
     /// Refusals and what came after them go to the client as they are: a later write was executed, or there was too much.
     fn pass_parked(&mut self) {
-        let Some(regroup) = self.regroup.take() else { return };
+        let Some(regroup) = self.pass_parked_whole() else { return };
+        // The reply under way, as far as it was parked.
+        self.out.extend(regroup.unended());
+    }
+
+    /// The parked replies that have ended go to the client. What is left is of one that has not.
+    pub(crate) fn pass_parked_whole(&mut self) -> Option<Box<Regroup>> {
+        let regroup = self.regroup.take()?;
         let mut at = 0;
         for parked in regroup.parked() {
             self.out.extend(&regroup.bytes()[at..at + parked.len]);
@@ -283,8 +293,7 @@ impl Session {
             self.stats.refusals_passed += u64::from(parked.refused);
             self.on_answered(parked.ok);
         }
-        // The reply under way, as far as it was parked.
-        self.out.extend(&regroup.bytes()[at..]);
+        Some(regroup)
     }
 
     /// A reply to what a new connection is told.

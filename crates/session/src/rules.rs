@@ -25,6 +25,15 @@ pub enum Pool {
     Shared,
 }
 
+/// What a client is told of a request that may have been executed, and whose answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// Its connection is closed, as by a server that goes.
+    Close,
+    /// An error in the request's turn; everything else goes on.
+    Error,
+}
+
 /// The rules of a listener, shared by all its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -45,6 +54,8 @@ pub struct Rules {
     pub max_lag: u64,
     /// How long a connection to a server may take to be made.
     pub connect_timeout: Duration,
+    /// What a client is told of a request that may have been executed, and whose answer is lost.
+    pub on_unknown: OnUnknown,
 }
 
 impl Default for Rules {
@@ -60,6 +71,8 @@ impl Default for Rules {
             max_lag: 10 << 20,
             // On one network a connection takes a millisecond or fails; one lost SYN is sent again after a second.
             connect_timeout: Duration::from_secs(2),
+            // What every client library knows how to take.
+            on_unknown: OnUnknown::Close,
         }
     }
 }

@@ -524,6 +524,8 @@ impl Session {
                 self.pop_own();
                 self.close(now, Why::Malformed);
             }
+            // Before all that a transaction says: it may be the MULTI of one that was perhaps executed.
+            State::Unknown => self.answer_unknown(now, kind),
             // First of all: a cut transaction is played to its end even if there is no server to be had.
             _ if self.transaction.owns(kind) => {
                 let own = self.transaction.answer(kind);
@@ -556,7 +558,7 @@ impl Session {
         true
     }
 
-    fn answer_with_error(&mut self, now: Instant, text: &[u8]) {
+    pub(crate) fn answer_with_error(&mut self, now: Instant, text: &[u8]) {
         let Some(front) = self.kept.front() else { return };
         let kind = front.command.kind;
         if self.transaction.is_open() {
@@ -573,7 +575,7 @@ impl Session {
         self.pop_own();
     }
 
-    fn pop_own(&mut self) {
+    pub(crate) fn pop_own(&mut self) {
         let owed = self.kept.pop(false);
         self.stats.own_replies += 1;
         if matches!(owed.command.kind, Kind::Pin) && self.mode == Mode::Paused {

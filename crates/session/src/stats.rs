@@ -49,6 +49,8 @@ counters! {
     refused,
     /// Refusals that were passed on.
     refusals_passed,
+    /// Requests of unknown fate that were answered with an error.
+    unknown,
     /// Requests that were sent again.
     replayed,
     /// Connections to servers that were ordered.

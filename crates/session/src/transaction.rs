@@ -13,6 +13,7 @@
 //! ```
 
 use crate::command::{Command, Kind};
+use crate::unknown::UNKNOWN_TRANSACTION;
 
 /// The transaction and the watched keys of one session, as far as replies have told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub(crate) enum Outcome {
     Touched,
     /// EXECABORT.
     Aborted,
+    /// It was perhaps executed.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +84,7 @@ pub(crate) enum Own {
     Queued,
     Null,
     ExecAbort,
+    Unknown,
     NestedMulti,
     WatchInside,
 }
@@ -168,6 +172,16 @@ impl Transaction {
         true
     }
 
+    /// It was perhaps executed: it is played to its end, and then the client is told.
+    pub(crate) const fn on_unknown(&mut self) {
+        self.state = State::Cut(Outcome::Unknown);
+    }
+
+    /// Whether a server watches keys for us.
+    pub(crate) const fn is_watching(&self) -> bool {
+        matches!(self.watch, Watch::Keys)
+    }
+
     /// The session answered one of the open transaction's commands with an error of its own: as with Redis, EXEC will fail.
     pub(crate) fn on_own_error(&mut self, kind: Kind) {
         if matches!(kind, Kind::Exec | Kind::Discard) {
@@ -208,7 +222,13 @@ impl Transaction {
                 match outcome {
                     Outcome::Touched => Own::Null,
                     Outcome::Aborted => Own::ExecAbort,
+                    Outcome::Unknown => Own::Unknown,
                 }
+            }
+            // A user may not be allowed to say MULTI: then what followed was executed one by one, and nothing is discarded.
+            Kind::Discard if outcome == Outcome::Unknown => {
+                *self = Self::default();
+                Own::Unknown
             }
             Kind::Discard => {
                 *self = Self::default();
@@ -234,6 +254,7 @@ impl Own {
             Self::Null if resp3 => b"_\r\n",
             Self::Null => b"*-1\r\n",
             Self::ExecAbort => b"-EXECABORT Transaction discarded because the master changed.\r\n",
+            Self::Unknown => UNKNOWN_TRANSACTION,
             Self::NestedMulti => b"-ERR MULTI calls can not be nested\r\n",
             Self::WatchInside => b"-ERR WATCH inside MULTI is not allowed\r\n",
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use config::{Config, Fallback, Role, Workers};
+use config::{Config, Fallback, OnUnknown, Role, Workers};
 use host::clock;
 use proxy::{Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
@@ -86,7 +86,7 @@ impl Traffic {
             tally.waited += stats.sessions.held;
             tally.repeated += stats.sessions.replayed;
             tally.expired += stats.sessions.expired + stats.closed(Why::HoldExpired);
-            tally.unknown_fate += stats.closed(Why::UnknownFate);
+            tally.unknown_fate += stats.sessions.unknown + stats.closed(Why::UnknownFate);
             let cut = [Why::CutReply, Why::PinnedCut, Why::RestoreRefused, Why::Unrestorable];
             tally.cut += cut.map(|why| stats.closed(why)).iter().sum::<u64>();
         }
@@ -131,6 +131,10 @@ fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
         fallback_to_master: listener.fallback == Fallback::Master,
         max_lag: group.replica_max_lag,
         connect_timeout: listener.connect_timeout,
+        on_unknown: match listener.on_unknown {
+            OnUnknown::Close => session::OnUnknown::Close,
+            OnUnknown::Error => session::OnUnknown::Error,
+        },
     }
 }
 

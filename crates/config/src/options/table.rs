@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::edge::{CLIENT_TCP, LISTENER_LIMITS, LISTENER_TLS, LISTENER_TLS_SNI, LISTENER_UNIX, SERVER_TCP, SERVER_TLS};
 use super::{Absent, Definition, Kind, Section};
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, Role, SendProxy};
+use crate::choice::{Fallback, LogFormat, LogLevel, Mode, OnUnknown, Role, SendProxy};
 
 /// Every table of the file, in the order of the documentation.
 pub static SECTIONS: &[Section] = &[
@@ -392,6 +392,15 @@ static LISTENER: &[Definition] = &[
         what: "How long a connection to a server may take to be made.",
         example: "\"1s\"",
         also: &["timeout-connect"],
+    },
+    Definition {
+        key: "on-unknown",
+        kind: Kind::Choice(OnUnknown::WORDS),
+        absent: Absent::Value("\"close\""),
+        why: "A closed connection is what every client library takes for what it is; an error of a code of ours may be taken for a request that simply failed.",
+        what: "What a client is told of a write that was sent and whose answer is lost: its connection is closed, or the request is answered with `-UNKNOWNFATE …` and everything else goes on. It is never sent again.",
+        example: "\"error\"",
+        also: &["unknown", "unknown-fate"],
     },
     Definition {
         key: "idle-timeout",

@@ -12,7 +12,7 @@ use std::time::Duration;
 use machine::Instant;
 use proptest::prelude::*;
 use resp::{Request, RequestScanner, Value};
-use session::{Action, Conn, Event, Pool, Role, Rules, Session};
+use session::{Action, Conn, Event, OnUnknown, Pool, Role, Rules, Session, Why};
 use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 mod reader;
@@ -123,6 +123,7 @@ struct World {
     executed: Vec<usize>,
     /// EXECs that were executed, and whether their connection was watching.
     watching: BTreeMap<usize, bool>,
+    on_unknown: OnUnknown,
     closed: bool,
 }
 
@@ -138,9 +139,9 @@ fn view(epoch: u64, phase: Phase, master: usize, link: LinkState) -> Arc<View> {
 }
 
 impl World {
-    fn new(role: Role, pool: Pool) -> Self {
+    fn new(role: Role, pool: Pool, on_unknown: OnUnknown) -> Self {
         // A small bound, so that back-pressure takes part.
-        let rules = Rules { role, pool, hold: HOLD, hold_bytes: 300, ..Rules::default() };
+        let rules = Rules { role, pool, hold: HOLD, hold_bytes: 300, on_unknown, ..Rules::default() };
         let session = Session::new(Arc::new(rules), view(1, Phase::Steady, 0, LinkState::Up), Rc::default());
         Self {
             now: Instant::START,
@@ -156,6 +157,7 @@ impl World {
             epoch: 1,
             executed: Vec::new(),
             watching: BTreeMap::new(),
+            on_unknown,
             closed: false,
         }
     }
@@ -187,7 +189,10 @@ impl World {
                         self.process(&mut { link }, usize::MAX);
                     }
                 }
-                Action::CloseClient { .. } => self.closed = true,
+                Action::CloseClient { why } => {
+                    assert!(why != Why::UnknownFate || self.on_unknown == OnUnknown::Close, "it is told");
+                    self.closed = true;
+                }
             }
         }
     }
@@ -481,7 +486,7 @@ impl World {
         assert_eq!(twice.len(), self.executed.len(), "R2: {:?}", self.executed);
         assert!(self.executed.is_sorted(), "writes are executed in the client's order: {:?}", self.executed);
 
-        let mut reader = reader::Reader::new(self);
+        let mut reader = reader::Reader::new(self, &replies);
         for (id, reply) in replies.iter().enumerate() {
             reader.hears(id, reply);
         }
@@ -489,8 +494,8 @@ impl World {
     }
 }
 
-fn run(role: Role, pool: Pool, ops: Vec<Op>) {
-    let mut world = World::new(role, pool);
+fn run(role: Role, pool: Pool, on_unknown: OnUnknown, ops: Vec<Op>) {
+    let mut world = World::new(role, pool, on_unknown);
     for op in ops {
         if world.closed {
             break;
@@ -508,21 +513,41 @@ proptest! {
 
     #[test]
     fn a_client_of_the_master_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, Pool::Session, ops);
+        run(Role::Master, Pool::Session, OnUnknown::Close, ops);
+    }
+
+    #[test]
+    fn a_client_of_the_master_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Master, Pool::Session, OnUnknown::Error, ops);
     }
 
     #[test]
     fn a_client_of_the_master_with_a_part_in_a_connection_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Master, Pool::Shared, ops);
+        run(Role::Master, Pool::Shared, OnUnknown::Close, ops);
+    }
+
+    #[test]
+    fn a_client_of_the_master_with_a_part_in_a_connection_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Master, Pool::Shared, OnUnknown::Error, ops);
     }
 
     #[test]
     fn a_client_of_a_replica_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, Pool::Session, ops);
+        run(Role::Replica, Pool::Session, OnUnknown::Close, ops);
+    }
+
+    #[test]
+    fn a_client_of_a_replica_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Replica, Pool::Session, OnUnknown::Error, ops);
     }
 
     #[test]
     fn a_client_of_a_replica_with_a_part_in_a_connection_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
-        run(Role::Replica, Pool::Shared, ops);
+        run(Role::Replica, Pool::Shared, OnUnknown::Close, ops);
+    }
+
+    #[test]
+    fn a_client_of_a_replica_with_a_part_in_a_connection_that_is_told_is_never_deceived(ops in prop::collection::vec(op(), 0..150)) {
+        run(Role::Replica, Pool::Shared, OnUnknown::Error, ops);
     }
 }

@@ -1,6 +1,9 @@
 //! What does the client make of the replies it hears?
 
+use std::collections::BTreeSet;
+
 use resp::Value;
+use session::OnUnknown;
 
 use crate::{Ask, World};
 
@@ -12,11 +15,15 @@ pub(crate) struct Reader<'a> {
     acknowledged: usize,
     watch: bool,
     multi: Option<Vec<usize>>,
+    /// Requests of which the client was told that they were perhaps executed.
+    unknown: BTreeSet<usize>,
+    heard: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(world: &'a World) -> Self {
-        Self { world, db: 0, acknowledged: 0, watch: false, multi: None }
+    pub(crate) fn new(world: &'a World, replies: &[Value]) -> Self {
+        let unknown = (0..replies.len()).filter(|id| text(&replies[*id]).starts_with("-UNKNOWNFATE ")).collect();
+        Self { world, db: 0, acknowledged: 0, watch: false, multi: None, unknown, heard: replies.len() }
     }
 
     pub(crate) fn hears(&mut self, id: usize, reply: &Value) {
@@ -32,6 +39,15 @@ impl<'a> Reader<'a> {
             return;
         }
         match ask {
+            // Nobody can know: it was executed at most once, which is checked for all.
+            _ if self.unknown.contains(&id) => {
+                assert!(self.world.on_unknown == OnUnknown::Error, "{context}");
+                assert!(!matches!(ask, Ask::Read | Ask::LongRead | Ask::Select(_)), "harmless: {context}");
+                if matches!(ask, Ask::Exec | Ask::Discard) {
+                    self.unknown.extend(self.multi.take().unwrap_or_default());
+                    self.watch = false;
+                }
+            }
             _ if failed => {
                 self.not_executed(&[id], "an error", &context);
                 // Whatever fails after MULTI may have been answered by the session: the client must assume the end of its
@@ -70,8 +86,21 @@ impl<'a> Reader<'a> {
         assert_eq!(parts.next(), Some(format!("r{id}").as_str()), "R1: {context}");
         assert_eq!(parts.next(), Some(format!("{}", self.db).as_str()), "the database is restored: {context}");
         let last: usize = parts.next().unwrap().parse().unwrap();
-        assert!(last <= id, "a read sees no later write: {context}");
+        assert!(last <= id || self.may_be_unknown(last), "a read sees no later write: {context}");
         assert!(last >= self.acknowledged, "a read sees the writes before it: {context}");
+    }
+
+    /// Whether the client was told that this one was perhaps executed, by its own answer, by that of a later EXEC, or by being
+    /// closed before either.
+    fn may_be_unknown(&self, write: usize) -> bool {
+        if self.world.on_unknown == OnUnknown::Close {
+            return false;
+        }
+        let end = |ask: &Ask| matches!(ask, Ask::Exec | Ask::Discard);
+        let ends = || (write..self.world.asked.len()).find(|id| end(&self.world.asked[*id]));
+        let untold = |id: usize| self.world.closed && id >= self.heard;
+        let told = |id: usize| self.unknown.contains(&id) || untold(id);
+        told(write) || ends().is_some_and(told)
     }
 
     fn hears_exec(&mut self, reply: &Value, context: &str) {
