@@ -215,6 +215,7 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
             | "hold-bytes"
             | "fallback"
             | "connect-timeout"
+            | "on-unknown"
             | "idle-timeout"
             | "first-byte-timeout"
             | "allow"
