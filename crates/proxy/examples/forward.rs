@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use machine::Instant;
-use proxy::{Listener, Proxy, ProxyConfig};
+use proxy::{Edge, Listener, Proxy, ProxyConfig};
 use session::Rules;
 use tokio::sync::watch;
 use view::{Epoch, Phase, View};
@@ -17,7 +17,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let workers = next().ok().map(|n| n.parse()).transpose()?;
     let view = View { group: "one".into(), epoch: Epoch(1), phase: Phase::Steady, master, replicas: Vec::new() };
     let (_source, view) = watch::channel(Arc::new(view));
-    let listener = Listener { name: "forward".to_owned(), addr, socket: None, rules: Rules::default(), view };
+    let listener = Listener {
+        name: "forward".to_owned(),
+        addr: addr.into(),
+        socket: None,
+        rules: Rules::default(),
+        edge: Edge::default(),
+        view,
+    };
     let _proxy = Proxy::start(ProxyConfig { workers, max_clients: 100_000, clock }, vec![listener])?;
     println!("{addr} -> {master}");
     loop {

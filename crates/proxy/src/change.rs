@@ -4,31 +4,33 @@
 //! need not be.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use session::Rules;
 use tokio::sync::{mpsc, watch};
+use tracing::warn;
 use view::View;
 
 use crate::closing::ClosingLog;
 use crate::counters::Counters;
+use crate::edge::{Edge, Endpoint};
 use crate::feed::Follow;
-use crate::listener::Acceptor;
+use crate::gate::Turnstile;
+use crate::listener::{Acceptor, FrontDesk};
 use crate::post::{Line, Order};
 use crate::proxy::{Listener, Proxy, StartFailed};
-use crate::socket;
+use crate::socket::{self, ListeningSocket};
 
 /// What became of the listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Addresses at which clients are let in that were not before.
-    pub opened: Vec<SocketAddr>,
-    /// Addresses that stay, with what they are told.
-    pub kept: Vec<SocketAddr>,
-    /// Addresses at which nobody is let in any more.
-    pub closed: Vec<SocketAddr>,
+    /// Where clients are let in that were not before.
+    pub opened: Vec<Endpoint>,
+    /// Places that stay, with what they are told.
+    pub kept: Vec<Endpoint>,
+    /// Where nobody is let in any more.
+    pub closed: Vec<Endpoint>,
 }
 
 /// The listeners that are open.
@@ -44,34 +46,37 @@ pub(crate) struct Open {
 pub(crate) struct Listening {
     number: u32,
     pub(crate) name: String,
-    pub(crate) addr: SocketAddr,
+    pub(crate) addr: Endpoint,
     pub(crate) counters: Vec<Arc<Counters>>,
     /// `None`: another process accepts.
-    socket: Option<TcpListener>,
+    socket: Option<ListeningSocket>,
     rules: Arc<Rules>,
+    edge: Arc<Edge>,
+    turnstile: Turnstile,
     view: watch::Receiver<Arc<View>>,
 }
 
 /// A listener whose socket is listening.
 pub(crate) struct Bound {
     name: String,
-    addr: SocketAddr,
+    addr: Endpoint,
     /// The one that accepts, and the one that is kept to be handed over.
-    sockets: [TcpListener; 2],
+    sockets: [ListeningSocket; 2],
     rules: Rules,
+    edge: Edge,
     view: watch::Receiver<Arc<View>>,
 }
 
 impl Bound {
     pub(crate) fn new(listener: Listener) -> Result<Self, StartFailed> {
-        let Listener { name, addr, socket, rules, view } = listener;
-        let bound = socket.map_or_else(|| socket::listen(addr), Ok).and_then(|socket| {
-            socket::tune_listener(&socket)?;
-            let addr = socket.local_addr()?;
-            Ok((addr, [socket.try_clone()?, socket]))
+        let Listener { name, addr, socket, rules, edge, view } = listener;
+        let bound = socket.map_or_else(|| socket::listen(&addr), Ok).and_then(|socket| {
+            socket::tune_listener(&socket, edge.client_tcp)?;
+            let at = socket.endpoint(&addr)?;
+            Ok((at, [socket.try_clone()?, socket]))
         });
         match bound {
-            Ok((addr, sockets)) => Ok(Self { name, addr, sockets, rules, view }),
+            Ok((addr, sockets)) => Ok(Self { name, addr, sockets, rules, edge, view }),
             Err(source) => Err(StartFailed { what: "listen", listener: Some((name, addr)), source }),
         }
     }
@@ -95,7 +100,7 @@ impl Proxy {
         let mut open = self.open();
         let mut wanted: Vec<Wanted> = Vec::with_capacity(listeners.len());
         for listener in listeners {
-            let known = open.listeners.iter().find(|l| l.addr == listener.addr && l.socket.is_some());
+            let known = open.listeners.iter().find(|l| l.addr.is_same_place(&listener.addr) && l.socket.is_some());
             let is_taken = |number| wanted.iter().any(|w| matches!(w, Wanted::Kept(taken, _) if *taken == number));
             wanted.push(match known {
                 Some(known) if !is_taken(known.number) => Wanted::Kept(known.number, listener),
@@ -108,14 +113,14 @@ impl Proxy {
             let listening = match wanted {
                 Wanted::New(bound) => {
                     let listening = self.open_one(&mut open, bound);
-                    applied.opened.push(listening.addr);
+                    applied.opened.push(listening.addr.clone());
                     listening
                 }
                 Wanted::Kept(number, new) => {
                     let at = before.iter().position(|l| l.number == number);
                     let Some(mut listening) = at.map(|at| before.remove(at)) else { continue };
                     self.renew(&mut listening, new);
-                    applied.kept.push(listening.addr);
+                    applied.kept.push(listening.addr.clone());
                     listening
                 }
             };
@@ -149,10 +154,10 @@ impl Proxy {
     ///
     /// # Errors
     /// What the kernel says, if it has no descriptors left.
-    pub fn listening_sockets(&self) -> io::Result<Vec<(SocketAddr, TcpListener)>> {
+    pub fn listening_sockets(&self) -> io::Result<Vec<(Endpoint, ListeningSocket)>> {
         let open = self.open();
-        let sockets = open.listeners.iter().filter_map(|l| l.socket.as_ref().map(|socket| (l.addr, socket)));
-        sockets.map(|(addr, socket)| Ok((addr, socket.try_clone()?))).collect()
+        let sockets = open.listeners.iter().filter_map(|l| l.socket.as_ref().map(|socket| (&l.addr, socket)));
+        sockets.map(|(addr, socket)| Ok((addr.clone(), socket.try_clone()?))).collect()
     }
 
     pub(crate) fn open(&self) -> MutexGuard<'_, Open> {
@@ -170,7 +175,7 @@ impl Proxy {
 
     /// Every worker learns of the listener, then clients are let in.
     fn open_one(&self, open: &mut Open, bound: Bound) -> Listening {
-        let Bound { name, addr, sockets: [accepting, kept], rules, view } = bound;
+        let Bound { name, addr, sockets: [accepting, kept], rules, edge, view } = bound;
         let listening = Listening {
             number: open.next,
             name: name.clone(),
@@ -178,23 +183,36 @@ impl Proxy {
             counters: self.doors.iter().map(|_| Arc::default()).collect(),
             socket: Some(kept),
             rules: Arc::new(rules),
+            turnstile: Turnstile::new(edge.lists.clone(), edge.limits, self.clock),
+            edge: Arc::new(edge),
             view,
         };
         open.next += 1;
         self.tell(&listening);
-        let acceptor = Acceptor::new(name, listening.number, accepting, listening.counters[0].clone());
+        let acceptor = Acceptor::new(name, listening.number, accepting);
         self.doors[0].order(Order::Accept(Box::new(acceptor)));
         listening
     }
 
     /// An open listener is what it was, or has new rules and another source of its view.
     fn renew(&self, listening: &mut Listening, new: Listener) {
-        let Listener { name, rules, view, .. } = new;
+        let Listener { name, addr, rules, edge, view, .. } = new;
         listening.name = name;
-        if *listening.rules == rules && listening.view.same_channel(&view) {
+        if let (Endpoint::Unix(file), true) = (&addr, addr != listening.addr)
+            && let Err(error) = socket::give(file)
+        {
+            warn!(listener = %addr, %error, "the socket keeps its owner and rights");
+        }
+        listening.addr = addr;
+        if *listening.rules == rules && *listening.edge == edge && listening.view.same_channel(&view) {
             return;
         }
+        if let Some(Err(error)) = listening.socket.as_ref().map(|s| socket::tune_listener(s, edge.client_tcp)) {
+            warn!(listener = %listening.addr, %error, "clients keep the patience of before");
+        }
+        listening.turnstile.change(edge.lists.clone(), edge.limits);
         listening.rules = Arc::new(rules);
+        listening.edge = Arc::new(edge);
         listening.view = view;
         self.tell(listening);
     }
@@ -209,8 +227,12 @@ impl Proxy {
                 listener: listening.number,
                 rules: listening.rules.clone(),
                 view: listening.view.clone(),
-                counters: counters.clone(),
-                closings: closings.clone(),
+                front: FrontDesk {
+                    edge: listening.edge.clone(),
+                    turnstile: listening.turnstile.clone(),
+                    counters: counters.clone(),
+                    closings: closings.clone(),
+                },
                 present: presence.clone(),
             };
             door.order(Order::Open(Box::new(line)));

@@ -3,16 +3,15 @@
 //! A session, a socket, and what ties them to the rest. Whatever a busy client needs beyond that is lent for a turn: ten thousand
 //! idle ones are cheap.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use machine::Instant;
 use session::{Loads, Session, Why};
 
-use crate::closing::ClosingLog;
-use crate::counters::Counters;
+use crate::edge::Peer;
 use crate::feed::Feed;
+use crate::gate::Seat;
+use crate::listener::FrontDesk;
 use crate::post::Line;
 use crate::slots::Key;
 use crate::stream::Stream;
@@ -22,7 +21,7 @@ use crate::stream::Stream;
 pub(crate) struct Client {
     pub(crate) session: Session,
     pub(crate) stream: Stream,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
     pub(crate) desk: Rc<Desk>,
     pub(crate) server: Option<Key>,
     /// The version of the view that the session was told.
@@ -38,6 +37,8 @@ pub(crate) struct Client {
     /// Something happened to it in this turn.
     pub(crate) touched: bool,
     pub(crate) closed: Option<Why>,
+    /// Its place among those whom the listener's limits allow: given back when it goes.
+    _seat: Seat,
 }
 
 /// What one listener is on one thread.
@@ -47,21 +48,20 @@ pub(crate) struct Desk {
     pub(crate) feed: Feed,
     /// What is known of the servers.
     pub(crate) loads: Rc<Loads>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) closings: Arc<ClosingLog>,
+    pub(crate) front: FrontDesk,
 }
 
 impl Desk {
     pub(crate) fn new(line: Line) -> Self {
-        let Line { listener, rules, view, counters, closings, present } = line;
-        Self { listener, feed: Feed::new(rules, view, present), loads: Rc::default(), counters, closings }
+        let Line { listener, rules, view, front, present } = line;
+        Self { listener, feed: Feed::new(rules, view, present), loads: Rc::default(), front }
     }
 }
 
 impl Client {
     /// A client that has just come in.
-    pub(crate) fn new(stream: Stream, peer: SocketAddr, desk: Rc<Desk>) -> Self {
-        desk.counters.client_came();
+    pub(crate) fn new(stream: Stream, peer: Peer, desk: Rc<Desk>, seat: Seat) -> Self {
+        desk.front.counters.client_came();
         Self {
             session: Session::new(desk.feed.rules(), desk.feed.view(), desk.loads.clone()),
             stream,
@@ -69,6 +69,7 @@ impl Client {
             seen: desk.feed.version(),
             desk,
             server: None,
+            _seat: seat,
             due: None,
             held: 0,
             ended: false,
@@ -103,7 +104,7 @@ impl Client {
 
     /// Tells the numbers of this turn.
     pub(crate) fn count(&mut self) {
-        let counters = &self.desk.counters;
+        let counters = &self.desk.front.counters;
         counters.session(&self.session.take_stats());
         let held = self.session.held() as u64;
         if held != self.held {
@@ -121,7 +122,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let Desk { counters, closings, .. } = &*self.desk;
+        let FrontDesk { counters, closings, .. } = &self.desk.front;
         counters.client_went();
         counters.held(self.held, 0);
         if let Some(why) = self.closed {

@@ -1,11 +1,10 @@
-//! What is said of clients that were closed?
+//! What is said of clients that were closed, or not let in?
 //!
 //! Each that lost something by it is an operator's fact, with a line of its own. Ten thousand at once are one fact: a failover
 //! must not fill the log (or wait for the terminal) just when something else is worth reading. So a listener says so much a
 //! second, and then how many more there were.
 
-use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,9 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::{debug, info};
 use view::GroupName;
+
+use crate::edge::Peer;
+use crate::refused::Refused;
 
 /// Lines of one listener in a [`WINDOW`]: enough to see which hosts and reasons they are of, and they fit on a screen with what
 /// came before.
@@ -28,6 +30,8 @@ pub(crate) struct ClosingLog {
     group: GroupName,
     clock: fn() -> Instant,
     lines: Mutex<Lines>,
+    /// Of those who were not let in.
+    refused: Mutex<Lines>,
     /// There is something to tell in sum.
     more: Notify,
 }
@@ -37,27 +41,39 @@ pub(crate) struct ClosingLog {
 struct Lines {
     began: Option<Instant>,
     said: usize,
-    more: [u64; Why::ALL.len()],
+    /// By reason, in the order in which they came.
+    more: Vec<(&'static str, u64)>,
 }
 
 impl ClosingLog {
     pub(crate) fn new(group: GroupName, clock: fn() -> Instant) -> Self {
-        Self { group, clock, lines: Mutex::default(), more: Notify::new() }
+        Self { group, clock, lines: Mutex::default(), refused: Mutex::default(), more: Notify::new() }
     }
 
     /// A client was closed.
-    pub(crate) fn closed(&self, peer: SocketAddr, why: Why) {
-        if why.is_loss() {
-            let (has_line, is_first_without) = self.with(|lines| lines.closed((self.clock)(), why));
-            if has_line {
-                info!(group = %self.group, %peer, %why, "client closed");
-                return;
-            }
-            if is_first_without {
-                self.more.notify_one();
-            }
+    pub(crate) fn closed(&self, peer: Peer, why: Why) {
+        if why.is_loss() && self.has_line(&self.lines, why.as_str()) {
+            info!(group = %self.group, %peer, %why, "client closed");
+        } else {
+            debug!(group = %self.group, %peer, %why, "client closed");
         }
-        debug!(group = %self.group, %peer, %why, "client closed");
+    }
+
+    /// A client was not let in. `more`: what is known beyond the reason.
+    pub(crate) fn refused(&self, peer: Peer, why: Refused, more: &dyn fmt::Display) {
+        if self.has_line(&self.refused, why.as_str()) {
+            info!(group = %self.group, %peer, %why, "client refused{more}");
+        } else {
+            debug!(group = %self.group, %peer, %why, "client refused{more}");
+        }
+    }
+
+    fn has_line(&self, lines: &Mutex<Lines>, why: &'static str) -> bool {
+        let (has_line, is_first_without) = with(lines, |lines| lines.closed((self.clock)(), why));
+        if is_first_without {
+            self.more.notify_one();
+        }
+        has_line
     }
 
     /// Tells the rest of each window at its end. Any worker may do it; each waits for it.
@@ -70,15 +86,17 @@ impl ClosingLog {
     }
 
     fn tell_rest(&self) {
-        if let Some(rest) = self.with(Lines::rest) {
-            info!(group = %self.group, "{rest}");
+        for (lines, what) in [(&self.lines, "closed"), (&self.refused, "refused")] {
+            if let Some(rest) = with(lines, |lines| lines.rest(what)) {
+                info!(group = %self.group, "{rest}");
+            }
         }
     }
+}
 
-    fn with<T>(&self, does: impl FnOnce(&mut Lines) -> T) -> T {
-        // Numbers for a log are worth no second panic.
-        does(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+fn with<T>(lines: &Mutex<Lines>, does: impl FnOnce(&mut Lines) -> T) -> T {
+    // Numbers for a log are worth no second panic.
+    does(&mut lines.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Drop for ClosingLog {
@@ -89,7 +107,7 @@ impl Drop for ClosingLog {
 
 impl Lines {
     /// Whether this client has a line, and whether it is the first that has none.
-    fn closed(&mut self, now: Instant, why: Why) -> (bool, bool) {
+    fn closed(&mut self, now: Instant, why: &'static str) -> (bool, bool) {
         if self.began.is_none_or(|began| now - began >= WINDOW) {
             self.began = Some(now);
             self.said = 0;
@@ -98,23 +116,23 @@ impl Lines {
             self.said += 1;
             return (true, false);
         }
-        let is_first = self.more.iter().all(|n| *n == 0);
-        if let Some(i) = Why::ALL.iter().position(|w| *w == why) {
-            self.more[i] += 1;
+        let is_first = self.more.is_empty();
+        match self.more.iter_mut().find(|(w, _)| *w == why) {
+            Some((_, n)) => *n += 1,
+            None => self.more.push((why, 1)),
         }
         (false, is_first)
     }
 
     /// One line on all that had none.
-    fn rest(&mut self) -> Option<String> {
-        let more = std::mem::take(&mut self.more);
-        let reasons: Vec<(u64, Why)> = more.into_iter().zip(Why::ALL).filter(|(n, _)| *n > 0).collect();
-        let mut text = format!("... and {} more closed: ", grouped(more.iter().sum()));
+    fn rest(&mut self, what: &str) -> Option<String> {
+        let reasons = std::mem::take(&mut self.more);
+        let mut text = format!("... and {} more {what}: ", grouped(reasons.iter().map(|(_, n)| n).sum()));
         match reasons.as_slice() {
             [] => return None,
-            [(_, why)] => text += why.as_str(),
+            [(why, _)] => text += why,
             several => {
-                for (i, (n, why)) in several.iter().enumerate() {
+                for (i, (why, n)) in several.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
                     // Writing to a string does not fail.
                     let _ = write!(text, "{comma}{} {why}", grouped(*n));
@@ -146,23 +164,27 @@ mod tests {
     #[test]
     fn ten_thousand_clients_closed_at_once_are_a_few_lines() {
         let mut lines = Lines::default();
-        let closed: Vec<_> = (0..9_983).map(|_| lines.closed(at(5_000), Why::UnknownFate)).collect();
+        let closed: Vec<_> = (0..9_983).map(|_| lines.closed(at(5_000), Why::UnknownFate.as_str())).collect();
         assert_eq!(closed.iter().filter(|(has_line, _)| *has_line).count(), MAX_LINES);
         assert_eq!(closed.iter().filter(|(_, is_first)| *is_first).count(), 1, "one teller is called");
-        assert_eq!(lines.rest().unwrap(), "... and 9,973 more closed: unknown-fate");
-        assert_eq!(lines.rest(), None);
-        assert_eq!(lines.closed(at(5_999), Why::UnknownFate), (false, true));
-        assert_eq!(lines.closed(at(6_000), Why::UnknownFate), (true, false), "a second later there are lines again");
+        assert_eq!(lines.rest("closed").unwrap(), "... and 9,973 more closed: unknown-fate");
+        assert_eq!(lines.rest("closed"), None);
+        assert_eq!(lines.closed(at(5_999), Why::UnknownFate.as_str()), (false, true));
+        assert_eq!(
+            lines.closed(at(6_000), Why::UnknownFate.as_str()),
+            (true, false),
+            "a second later there are lines again"
+        );
     }
 
     #[test]
     fn several_reasons_are_counted_apart() {
         let mut lines = Lines::default();
-        for why in [Why::UnknownFate, Why::PinnedCut] {
+        for why in [Why::UnknownFate.as_str(), Why::PinnedCut.as_str()] {
             for _ in 0..1_010 {
                 lines.closed(at(0), why);
             }
         }
-        assert_eq!(lines.rest().unwrap(), "... and 2,010 more closed: 1,000 unknown-fate, 1,010 pinned-cut");
+        assert_eq!(lines.rest("closed").unwrap(), "... and 2,010 more closed: 1,000 unknown-fate, 1,010 pinned-cut");
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use session::{Stats, Why};
 
+use crate::refused::Refused;
+
 /// One worker's numbers for one listener.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -15,7 +17,7 @@ pub(crate) struct Counters {
     clients: AtomicU64,
     clients_total: AtomicU64,
     held: AtomicU64,
-    turned_away: AtomicU64,
+    refused: [AtomicU64; Refused::ALL.len()],
 }
 
 impl Default for Counters {
@@ -26,7 +28,7 @@ impl Default for Counters {
             clients: AtomicU64::new(0),
             clients_total: AtomicU64::new(0),
             held: AtomicU64::new(0),
-            turned_away: AtomicU64::new(0),
+            refused: [const { AtomicU64::new(0) }; Refused::ALL.len()],
         }
     }
 }
@@ -60,8 +62,10 @@ impl Counters {
         add(&self.held, after.wrapping_sub(before));
     }
 
-    pub(crate) fn turned_away(&self) {
-        add(&self.turned_away, 1);
+    pub(crate) fn refused(&self, why: Refused) {
+        if let Some(i) = Refused::ALL.iter().position(|w| *w == why) {
+            add(&self.refused[i], 1);
+        }
     }
 
     pub(crate) fn session(&self, stats: &Stats) {
@@ -84,7 +88,9 @@ impl Counters {
         sum.clients += self.clients.load(Relaxed);
         sum.clients_total += self.clients_total.load(Relaxed);
         sum.held += self.held.load(Relaxed);
-        sum.turned_away += self.turned_away.load(Relaxed);
+        for (value, counter) in sum.refused.iter_mut().zip(&self.refused) {
+            value.1 += counter.load(Relaxed);
+        }
     }
 }
 
@@ -97,8 +103,8 @@ pub struct ListenerStats {
     pub clients: u64,
     /// Clients that ever came in.
     pub clients_total: u64,
-    /// Clients that were told that there are too many.
-    pub turned_away: u64,
+    /// Clients that were not let in, by reason.
+    pub refused: [(Refused, u64); Refused::ALL.len()],
     /// Requests that wait for a server at this moment.
     pub held: u64,
     /// What their sessions did.
@@ -113,11 +119,17 @@ impl ListenerStats {
             name: name.to_owned(),
             clients: 0,
             clients_total: 0,
-            turned_away: 0,
+            refused: Refused::ALL.map(|why| (why, 0)),
             held: 0,
             sessions: Stats::default(),
             closed: Why::ALL.map(|why| (why, 0)),
         }
+    }
+
+    /// How many clients were not let in for this reason.
+    #[must_use]
+    pub fn refused(&self, why: Refused) -> u64 {
+        self.refused.iter().find(|(w, _)| *w == why).map_or(0, |(_, n)| *n)
     }
 
     /// How many sessions were closed for this reason.

@@ -22,7 +22,10 @@
 //! | `stream` | what is known of a socket between two events of the kernel? |
 //! | `slots` | whom does an event concern, and is it still the same one? |
 //! | `timers` | who is to be woken when? |
-//! | `listener` | how do clients come in, and how many? |
+//! | `listener` | how do clients come in? |
+//! | [`edge`] | where is a listener, and how long is silence believed? |
+//! | [`gate`] | who may come in, and how many? |
+//! | `refused` | why may a client not come in, and what is it told? |
 //! | `post` | how is a worker reached from other threads? |
 //! | `feed` | how does a new view reach every session of a thread? |
 //! | `closing` | what is said of clients that were closed? |
@@ -35,11 +38,14 @@ pub mod change;
 mod client;
 mod closing;
 pub mod counters;
+pub mod edge;
 mod feed;
+pub mod gate;
 mod listener;
 mod post;
 pub mod proxy;
 pub mod proxy_protocol;
+mod refused;
 mod server;
 mod slots;
 mod socket;
@@ -50,4 +56,7 @@ mod worker;
 
 pub use change::Applied;
 pub use counters::{ListenerStats, ProxyStats};
+pub use edge::{Edge, Endpoint};
 pub use proxy::{Listener, Proxy, ProxyConfig, StartFailed};
+pub use refused::Refused;
+pub use socket::ListeningSocket;

@@ -3,27 +3,30 @@
 //! Worker 0 accepts for every listener and hands each client to the worker that has the fewest. The kernel's own spreading
 //! (SO_REUSEPORT) goes by hash, and a few long-lived pools hash badly.
 
-use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use machine::Instant;
 use mio::event::Source;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry};
 use tracing::{debug, warn};
 
+use crate::closing::ClosingLog;
 use crate::counters::Counters;
+use crate::edge::{Edge, Peer};
+use crate::gate::{Seat, Turnstile};
 use crate::post::{Door, Handed};
+use crate::refused::Refused;
 use crate::slots::Whose;
-use crate::stream::Socket;
+use crate::socket::ListeningSocket;
+use crate::stream::{Socket, Stream};
 use crate::timers::Due;
 use crate::worker::Worker;
 
-/// What a client gets that is one too many: Redis's own words, so that client libraries know them.
-const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 /// How long accepting rests when this process or the host has no descriptor or memory left.
 const REST: Duration = Duration::from_millis(100);
 /// How often that is logged.
@@ -36,12 +39,27 @@ const MAX_ACCEPTED: usize = 64;
 pub(crate) struct Acceptor {
     pub(crate) name: String,
     pub(crate) listener: u32,
-    socket: TcpListener,
+    socket: Ears,
     /// Somebody may wait.
     pub(crate) ready: bool,
     resting: Option<Instant>,
     logged: Option<Instant>,
-    counters: Arc<Counters>,
+}
+
+/// What a listener asks of those who come, and where it notes what became of them.
+#[derive(Clone, Debug)]
+pub(crate) struct FrontDesk {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) turnstile: Turnstile,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) closings: Arc<ClosingLog>,
+}
+
+/// A listening socket of either kind.
+#[derive(Debug)]
+enum Ears {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 /// What one worker accepts with: the listeners, and where clients go from here.
@@ -54,9 +72,43 @@ pub(crate) struct Entrance {
 }
 
 impl Acceptor {
-    pub(crate) fn new(name: String, listener: u32, socket: std::net::TcpListener, counters: Arc<Counters>) -> Self {
-        let socket = TcpListener::from_std(socket);
-        Self { name, listener, socket, ready: false, resting: None, logged: None, counters }
+    pub(crate) fn new(name: String, listener: u32, socket: ListeningSocket) -> Self {
+        let socket = match socket {
+            ListeningSocket::Tcp(socket) => Ears::Tcp(TcpListener::from_std(socket)),
+            ListeningSocket::Unix(socket) => Ears::Unix(UnixListener::from_std(socket)),
+        };
+        Self { name, listener, socket, ready: false, resting: None, logged: None }
+    }
+}
+
+impl Ears {
+    fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Self::Tcp(socket) => socket.accept().map(|(client, peer)| (Socket::Tcp(client), Peer::Inet(peer))),
+            Self::Unix(socket) => socket.accept().map(|(client, _)| (Socket::Unix(client), Peer::Unix)),
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(socket) => socket,
+            Self::Unix(socket) => socket,
+        }
+    }
+}
+
+impl FrontDesk {
+    /// Whether somebody may come in. A seat is given back when it is dropped.
+    pub(crate) fn admit(&self, peer: Peer) -> Result<Seat, Refused> {
+        self.turnstile.enter(peer.ip())
+    }
+
+    /// Tells a client why it may not come in, as far as it would understand, and an operator.
+    pub(crate) fn refuse(&self, client: &mut Stream, peer: Peer, why: Refused, more: &dyn fmt::Display) {
+        self.counters.refused(why);
+        self.closings.refused(peer, why, more);
+        // A fresh socket's buffer takes one line; whoever does not read it is told by the end of stream.
+        let _ = client.write(why.answer());
     }
 }
 
@@ -68,7 +120,7 @@ impl Entrance {
     /// Begins to accept.
     pub(crate) fn open(&mut self, mut acceptor: Acceptor, registry: &Registry) {
         let token = Whose::Listener(acceptor.listener).token();
-        match acceptor.socket.register(registry, token, Interest::READABLE) {
+        match acceptor.socket.source().register(registry, token, Interest::READABLE) {
             Ok(()) => self.acceptors.push(acceptor),
             Err(error) => warn!(listener = %acceptor.name, %error, "cannot accept"),
         }
@@ -79,7 +131,7 @@ impl Entrance {
         for acceptor in self.acceptors.extract_if(.., |a| listener.is_none_or(|l| l == a.listener)) {
             let mut socket = acceptor.socket;
             // Another process may hold the same socket: closing ours alone would not end the kernel's reports.
-            if let Err(error) = socket.deregister(registry) {
+            if let Err(error) = socket.source().deregister(registry) {
                 debug!(listener = %acceptor.name, %error, "not deregistered");
             }
         }
@@ -154,17 +206,16 @@ impl Worker {
         }
     }
 
-    fn on_client(&mut self, entrance: &Entrance, n: usize, mut client: TcpStream, peer: SocketAddr) {
-        let acceptor = &entrance.acceptors[n];
-        let clients = entrance.clients();
-        if clients >= entrance.max_clients {
-            acceptor.counters.turned_away();
-            debug!(listener = %acceptor.name, %peer, clients, "too many clients");
-            // A fresh socket's buffer takes one line; whoever does not read it is told by the end of stream.
-            let _ = client.write(TOO_MANY);
-            return;
-        }
-        let handed = Handed { socket: Socket::Tcp(client), peer, listener: acceptor.listener };
+    fn on_client(&mut self, entrance: &Entrance, n: usize, client: Socket, peer: Peer) {
+        let listener = entrance.acceptors[n].listener;
+        // What is asked of clients may have changed since this listener was opened.
+        let Some(desk) = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current()) else { return };
+        let has_room = entrance.clients() < entrance.max_clients;
+        let seat = match if has_room { desk.front.admit(peer) } else { Err(Refused::TooMany) } {
+            Ok(seat) => seat,
+            Err(why) => return desk.front.refuse(&mut Stream::new(client), peer, why, &""),
+        };
+        let handed = Handed { socket: client, peer, seat, listener };
         let fewest = entrance.doors.iter().enumerate().min_by_key(|(_, d)| d.load.load(Relaxed));
         let Some((to, door)) = fewest else { return };
         let kept = if to == 0 {

@@ -3,7 +3,6 @@
 //! By orders in a queue, and by a call that wakes it. What has no order of its own (a new view) is found by looking.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -14,10 +13,10 @@ use session::Rules;
 use tokio::sync::watch;
 use view::View;
 
-use crate::closing::ClosingLog;
-use crate::counters::Counters;
+use crate::edge::Peer;
 use crate::feed::Present;
-use crate::listener::Acceptor;
+use crate::gate::Seat;
+use crate::listener::{Acceptor, FrontDesk};
 use crate::slots::Whose;
 use crate::stream::Socket;
 
@@ -54,8 +53,7 @@ pub(crate) struct Line {
     pub(crate) listener: u32,
     pub(crate) rules: Arc<Rules>,
     pub(crate) view: watch::Receiver<Arc<View>>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) closings: Arc<ClosingLog>,
+    pub(crate) front: FrontDesk,
     pub(crate) present: Present,
 }
 
@@ -63,7 +61,8 @@ pub(crate) struct Line {
 #[derive(Debug)]
 pub(crate) struct Handed {
     pub(crate) socket: Socket,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
+    pub(crate) seat: Seat,
     pub(crate) listener: u32,
 }
 

@@ -16,9 +16,11 @@ use view::View;
 
 use crate::change::{Bound, Listening, Open};
 use crate::counters::{ListenerStats, ProxyStats};
+use crate::edge::{Edge, Endpoint};
 use crate::feed::Follower;
 use crate::listener::Entrance;
 use crate::post::{Door, Order};
+use crate::socket::ListeningSocket;
 use crate::worker::{Errand, Worker};
 
 /// What concerns the proxy as a whole.
@@ -38,12 +40,14 @@ pub struct ProxyConfig {
 pub struct Listener {
     /// What it is called in logs and numbers.
     pub name: String,
-    /// Where to listen. The host need not hold the address yet.
-    pub addr: SocketAddr,
+    /// Where to listen.
+    pub addr: Endpoint,
     /// A socket that is listening already, taken over from another process. `None`: one is made.
-    pub socket: Option<std::net::TcpListener>,
+    pub socket: Option<ListeningSocket>,
     /// What its clients are owed.
     pub rules: Rules,
+    /// Who may come in, and how.
+    pub edge: Edge,
     /// The truth about its group. When its source is gone, the last view stays.
     pub view: watch::Receiver<Arc<View>>,
 }
@@ -54,7 +58,7 @@ pub struct StartFailed {
     /// What was tried, so that "could not ..." can stand before it.
     pub what: &'static str,
     /// The listener and its address, if it was about one.
-    pub listener: Option<(String, SocketAddr)>,
+    pub listener: Option<(String, Endpoint)>,
     /// What the kernel answered.
     pub source: io::Error,
 }
@@ -99,10 +103,10 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Where it listens, in the order in which the listeners were given: of use when a port was chosen by the kernel.
+    /// The ports at which it listens, in the order in which the listeners were given: of use when one was chosen by the kernel.
     #[must_use]
     pub fn addrs(&self) -> Vec<SocketAddr> {
-        self.open().listeners.iter().map(|l| l.addr).collect()
+        self.open().listeners.iter().filter_map(|l| l.addr.tcp()).collect()
     }
 
     /// What it has done and is doing. Costs a few loads per worker and listener. A listener that is gone is not told of, but

@@ -1,37 +1,38 @@
 //! Which options do sockets need, and why does binding fail?
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::edge::{ClientTcp, Endpoint, Patience, ServerTcp, UnixFile};
 
 /// Connections that the kernel keeps for us while we are busy. The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
-/// A client whose host vanished is noticed after 60 + 3 * 10 s: it costs us a descriptor, nobody waits. Redis's own default is
-/// 300 s, HAProxy's none.
-const CLIENT_PROBES: Probes = Probes { idle: Duration::from_secs(60), interval: Duration::from_secs(10), count: 3 };
-/// On a server connection a client waits. A host that vanished without a word and came back knows nothing of the connection, and
-/// a request whose reply was lost with it would wait for ever while the view names the same master: so whoever is silent is
-/// asked after 5 s and every second from then on. A returned host answers with a reset; one that stays away is given up a
-/// second later ([`UNACKNOWLEDGED`]). Ten thousand idle connections cost two thousand small packets a second.
-const SERVER_PROBES: Probes = Probes { idle: Duration::from_secs(5), interval: Duration::from_secs(1), count: 3 };
-/// How long what was sent to a server may stay unacknowledged, by its kernel, not by Redis. Otherwise Linux sends it again for a
-/// quarter of an hour, at growing distances, and probes nothing meanwhile. The kernel counts a window that stays closed as well
-/// (measured: cut after 5.5 s): a server that reads nothing for so long, with more unread than its kernel takes, is cut off,
-/// too. By the default of `down-after` it is no master by then.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
-
-/// When the kernel asks a silent peer whether it is there.
-struct Probes {
-    idle: Duration,
-    interval: Duration,
-    count: u32,
+/// A socket that is listening.
+#[derive(Debug)]
+pub enum ListeningSocket {
+    /// At a port.
+    Tcp(std::net::TcpListener),
+    /// At a path.
+    Unix(std::os::unix::net::UnixListener),
 }
 
 /// A listening socket. An address that the host does not hold yet is fine: it may arrive later, with a failover.
-pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+pub(crate) fn listen(at: &Endpoint) -> io::Result<ListeningSocket> {
+    match at {
+        Endpoint::Tcp(addr) => listen_tcp(*addr).map(ListeningSocket::Tcp),
+        Endpoint::Unix(file) => listen_unix(file).map(ListeningSocket::Unix),
+    }
+}
+
+fn listen_tcp(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
@@ -41,24 +42,89 @@ pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     } else {
         socket.set_freebind_v4(true)?;
     }
-    socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-/// What the connections of clients need: on Linux they inherit it from the socket that they came in at.
-pub(crate) fn tune_listener(socket: &std::net::TcpListener) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
-    tune(SockRef::from(socket), &CLIENT_PROBES)
+/// The file has its owner and its rights before anybody can connect. One that a process left behind that is gone is replaced.
+fn listen_unix(file: &UnixFile) -> io::Result<std::os::unix::net::UnixListener> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let addr = SockAddr::unix(&file.path)?;
+    if let Err(error) = socket.bind(&addr) {
+        if error.kind() != io::ErrorKind::AddrInUse || !is_left_behind(&file.path) {
+            return Err(error);
+        }
+        fs::remove_file(&file.path)?;
+        socket.bind(&addr)?;
+    }
+    let prepared = give(file).and_then(|()| socket.listen(BACKLOG));
+    if let Err(error) = prepared {
+        // Nobody can connect to it, and the next start would only have to clear it away.
+        let _ = fs::remove_file(&file.path);
+        return Err(error);
+    }
+    Ok(socket.into())
 }
 
-fn tune(socket: SockRef<'_>, probes: &Probes) -> io::Result<()> {
+/// Makes the file whose it shall be.
+pub(crate) fn give(file: &UnixFile) -> io::Result<()> {
+    if (file.owner, file.group) != (None, None) {
+        chown(&file.path, file.owner, file.group)?;
+    }
+    fs::set_permissions(&file.path, Permissions::from_mode(file.mode))
+}
+
+/// Whether it is a socket at which nobody listens.
+fn is_left_behind(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket());
+    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+impl ListeningSocket {
+    /// The same socket once more.
+    ///
+    /// # Errors
+    /// What the kernel says, if it has no descriptors left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
+            Self::Unix(socket) => socket.try_clone().map(Self::Unix),
+        }
+    }
+
+    /// Where it listens: of use when a port was chosen by the kernel.
+    pub(crate) fn endpoint(&self, asked: &Endpoint) -> io::Result<Endpoint> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().map(Endpoint::Tcp),
+            Self::Unix(_) => Ok(asked.clone()),
+        }
+    }
+}
+
+/// What the connections of clients need: on Linux they inherit it from the socket that they came in at.
+pub(crate) fn tune_listener(socket: &ListeningSocket, clients: ClientTcp) -> io::Result<()> {
+    match socket {
+        ListeningSocket::Tcp(socket) => {
+            socket.set_nonblocking(true)?;
+            tune(SockRef::from(socket), clients.0)
+        }
+        ListeningSocket::Unix(socket) => socket.set_nonblocking(true),
+    }
+}
+
+fn tune(socket: SockRef<'_>, patience: Patience) -> io::Result<()> {
     // Requests and replies leave in batches of our making; the kernel must not wait for more.
     socket.set_tcp_nodelay(true)?;
-    let Probes { idle, interval, count } = *probes;
-    let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(count);
-    socket.set_tcp_keepalive(&keepalive)
+    let Patience { keepalive, interval, count, user_timeout } = patience;
+    socket.set_tcp_user_timeout(Some(user_timeout))?;
+    if keepalive.is_zero() {
+        return socket.set_keepalive(false);
+    }
+    // The kernel counts seconds, and takes no zero for one.
+    let whole = |time: Duration| Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0));
+    let probes = TcpKeepalive::new().with_time(whole(keepalive)).with_interval(whole(interval)).with_retries(count);
+    socket.set_tcp_keepalive(&probes)
 }
 
 /// Begins a connection to a server.
@@ -67,10 +133,8 @@ pub(crate) fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// What a connection to a server needs, once it is made.
-pub(crate) fn tune_server(socket: &TcpStream) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-    tune(socket, &SERVER_PROBES)
+pub(crate) fn tune_server(socket: &TcpStream, servers: ServerTcp) -> io::Result<()> {
+    tune(SockRef::from(socket), servers.0)
 }
 
 #[cfg(test)]
@@ -89,17 +153,51 @@ mod tests {
         )
     }
 
-    #[test]
-    fn a_silent_server_is_asked_soon_and_a_silent_client_now_and_then() {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = listen(any).unwrap();
-        tune_listener(&listener).unwrap();
+    fn connected(clients: ClientTcp, servers: ServerTcp) -> (TcpStream, TcpStream) {
+        let listening = listen(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        tune_listener(&listening, clients).unwrap();
+        let ListeningSocket::Tcp(listener) = listening else { panic!("it was asked for a port") };
         let server = connect(listener.local_addr().unwrap()).unwrap();
         // On loopback the connection is made before `connect` returns.
         let client = TcpStream::from_std(listener.accept().unwrap().0);
-        tune_server(&server).unwrap();
+        tune_server(&server, servers).unwrap();
+        (client, server)
+    }
+
+    #[test]
+    fn a_silent_server_is_asked_soon_and_a_silent_client_now_and_then() {
+        let (client, server) = connected(ClientTcp::default(), ServerTcp::default());
         assert_eq!(patience(&server), (true, 5, 1, 3, Some(5)));
         assert_eq!(patience(&client), (true, 60, 10, 3, None));
         assert!(server.nodelay().unwrap() && client.nodelay().unwrap());
+    }
+
+    #[test]
+    fn patience_is_what_was_said_in_whole_seconds() {
+        let [keepalive, interval, user_timeout] = [1_500, 2_000, 7_000].map(Duration::from_millis);
+        let said = Patience { keepalive, interval, count: 4, user_timeout };
+        let never = Patience { keepalive: Duration::ZERO, user_timeout: Duration::ZERO, ..said };
+        let (client, server) = connected(ClientTcp(said), ServerTcp(never));
+        assert_eq!(patience(&client), (true, 2, 2, 4, Some(7)));
+        let (asks, _, _, _, user_timeout) = patience(&server);
+        assert_eq!((asks, user_timeout), (false, None));
+    }
+
+    #[test]
+    fn a_socket_has_its_rights_and_replaces_only_one_that_was_left_behind() {
+        let path = std::env::temp_dir().join(format!("standfast-socket-{}", std::process::id()));
+        let file = UnixFile { path: path.clone(), mode: 0o600, owner: None, group: None };
+        let first = listen_unix(&file).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(listen_unix(&file).unwrap_err().kind(), io::ErrorKind::AddrInUse, "somebody listens");
+        drop(first);
+        let second = listen_unix(&UnixFile { mode: 0o666, ..file.clone() }).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
+        UnixStream::connect(&path).unwrap();
+        drop(second);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        assert_eq!(listen_unix(&file).unwrap_err().kind(), io::ErrorKind::AddrInUse, "that is no socket");
+        fs::remove_file(&path).unwrap();
     }
 }

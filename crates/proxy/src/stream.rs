@@ -7,7 +7,7 @@
 use std::io::{self, Read, Write};
 
 use mio::event::{Event, Source};
-use mio::net::TcpStream;
+use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry};
 
 use crate::slots::Whose;
@@ -28,6 +28,7 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
 /// What a read brought.
@@ -51,6 +52,7 @@ impl Stream {
         let interests = Interest::READABLE | Interest::WRITABLE;
         match &mut self.socket {
             Socket::Tcp(socket) => socket.register(registry, whose.token(), interests),
+            Socket::Unix(socket) => socket.register(registry, whose.token(), interests),
         }
     }
 
@@ -87,6 +89,7 @@ impl Stream {
         loop {
             let read = match &mut self.socket {
                 Socket::Tcp(socket) => socket.read(into),
+                Socket::Unix(socket) => socket.read(into),
             };
             match read {
                 Ok(0) => return Ok(Got::End),
@@ -110,6 +113,7 @@ impl Stream {
         loop {
             let written = match &mut self.socket {
                 Socket::Tcp(socket) => socket.write(bytes),
+                Socket::Unix(socket) => socket.write(bytes),
             };
             match written {
                 Ok(n) => {
@@ -128,7 +132,7 @@ impl Stream {
 
     /// How a connection that was begun came out. `None`: it is not made yet.
     pub(crate) fn made(&self) -> Option<io::Result<()>> {
-        let socket = self.socket();
+        let Some(socket) = self.tcp() else { return Some(Ok(())) };
         match socket.take_error() {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return Some(Err(error)),
@@ -140,9 +144,11 @@ impl Stream {
         }
     }
 
-    /// The socket under it, for its options.
-    pub(crate) const fn socket(&self) -> &TcpStream {
-        let Socket::Tcp(socket) = &self.socket;
-        socket
+    /// The socket under it, for its options, where it has some.
+    pub(crate) const fn tcp(&self) -> Option<&TcpStream> {
+        match &self.socket {
+            Socket::Tcp(socket) => Some(socket),
+            Socket::Unix(_) => None,
+        }
     }
 }

@@ -203,7 +203,7 @@ impl Worker {
 
     /// Serves a client that was accepted, and counted as load.
     pub(crate) fn serve(&mut self, client: Handed) {
-        let Handed { socket, peer, listener } = client;
+        let Handed { socket, peer, seat, listener } = client;
         // The listener may have gone while the client was on its way.
         let desk = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current());
         let Some(desk) = desk.cloned() else {
@@ -216,7 +216,7 @@ impl Worker {
             self.load.fetch_sub(1, Relaxed);
             return;
         }
-        self.clients.insert(Client::new(stream, peer, desk));
+        self.clients.insert(Client::new(stream, peer, desk, seat));
     }
 
     /// The client goes, and its server connection with it.
@@ -288,7 +288,8 @@ impl Worker {
             return;
         };
         let (key, conn) = (*key, *conn);
-        match made.and_then(|()| socket::tune_server(stream.socket())) {
+        let Some(patience) = self.clients.get(key).map(|client| client.desk.front.edge.server_tcp) else { return };
+        match made.and_then(|()| stream.tcp().map_or(Ok(()), |socket| socket::tune_server(socket, patience))) {
             Ok(()) => {
                 *state = State::Open;
                 self.step(key, Event::ServerConnected { conn });

@@ -14,7 +14,14 @@ use tokio::sync::watch;
 use view::{Phase, View};
 
 fn listener(addr: SocketAddr, rules: &Rules, view: &watch::Sender<Arc<View>>) -> Listener {
-    Listener { name: format!("at {addr}"), addr, socket: None, rules: rules.clone(), view: view.subscribe() }
+    Listener {
+        name: format!("at {addr}"),
+        addr: addr.into(),
+        socket: None,
+        rules: rules.clone(),
+        edge: proxy::Edge::default(),
+        view: view.subscribe(),
+    }
 }
 
 fn any() -> SocketAddr {
@@ -35,7 +42,7 @@ fn what_stays_is_not_touched_what_is_new_is_opened_and_what_is_gone_lets_its_cli
         .apply(vec![listener(first, &Rules::default(), &lab.view), listener(any(), &Rules::default(), &lab.view)])
         .unwrap();
     let second = lab.proxy.addrs()[1];
-    assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first], vec![second], vec![]));
+    assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first.into()], vec![second.into()], vec![]));
 
     let (mut stays, mut idle, mut busy) = (Client::to(first), Client::to(second), Client::to(second));
     assert_eq!(stays.say("SET k v"), "+OK");
@@ -44,7 +51,7 @@ fn what_stays_is_not_touched_what_is_new_is_opened_and_what_is_gone_lets_its_cli
     wait_until("it is blocked", || redis.client().say("INFO clients").contains("blocked_clients:1"));
 
     let applied = lab.proxy.apply(vec![listener(first, &Rules::default(), &lab.view)]).unwrap();
-    assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first], vec![], vec![second]));
+    assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first.into()], vec![], vec![second.into()]));
     assert!(idle.ends(), "it is owed nothing");
     wait_until("nobody listens there", || std::net::TcpStream::connect(second).is_err());
     assert_eq!(redis.client().say("RPUSH list x"), ":1");
@@ -135,7 +142,7 @@ fn another_process_takes_the_sockets_over_and_nobody_is_refused() {
     });
     let mut sockets = lab.proxy.listening_sockets().unwrap();
     let (handed_addr, socket) = sockets.remove(0);
-    assert_eq!(handed_addr, addr);
+    assert_eq!(handed_addr, addr.into());
     let listener = Listener { socket: Some(socket), ..listener(addr, &Rules::default(), &lab.view) };
     let successor = Proxy::start(ProxyConfig { workers: Some(2), max_clients: 100, clock }, vec![listener]).unwrap();
     lab.proxy.retire();

@@ -3,6 +3,7 @@
 mod real;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use real::{Client, Lab, Redis, frame, view, wait_until};
@@ -213,7 +214,7 @@ fn one_client_too_many_is_told_so() {
     drop(first);
     wait_until("there is room", || lab.stats().clients == 1);
     assert_eq!(lab.client().say("PING"), "+PONG");
-    assert_eq!(lab.stats().turned_away, 1);
+    assert_eq!(lab.stats().refused(proxy::Refused::TooMany), 1);
 }
 
 #[test]
@@ -221,7 +222,14 @@ fn an_address_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap();
     let (_source, view) = tokio::sync::watch::channel(view(1, Phase::Steady, addr, &[]));
-    let listener = proxy::Listener { name: "main".to_owned(), addr, socket: None, rules: Rules::default(), view };
+    let listener = proxy::Listener {
+        name: "main".to_owned(),
+        addr: addr.into(),
+        socket: None,
+        rules: Rules::default(),
+        edge: proxy::Edge::default(),
+        view,
+    };
     let config = proxy::ProxyConfig { workers: Some(1), max_clients: 1, clock: real::clock };
     let error = proxy::Proxy::start(config, vec![listener]).unwrap_err().to_string();
     assert!(error.contains("main") && error.contains(&addr.to_string()) && error.contains("in use"), "{error}");
@@ -232,9 +240,10 @@ fn an_address_that_the_host_does_not_hold_can_be_bound() {
     let (_source, view) = tokio::sync::watch::channel(view(1, Phase::Steady, ([10, 9, 8, 7], 1).into(), &[]));
     let listener = proxy::Listener {
         name: "main".to_owned(),
-        addr: ([10, 9, 8, 7], 0).into(),
+        addr: SocketAddr::from(([10, 9, 8, 7], 0)).into(),
         socket: None,
         rules: Rules::default(),
+        edge: proxy::Edge::default(),
         view,
     };
     let config = proxy::ProxyConfig { workers: Some(1), max_clients: 1, clock: real::clock };

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use machine::Instant;
-use proxy::{Listener, Proxy, ProxyConfig};
+use proxy::{Edge, Listener, Proxy, ProxyConfig};
 use session::Rules;
 use tokio::sync::watch;
 use view::{Epoch, LinkState, Offset, Phase, Replica, View};
@@ -260,12 +260,17 @@ impl Lab {
     }
 
     pub fn start_with(view: Arc<View>, rules: Rules, max_clients: usize) -> Self {
+        Self::start_at(view, rules, Edge::default(), max_clients)
+    }
+
+    pub fn start_at(view: Arc<View>, rules: Rules, edge: Edge, max_clients: usize) -> Self {
         let (sender, receiver) = watch::channel(view);
         let listener = Listener {
             name: "main".to_owned(),
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
             socket: None,
             rules,
+            edge,
             view: receiver,
         };
         let config = ProxyConfig { workers: Some(2), max_clients, clock };
