@@ -12,9 +12,11 @@
 //! | [`daemon`] | how does a program go to the background? |
 //! | [`random`] | what can nobody guess? |
 //! | [`limits`] | how many descriptors may this process have? |
+//! | [`account`] | which number has a user or a group of this host? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
+pub mod account;
 pub mod clock;
 pub mod daemon;
 pub mod hostname;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use config::{Config, Place};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -80,6 +81,24 @@ pub(crate) fn refused(what: &str, addr: SocketAddr, file: &str, place: Place, e:
     };
     Failure::host(format!(
         "cannot listen on {addr} for {what} at {file}:{place}: {e}. Nothing was started. What to do: {advice}."
+    ))
+}
+
+/// The message for a UNIX socket that we did not get.
+pub(crate) fn refused_path(what: &str, path: &Path, file: &str, place: Place, e: &io::Error) -> Failure {
+    let advice = match e.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process listens there, or the path is no socket: stop that one, or choose another path"
+        }
+        io::ErrorKind::NotFound => "the directory does not exist: make it, or choose another path",
+        io::ErrorKind::PermissionDenied => {
+            "the user that runs Standfast must be allowed to write to the directory, and only root can give a file away: see `unix`"
+        }
+        _ => "see that the path is right and that this host may use it",
+    };
+    let path = path.display();
+    Failure::host(format!(
+        "cannot listen on unix:{path} for {what} at {file}:{place}: {e}. Nothing was started. What to do: {advice}."
     ))
 }
 

@@ -1,30 +1,99 @@
-//! What does the file say about the edges of listeners, and is all of it served?
+//! What does the file say about the edges of listeners, in the words of the proxy?
 
-use config::{Config, Endpoint, Limits, Mode, SendProxy};
+use std::io;
+
+use config::{Config, Limits, Listener, Mode, SendProxy};
+use host::account;
+use proxy::edge::{ClientTcp, Patience, ServerTcp, UnixFile};
+use proxy::gate::{self, Lists, Network};
+use proxy::{Edge, Endpoint};
 
 use crate::failure::{Failure, Fault};
 
-/// That nothing is asked of a listener that is not done.
+/// That all that the file asks of listeners can be done.
+///
+/// # Errors
+/// What cannot.
+pub(crate) fn all_served(config: &Config) -> Result<(), Failure> {
+    config.listeners.iter().try_for_each(|listener| {
+        endpoint(config, listener)?;
+        edge(config, listener).map(|_| ())
+    })
+}
+
+/// Where a listener is.
+///
+/// # Errors
+/// A user or a group that this host does not have.
+pub(crate) fn endpoint(config: &Config, listener: &Listener) -> Result<Endpoint, Failure> {
+    let path = match &listener.listen {
+        config::Endpoint::Tcp(addr) => return Ok(Endpoint::Tcp(*addr)),
+        config::Endpoint::Unix(path) => path.clone(),
+    };
+    let number = |what, name: Option<&String>, of_host: fn(&str) -> io::Result<Option<u32>>| {
+        let Some(name) = name else { return Ok(None) };
+        let found = match name.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => of_host(name),
+        };
+        match found {
+            Ok(Some(number)) => Ok(Some(number)),
+            Ok(None) => Err(stranger(config, listener, what, name, "there is none of that name")),
+            Err(error) => Err(stranger(config, listener, what, name, &error.to_string())),
+        }
+    };
+    Ok(Endpoint::Unix(UnixFile {
+        path,
+        mode: listener.unix.mode.into(),
+        owner: number("user", listener.unix.user.as_ref(), account::user)?,
+        group: number("group", listener.unix.group.as_ref(), account::group)?,
+    }))
+}
+
+/// Who may come in, and how.
 ///
 /// # Errors
 /// What is asked for and not done in this version: silence would let an operator believe in a lock that is open.
-pub(crate) fn all_served(config: &Config) -> Result<(), Failure> {
-    for listener in &config.listeners {
-        let asked = [
-            (matches!(listener.listen, Endpoint::Unix(_)), "listen = \"unix:...\""),
-            (listener.mode == Mode::Tcp, "mode = \"tcp\""),
-            (listener.tls.is_some(), "tls"),
-            (listener.limits != Limits::default(), "limits"),
-            (!listener.allow.is_empty(), "allow"),
-            (!listener.deny.is_empty(), "deny"),
-            (!listener.proxy_protocol_from.is_empty(), "proxy-protocol-from"),
-            (listener.send_proxy != SendProxy::None, "send-proxy"),
-            (!listener.idle_timeout.is_zero(), "idle-timeout"),
-            (!listener.first_byte_timeout.is_zero(), "first-byte-timeout"),
-        ];
-        if let Some((_, option)) = asked.iter().find(|(asked, _)| *asked) {
-            return Err(not_yet(config, option, listener.defined_at));
-        }
+pub(crate) fn edge(config: &Config, listener: &Listener) -> Result<Edge, Failure> {
+    is_served(config, listener)?;
+    let networks = |list: &[config::Network]| list.iter().map(|n| Network { ip: n.ip, bits: n.bits }).collect();
+    Ok(Edge {
+        lists: Lists { allow: networks(&listener.allow), deny: networks(&listener.deny) },
+        limits: limits(listener.limits),
+        client_tcp: ClientTcp(patience(listener.client_tcp)),
+        server_tcp: ServerTcp(patience(listener.server_tcp)),
+    })
+}
+
+fn limits(limits: Limits) -> gate::Limits {
+    gate::Limits {
+        clients: limits.max_clients,
+        clients_per_address: limits.max_clients_per_address,
+        new_per_second: limits.max_new_per_second,
+        new_per_second_per_address: limits.max_new_per_second_per_address,
+    }
+}
+
+fn patience(tcp: config::Tcp) -> Patience {
+    Patience {
+        keepalive: tcp.keepalive,
+        interval: tcp.keepalive_interval,
+        count: tcp.keepalive_count,
+        user_timeout: tcp.user_timeout,
+    }
+}
+
+fn is_served(config: &Config, listener: &Listener) -> Result<(), Failure> {
+    let asked = [
+        (listener.mode == Mode::Tcp, "mode = \"tcp\""),
+        (listener.tls.is_some(), "tls"),
+        (!listener.proxy_protocol_from.is_empty(), "proxy-protocol-from"),
+        (listener.send_proxy != SendProxy::None, "send-proxy"),
+        (!listener.idle_timeout.is_zero(), "idle-timeout"),
+        (!listener.first_byte_timeout.is_zero(), "first-byte-timeout"),
+    ];
+    if let Some((_, option)) = asked.iter().find(|(asked, _)| *asked) {
+        return Err(not_yet(config, option, listener.defined_at));
     }
     match config.groups.iter().find(|group| group.server_tls.is_some()) {
         Some(group) => Err(not_yet(config, "server-tls", group.defined_at)),
@@ -36,6 +105,15 @@ fn not_yet(config: &Config, option: &str, place: config::Place) -> Failure {
     let file = &config.file_name;
     let text = format!(
         "`{option}` of the table at {file}:{place} is not done in this version. Nothing was started. What to do: leave it out."
+    );
+    Failure::new(Fault::Misconfigured, text)
+}
+
+fn stranger(config: &Config, listener: &Listener, what: &str, name: &str, why: &str) -> Failure {
+    let (file, place, listen) = (&config.file_name, listener.defined_at, &listener.listen);
+    let text = format!(
+        "the socket of the listener at {file}:{place}, {listen}, is to belong to the {what} {name:?}: {why}. Nothing was started. \
+         What to do: make the {what}, or name another one in `unix`."
     );
     Failure::new(Fault::Misconfigured, text)
 }

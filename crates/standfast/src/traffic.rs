@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::{Config, Fallback, OnUnknown, Role, Workers};
 use host::clock;
-use proxy::{Proxy, ProxyConfig, StartFailed};
+use proxy::{Endpoint, Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
 use view::GroupName;
 
@@ -29,13 +29,12 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Binds every listener and starts the workers. Requests wait until the first view is published.
     pub(crate) fn start(config: &Config, feeds: &Feeds) -> Result<Self, Failure> {
-        edges::all_served(config)?;
         let workers = match config.proxy.workers {
             Workers::Auto => None,
             Workers::Count(n) => Some(n as usize),
         };
         let limits = ProxyConfig { workers, max_clients: config.proxy.max_clients as usize, clock: clock::now };
-        let proxy = Proxy::start(limits, all(config, feeds)).map_err(|failed| explain(config, &failed))?;
+        let proxy = Proxy::start(limits, all(config, feeds)?).map_err(|failed| explain(config, &failed))?;
         let listeners = Arc::new(Mutex::new(config.listeners.clone().into()));
         Ok(Self { proxy: Some(Arc::new(proxy)), listeners })
     }
@@ -43,9 +42,9 @@ impl Traffic {
     /// Leads clients as the file says by now; all of it or nothing. Clients of listeners that stay are not touched.
     pub(crate) fn apply(&self, config: &Config, feeds: &Feeds) -> Result<(), Failure> {
         let Some(proxy) = &self.proxy else { return Ok(()) };
-        edges::all_served(config)?;
+        let wanted = all(config, feeds)?;
         let mut listeners = self.lock();
-        proxy.apply(all(config, feeds)).map_err(|failed| explain(config, &failed))?;
+        proxy.apply(wanted).map_err(|failed| explain(config, &failed))?;
         proxy.limit(config.proxy.max_clients as usize);
         *listeners = config.listeners.clone().into();
         Ok(())
@@ -103,17 +102,18 @@ impl Traffic {
 }
 
 /// Every listener of the file, as the proxy wants it.
-fn all(config: &Config, feeds: &Feeds) -> Vec<proxy::Listener> {
+fn all(config: &Config, feeds: &Feeds) -> Result<Vec<proxy::Listener>, Failure> {
     let listeners = config.listeners.iter().map(|listener| {
         let group = config.groups.iter().find(|group| group.name == listener.group);
         let group = group.expect("the configuration was checked: every listener names a group");
-        proxy::Listener {
+        Ok(proxy::Listener {
             name: name(config, listener),
-            addr: listener.listen.tcp().expect("others were refused above"),
+            addr: edges::endpoint(config, listener)?,
             socket: None,
             rules: rules(listener, group),
+            edge: edges::edge(config, listener)?,
             view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
-        }
+        })
     });
     listeners.collect()
 }
@@ -147,11 +147,15 @@ fn explain(config: &Config, failed: &StartFailed) -> Failure {
     let StartFailed { what, listener, source } = failed;
     let at_fault = listener
         .as_ref()
-        .and_then(|(failed, addr)| config.listeners.iter().find(|l| name(config, l) == *failed).map(|l| (l, *addr)));
+        .and_then(|(failed, at)| config.listeners.iter().find(|l| name(config, l) == *failed).map(|l| (l, at)));
     match at_fault {
-        Some((listener, addr)) => {
+        Some((listener, at)) => {
             let what = format!("the {} listener of group {}, [[listener]] listen,", listener.role, listener.group);
-            bind::refused(&what, addr, &config.file_name, listener.defined_at, source)
+            let (file, place) = (&config.file_name, listener.defined_at);
+            match at {
+                Endpoint::Tcp(addr) => bind::refused(&what, *addr, file, place, source),
+                Endpoint::Unix(socket) => bind::refused_path(&what, &socket.path, file, place, source),
+            }
         }
         None => Failure::host(format!(
             "the proxy could not {what}: {source}. Nothing was started. What to do: see that there are enough file descriptors and \
