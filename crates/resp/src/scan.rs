@@ -13,7 +13,7 @@ mod reply;
 mod request;
 
 pub use reply::{Kind, Progress, Reply, ReplyScanner};
-pub use request::{Arguments, Command, Request, RequestScanner};
+pub use request::{Arguments, Command, Request, RequestScanner, Streamed};
 
 /// What a frame may ask of us before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,6 +31,8 @@ pub struct RequestScanner {
     expects: Expects,
     /// Start of the line or payload that is read next; everything before it is done.
     at: usize,
+    /// Start of the argument that is read: where its header is.
+    begins: usize,
     /// No end of the line lies between `at` and here.
     searched: usize,
     /// With fewer bytes than this, there is nothing to find out.
@@ -75,6 +77,15 @@ impl Request {
             Self::Inline { len } | Self::Empty { len } => *len,
         }
     }
+}
+
+/// How far one [`stream`](RequestScanner::stream) came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streamed {
+    /// Bytes that belong to the frame and need not be shown again.
+    pub len: usize,
+    /// The frame ends with them.
+    pub ended: bool,
 }
 
 /// A request in array form, by positions in its frame. All methods take the bytes that the frame was
@@ -147,7 +158,7 @@ impl<'f> Iterator for Arguments<'f> {
 impl RequestScanner {
     /// A scanner for the start of a stream.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, expects: Expects::Anything, at: 0, searched: 0, wanted: 1, command: Command::default(), left: 0 }
+        Self { limits, expects: Expects::Anything, at: 0, begins: 0, searched: 0, wanted: 1, command: Command::default(), left: 0 }
     }
 
     /// Looks for the end of the frame that `buf` begins with. `None`: it has not ended; call again
@@ -175,6 +186,7 @@ impl RequestScanner {
                         return Ok(Some(Request::Empty { len: self.finish() }));
                     }
                     self.command.header = self.at;
+                    self.begins = self.at;
                 }
                 Expects::BulkLength => {
                     let Some(end) = self.line_end(buf, Malformed::TooBigBulkCount)? else {
@@ -197,6 +209,7 @@ impl RequestScanner {
                         *span = (self.at, end);
                     }
                     self.move_to(end + 2);
+                    self.begins = self.at;
                     self.expects = Expects::BulkLength;
                     self.left -= 1;
                     if self.left == 0 {
@@ -206,6 +219,54 @@ impl RequestScanner {
                 }
             }
         }
+    }
+
+    /// What is known of a command whose frame has not ended. Arguments that are not there yet are empty. All its methods take
+    /// the bytes that [`next`](Self::next) was last shown.
+    pub fn begun(&self) -> Option<Command> {
+        if !matches!(self.expects, Expects::BulkLength | Expects::Payload { .. }) {
+            return None;
+        }
+        let mut command = self.command.clone();
+        for span in command.head.iter_mut().skip(command.argc - self.left) {
+            *span = (0, 0);
+        }
+        // Of a payload, not even the header.
+        command.len = self.begins;
+        Some(command)
+    }
+
+    /// Goes on with a frame whose beginning its reader does not keep: a value that is larger than what one wants to hold. `buf`
+    /// begins with the first byte that no earlier call has passed. After the frame's end, [`next`](Self::next) goes on.
+    ///
+    /// ```
+    /// use resp::RequestScanner;
+    ///
+    /// let mut scanner = RequestScanner::default();
+    /// assert_eq!(scanner.next(b"*1\r\n$10\r\n012"), Ok(None));
+    /// let passed = scanner.stream(b"*1\r\n$10\r\n012").unwrap();
+    /// assert_eq!((passed.len, passed.ended), (12, false));
+    /// let passed = scanner.stream(b"3456789\r\n*1").unwrap();
+    /// assert_eq!((passed.len, passed.ended), (9, true));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn stream(&mut self, buf: &[u8]) -> Result<Streamed, Malformed> {
+        if let Some(request) = self.next(buf)? {
+            return Ok(Streamed { len: request.len(), ended: true });
+        }
+        let mut len = self.at;
+        if let Expects::Payload { len: left } = self.expects {
+            let here = left.min(buf.len() - self.at);
+            len += here;
+            self.expects = Expects::Payload { len: left - here };
+        }
+        self.begins = 0;
+        self.searched = self.searched.saturating_sub(len);
+        self.wanted = self.wanted.saturating_sub(len).max(1);
+        self.at = 0;
+        Ok(Streamed { len, ended: false })
     }
 
     /// How many bytes `buf` must have before [`next`](Self::next) can find the frame's end: what a
@@ -418,6 +479,32 @@ mod tests {
         let line = format!("{}\n", "a".repeat(20));
         let found = RequestScanner::new(limits).next(line.as_bytes());
         assert_eq!(found, Ok(Some(Request::Inline { len: 21 })));
+    }
+
+    #[test]
+    fn of_a_command_that_has_not_ended_the_arguments_that_are_there_are_known() {
+        let mut scanner = RequestScanner::default();
+        assert_eq!(scanner.begun(), None);
+        assert!(scanner.next(b"*1\r\n$7\r\noutworn\r\n").is_ok());
+        assert_eq!(scanner.begun(), None);
+        let frame = b"*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\nabc";
+        assert_eq!(scanner.next(&frame[..10]), Ok(None));
+        let begun = scanner.begun().unwrap();
+        assert_eq!((begun.name(frame), begun.argument(frame, 1)), (&b""[..], Some(&b""[..])));
+        assert_eq!(scanner.next(frame), Ok(None));
+        let begun = scanner.begun().unwrap();
+        assert_eq!((begun.argc(), begun.name(frame), begun.argument(frame, 1)), (4, &b"SET"[..], Some(&b"k"[..])));
+        assert_eq!((begun.argument(frame, 2), begun.argument(frame, 3)), (Some(&b""[..]), Some(&b""[..])));
+        assert_eq!(begun.arguments(frame).collect::<Vec<_>>(), [&b"SET"[..], b"k"]);
+    }
+
+    #[test]
+    fn a_fault_in_what_is_not_kept_is_found() {
+        let mut scanner = RequestScanner::default();
+        assert_eq!(scanner.next(b"*2\r\n$3\r\nGET\r\n$4\r\nk"), Ok(None));
+        assert_eq!(scanner.stream(b"*2\r\n$3\r\nGET\r\n$4\r\nk"), Ok(Streamed { len: 18, ended: false }));
+        assert_eq!(scanner.stream(b"ey1x"), Ok(Streamed { len: 3, ended: false }));
+        assert_eq!(scanner.stream(b"x\n"), Err(Malformed::InvalidCrlf));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) fn scan(data: &[u8]) {
     let whole = requests(data, [data.len()]);
     assert_eq!(requests(data, cuts(seed, data.len())), whole, "requests by pieces");
     check_requests(data, &whole);
+    check_streamed(data, cuts(seed, data.len()), &whole);
 
     let whole = replies(data, [data.len()]);
     assert_eq!(replies(data, cuts(seed, data.len())), whole, "replies by pieces");
@@ -94,6 +95,32 @@ fn cuts(seed: u8, len: usize) -> Vec<usize> {
         cuts.push(at.min(len));
     }
     cuts
+}
+
+/// The same frames end at the same places, and the same fault is found, if no byte is kept that was passed.
+fn check_streamed(data: &[u8], cuts: Vec<usize>, (found, fault): &(Vec<Request>, Option<Malformed>)) {
+    let mut scanner = RequestScanner::new(limits());
+    let (mut ends, mut start, mut at) = (Vec::new(), 0, 0);
+    for end in cuts {
+        loop {
+            match scanner.stream(&data[at..end]) {
+                Ok(passed) => {
+                    at += passed.len;
+                    if !passed.ended {
+                        break;
+                    }
+                    ends.push(at - start);
+                    start = at;
+                }
+                Err(other) => {
+                    assert_eq!(Some(other), *fault);
+                    return assert!(ends.iter().eq(found.iter().map(Request::len).collect::<Vec<_>>().iter()));
+                }
+            }
+        }
+        assert!(scanner.wanted() > end - at, "waits for something");
+    }
+    assert!(ends.iter().eq(found.iter().map(Request::len).collect::<Vec<_>>().iter()) && fault.is_none());
 }
 
 fn check_requests(data: &[u8], (found, _): &(Vec<Request>, Option<Malformed>)) {
