@@ -28,6 +28,6 @@ pub mod value;
 pub mod write;
 
 pub use malformed::Malformed;
-pub use scan::{Command, Kind, Limits, Progress, Reply, ReplyScanner, Request, RequestScanner};
+pub use scan::{Command, Kind, Limits, Progress, Reply, ReplyScanner, Request, RequestScanner, Streamed};
 pub use value::{Value, decode};
 pub use write::Protocol;

@@ -111,6 +111,7 @@ impl Session {
         if self.incoming.is_delivered() {
             return self.close(now, Why::CutReply);
         }
+        self.mark_spent();
         let unknown = match self.rules.on_unknown {
             _ if !self.any_unknown() => 0,
             OnUnknown::Close => return self.close(now, Why::UnknownFate),

@@ -23,6 +23,7 @@
 //! | [`event`] | what can happen to it, what does it order, and why does it end? |
 //! | [`rules`] | what did the operator say about this listener? |
 //! | [`buffers`] | where do bytes stay, and who lends the memory? |
+//! | `frame` | which requests are in the client's bytes? |
 //! | `owed` | which requests are unanswered, and how far are they sent? |
 //! | `command` | what does a request mean for the session? |
 //! | `route` | on which server connection does a request travel? |
@@ -34,6 +35,7 @@
 //! | `replies` | what did the server say, and is it for the client? |
 //! | `replay` | what is the fate of a request whose connection is gone? |
 //! | `unknown` | what is said of a request that was perhaps executed, where the client is not closed for it? |
+//! | `stream` | what becomes of a request that is larger than what may be kept? |
 //! | `restore` | what must a new connection know before the next request? |
 //! | `transaction` | what becomes of a MULTI that is cut? |
 //! | `explain` | what is it doing, and why? |
@@ -50,6 +52,7 @@ mod command;
 mod connection;
 pub mod event;
 mod explain;
+mod frame;
 mod hold;
 pub mod lane;
 pub mod opaque;
@@ -64,6 +67,7 @@ pub mod rules;
 pub mod session;
 mod share;
 pub mod stats;
+mod stream;
 mod transaction;
 mod unknown;
 

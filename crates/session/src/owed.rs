@@ -38,6 +38,8 @@ pub(crate) enum State {
     RefusalExpired,
     /// It was perhaps executed, and its answer is lost: the session says so.
     Unknown,
+    /// Part of it is gone, and so is the connection that heard it. It changed nothing: the session says so.
+    Spent,
     /// It is no request: the session words what is wrong with it and closes.
     Malformed,
 }
@@ -67,6 +69,12 @@ pub(crate) struct Kept {
     whole: usize,
     /// Their bytes. Never more than `sent`.
     whole_len: usize,
+    /// The only one that is owed has not ended: more of it is to come.
+    open_end: bool,
+    /// The bytes of the first one are let go as they are sent.
+    streams: bool,
+    /// Some of them are gone.
+    spent: bool,
 }
 
 impl Kept {
@@ -88,6 +96,11 @@ impl Kept {
     /// Unanswered requests.
     pub(crate) fn owed(&self) -> usize {
         self.owed.len()
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_owed(&self) -> bool {
+        !self.owed.is_empty()
     }
 
     pub(crate) fn append(&mut self, more: &[u8]) {
@@ -145,7 +158,7 @@ impl Kept {
 
     /// Request `index`, if it went out whole. `before` is the length of those before it.
     pub(crate) fn in_flight_at(&self, index: usize, before: usize) -> Option<&Owed> {
-        self.owed.get(index).filter(|o| index < self.admitted && before + o.len as usize <= self.sent)
+        self.owed.get(index).filter(|o| index < self.whole && before + o.len as usize <= self.sent)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Owed> {
@@ -214,7 +227,14 @@ impl Kept {
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent += n;
         assert!(self.sent <= self.admitted_len, "no more is sent than was offered");
-        while self.whole < self.admitted {
+        self.count_whole();
+        if self.streams {
+            self.let_go(self.sent.min(self.owed[0].len as usize));
+        }
+    }
+
+    fn count_whole(&mut self) {
+        while !self.open_end && self.whole < self.admitted {
             let end = self.whole_len + self.owed[self.whole].len as usize;
             if end > self.sent {
                 break;
@@ -238,6 +258,7 @@ impl Kept {
         let owed = self.owed.pop_front().expect("an answer is given to a request that is owed");
         let len = owed.len as usize;
         self.framed -= len;
+        (self.open_end, self.streams, self.spent) = (false, false, false);
         if self.admitted > 0 {
             assert!(len <= self.sent, "R1: no answer before the question");
             self.admitted -= 1;
@@ -288,6 +309,69 @@ impl Kept {
             expired += 1;
         }
         expired
+    }
+
+    /// The first `len` unframed bytes begin a request that is sent as it comes. It is the only one that is owed.
+    pub(crate) fn begin_stream(&mut self, len: usize, command: Command) {
+        assert!(self.owed.is_empty(), "what is before it is answered");
+        self.push(len, command, State::Owed);
+        self.open_end = true;
+        self.streams = true;
+    }
+
+    /// The first `len` unframed bytes are more of it. `ended`: and the last.
+    pub(crate) fn stream(&mut self, len: usize, ended: bool) {
+        let request = self.owed.back_mut().expect("it is owed until it has ended");
+        // Between two reads it is never more than what a session may keep.
+        request.len += u32::try_from(len).expect("what is kept is bounded");
+        self.framed += len;
+        if self.admitted > 0 {
+            self.admitted_len += len;
+        }
+        self.open_end = !ended;
+        self.count_whole();
+    }
+
+    /// Whether the only request that is owed has not ended.
+    pub(crate) const fn is_open_ended(&self) -> bool {
+        self.open_end
+    }
+
+    /// Whether part of the first request is gone: it cannot be sent again.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.spent
+    }
+
+    /// Nobody needs what is there of the request that streams.
+    pub(crate) fn let_all_go(&mut self) {
+        if self.admitted == 0
+            && let Some(front) = self.owed.front()
+        {
+            self.let_go(front.len as usize);
+        }
+    }
+
+    /// The first bytes of the first request go.
+    fn let_go(&mut self, bytes: usize) {
+        let Some(front) = self.owed.front_mut().filter(|_| bytes > 0) else { return };
+        assert!(self.retained == 0, "what is retained is in front of what is owed");
+        front.len -= u32::try_from(bytes).expect("no more than there is");
+        self.spent = true;
+        self.head += bytes;
+        self.framed -= bytes;
+        if self.admitted > 0 {
+            self.admitted_len -= bytes;
+            self.sent -= bytes;
+        }
+        if self.whole > 0 {
+            self.whole_len -= bytes;
+        }
+        self.settle_empty();
+    }
+
+    /// Whether a request has begun to go out that has not gone out whole.
+    pub(crate) const fn is_partly_sent(&self) -> bool {
+        self.sent > self.whole_len || (self.spent && self.whole == 0 && self.admitted > 0)
     }
 
     /// From here on all bytes go out as they are: the session stops looking at requests. What was owed must be answered,

@@ -16,6 +16,7 @@ use crate::refusal::{Regroup, is_refusal};
 use crate::restore::Restored;
 use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
+use crate::stream::SPENT;
 use crate::transaction::Then;
 
 /// What is being done with the reply under way.
@@ -33,6 +34,8 @@ pub(crate) enum Incoming {
     Parking,
     /// Nobody but us hears it.
     Swallowing,
+    /// It is about a request that has not gone out whole.
+    Complaint,
 }
 
 impl Incoming {
@@ -93,6 +96,11 @@ impl Session {
             return true;
         }
         let Some(asked) = self.asked() else {
+            if first == b'-' && self.kept.is_partly_sent() {
+                // It may have seen enough of the request to refuse it.
+                self.incoming = Incoming::Complaint;
+                return true;
+            }
             self.on_misbehaved(now);
             return false;
         };
@@ -144,7 +152,7 @@ impl Session {
                 self.out.extend(part);
             }
             Incoming::Parking => self.park(part),
-            Incoming::Swallowing => self.keep_line(part),
+            Incoming::Swallowing | Incoming::Complaint => self.keep_line(part),
             Incoming::Line => {
                 if ended.is_some() && self.line.is_empty() {
                     self.on_line(now, part);
@@ -174,6 +182,10 @@ impl Session {
         let Some(asked) = self.asked() else { return };
         if is_refusal(line, asked.command, self.role()) {
             self.stats.refused += 1;
+            if self.kept.is_spent() {
+                self.incoming = Incoming::Passing;
+                return self.out.extend(SPENT);
+            }
             if self.regroup.is_none() {
                 self.kept.admit_no_more();
             }
@@ -230,6 +242,7 @@ impl Session {
                     regroup.on_ended(asked, false, ok);
                 }
             }
+            Incoming::Complaint => self.on_complaint(now),
             Incoming::Push | Incoming::Line | Incoming::Fresh => {}
         }
         let all_in = self.regroup.as_ref().is_some_and(|r| r.answered() == self.kept.admitted());
@@ -244,6 +257,7 @@ impl Session {
         let outside = !self.transaction.is_open();
         if ok && outside {
             match front.command.kind {
+                Kind::Remember(_) if self.kept.is_spent() => self.remembered.unknown = true,
                 Kind::Remember(key) => self.remembered.on_ok(key, self.kept.front_bytes()),
                 Kind::Reset => self.remembered.clear(),
                 _ => {}

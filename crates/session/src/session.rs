@@ -18,12 +18,12 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use machine::{Instant, soonest};
-use resp::{Malformed, ReplyScanner, Request, RequestScanner};
+use resp::{Malformed, ReplyScanner, RequestScanner};
 use view::View;
 
 use crate::balance::Loads;
 use crate::buffers::{Outgoing, Spare};
-use crate::command::{Command, Kind};
+use crate::command::Kind;
 use crate::event::{Action, Event, Timer, Why};
 use crate::hold::{self, Hold};
 use crate::owed::{Kept, MAX_OWED, State};
@@ -45,7 +45,7 @@ pub struct Session {
     pub(crate) view: Arc<View>,
     pub(crate) kept: Kept,
     pub(crate) out: Outgoing,
-    requests: RequestScanner,
+    pub(crate) requests: RequestScanner,
     pub(crate) replies: ReplyScanner,
     pub(crate) incoming: Incoming,
     /// An error line that came in pieces.
@@ -60,7 +60,7 @@ pub struct Session {
     pub(crate) share: Share,
     pub(crate) mode: Mode,
     /// What the client sent that is no request.
-    malformed: Option<Malformed>,
+    pub(crate) malformed: Option<Malformed>,
     /// The client will send no more; until when it may still be answered.
     leaving: Option<Instant>,
     pub(crate) closing: Option<Closing>,
@@ -274,10 +274,16 @@ impl Session {
         self.closing.is_none() && self.out.len() < MAX_OUT
     }
 
+    /// Bytes of requests that it keeps.
+    #[must_use]
+    pub const fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Whether it keeps no byte for anyone.
     #[must_use]
-    pub const fn is_idle(&self) -> bool {
-        self.kept.len() == 0 && self.out.is_empty()
+    pub fn is_idle(&self) -> bool {
+        self.kept.len() == 0 && !self.kept.is_owed() && self.out.is_empty()
     }
 
     /// Requests that wait for a server at this moment.
@@ -343,54 +349,9 @@ impl Session {
 
     // What the client does.
 
-    fn on_client_bytes(&mut self, bytes: &[u8]) {
-        self.stats.bytes_in += bytes.len() as u64;
-        self.kept.append(bytes);
-        self.frame();
-    }
-
-    /// Tells requests apart, as far as they are whole.
-    fn frame(&mut self) {
-        while self.mode == Mode::Framed && self.kept.owed() < MAX_OWED {
-            let unframed = self.kept.unframed();
-            match self.requests.next(unframed) {
-                Ok(None) => return,
-                Ok(Some(Request::Empty { len })) => self.kept.rewrite(len, &[]),
-                Ok(Some(Request::Inline { len })) => {
-                    // Only arrays are sent: the server must not read the line differently from us.
-                    let mut array = Vec::new();
-                    if let Err(malformed) = resp::inline::rewrite(&unframed[..len], &mut array) {
-                        return self.on_malformed(malformed);
-                    }
-                    self.kept.rewrite(len, &array);
-                }
-                Ok(Some(Request::Command(request))) => {
-                    // Redis would run out of patience long before; four gigabytes of small arguments are no request.
-                    if u32::try_from(request.len()).is_err() {
-                        return self.on_malformed(Malformed::InvalidMultibulkLength);
-                    }
-                    let command = Command::of(&request, unframed);
-                    self.stats.requests += 1;
-                    self.kept.push(request.len(), command, State::Owed);
-                    if matches!(command.kind, Kind::Pin | Kind::Quit) {
-                        self.mode = Mode::Paused;
-                    }
-                }
-                Err(malformed) => return self.on_malformed(malformed),
-            }
-        }
-    }
-
-    fn on_malformed(&mut self, malformed: Malformed) {
-        self.stats.malformed += 1;
-        self.malformed = Some(malformed);
-        self.mode = Mode::Paused;
-        // Answered in its turn; no byte of it goes anywhere.
-        self.kept.push(0, Command::QUIT, State::Malformed);
-    }
-
     fn on_client_closed(&mut self, now: Instant) {
-        let endless = self.mode == Mode::Pinned || self.kept.iter().any(|o| o.command.blocks);
+        let endless =
+            self.mode == Mode::Pinned || self.kept.is_open_ended() || self.kept.iter().any(|o| o.command.blocks);
         if endless {
             // A BLPOP for a client that is gone would swallow an element that nobody gets.
             self.close(now, Why::ClientLeft);
@@ -517,6 +478,8 @@ impl Session {
         let Some(front) = self.kept.front() else { return false };
         let kind = front.command.kind;
         match front.state {
+            // Its end has to come first.
+            _ if self.kept.is_open_ended() => return false,
             State::Malformed => {
                 if let Some(malformed) = &self.malformed {
                     malformed.reply(self.out.tail());
@@ -532,6 +495,7 @@ impl Session {
                 self.out.extend(own.text(self.remembered.resp3));
                 self.pop_own();
             }
+            State::Spent => self.answer_spent(now),
             State::Expired => {
                 let text = hold::expired(&self.rules, &self.view);
                 self.answer_with_error(now, text.as_bytes());

@@ -371,7 +371,7 @@ static LISTENER: &[Definition] = &[
         kind: Kind::Size { min: 16 << 10, max: 1 << 30 },
         absent: Absent::Value("\"1MiB\""),
         why: "Room for thousands of usual requests; a client that sends more without an answer would only spend memory.",
-        what: "How many bytes of one client's requests may wait. What exceeds it is answered with an error.",
+        what: "How many bytes of one client's requests are kept, to wait or to be sent again. A client with more is not read for a while; a single request that is larger passes as it comes, and is not sent again.",
         example: "\"1MiB\"",
         also: &["buffer", "max-hold"],
     },

@@ -158,7 +158,16 @@ impl<'f> Iterator for Arguments<'f> {
 impl RequestScanner {
     /// A scanner for the start of a stream.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, expects: Expects::Anything, at: 0, begins: 0, searched: 0, wanted: 1, command: Command::default(), left: 0 }
+        Self {
+            limits,
+            expects: Expects::Anything,
+            at: 0,
+            begins: 0,
+            searched: 0,
+            wanted: 1,
+            command: Command::default(),
+            left: 0,
+        }
     }
 
     /// Looks for the end of the frame that `buf` begins with. `None`: it has not ended; call again

@@ -21,6 +21,8 @@ mod reader;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     Write,
+    /// More than a session keeps.
+    Large,
     Pop,
     Read,
     LongRead,
@@ -60,6 +62,7 @@ enum Op {
 fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
         6 => Just(Ask::Write),
+        1 => Just(Ask::Large),
         1 => Just(Ask::Pop),
         6 => Just(Ask::Read),
         1 => Just(Ask::LongRead),
@@ -317,6 +320,7 @@ impl World {
         self.asked.push(ask);
         let words = match ask {
             Ask::Write => format!("SET {id} v"),
+            Ask::Large => format!("SET {id} {}", "v".repeat(700)),
             Ask::Pop => format!("BLPOP {id} 0"),
             Ask::Read => format!("GET {id}"),
             Ask::LongRead => format!("LRANGE {id} 0 -1"),

@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
                     self.watch = false;
                 }
             }
-            Ask::Write | Ask::Pop => {
+            Ask::Write | Ask::Large | Ask::Pop => {
                 assert_eq!(text, format!("+w{id}.{}", self.db), "R1: {context}");
                 self.acknowledged = id;
             }
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         }
         for id in &queued {
             match self.world.asked[*id] {
-                Ask::Write | Ask::Pop => {
+                Ask::Write | Ask::Large | Ask::Pop => {
                     assert!(self.world.executed.contains(id), "EXEC executes all: {context}");
                     self.acknowledged = *id;
                 }
