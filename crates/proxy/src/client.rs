@@ -16,7 +16,7 @@ use crate::post::Line;
 use crate::slots::Key;
 use crate::stream::Stream;
 
-/// One client, its session and which server connection is its own.
+/// One client, its session and which server connection it uses.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) session: Session,
@@ -24,6 +24,8 @@ pub(crate) struct Client {
     pub(crate) peer: Peer,
     pub(crate) desk: Rc<Desk>,
     pub(crate) server: Option<Key>,
+    /// Its place there, if it is a lane.
+    pub(crate) seat: Option<usize>,
     /// The version of the view that the session was told.
     pub(crate) seen: u64,
     /// When it is to be woken, as the timers know it.
@@ -70,6 +72,7 @@ impl Client {
             desk,
             server: None,
             _seat: seat,
+            seat: None,
             due: None,
             held: 0,
             ended: false,

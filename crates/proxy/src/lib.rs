@@ -28,6 +28,7 @@
 //! | `refused` | why may a client not come in, and what is it told? |
 //! | `post` | how is a worker reached from other threads? |
 //! | `feed` | how does a new view reach every session of a thread? |
+//! | `lanes` | how do clients come by connections that are not only theirs? |
 //! | `closing` | what is said of clients that were closed? |
 //! | `socket` | which options do sockets need? |
 //! | [`proxy_protocol`] | for whom was a connection made? |
@@ -41,6 +42,7 @@ pub mod counters;
 pub mod edge;
 mod feed;
 pub mod gate;
+mod lanes;
 mod listener;
 mod post;
 pub mod proxy;

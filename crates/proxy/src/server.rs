@@ -1,6 +1,10 @@
 //! What is a server connection to its worker?
 
+use std::net::SocketAddr;
+
+use machine::Instant;
 use session::Conn;
+use session::lane::Lane;
 
 use crate::slots::Key;
 use crate::stream::Stream;
@@ -9,17 +13,26 @@ use crate::stream::Stream;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) stream: Stream,
+    pub(crate) addr: SocketAddr,
     pub(crate) owner: Owner,
     pub(crate) state: State,
     /// It is in the queue of those who are read.
     pub(crate) queued: bool,
+    /// It is in the queue of those who are written.
+    pub(crate) to_write: bool,
+    /// When it is to be looked after, as the timers know it.
+    pub(crate) due: Option<Instant>,
 }
 
 /// Whose requests go out on it, and who gets what comes in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Owner {
     /// One client alone, whose session knows it by this name.
     Client { key: Key, conn: Conn },
+    /// Many clients.
+    Lane(Box<Lane<Key>>),
+    /// Nobody at present.
+    Spare,
 }
 
 /// How far a server connection is.
@@ -34,8 +47,8 @@ pub(crate) enum State {
 }
 
 impl Server {
-    pub(crate) const fn new(stream: Stream, owner: Owner) -> Self {
-        Self { stream, owner, state: State::Connecting, queued: false }
+    pub(crate) const fn new(stream: Stream, addr: SocketAddr, owner: Owner) -> Self {
+        Self { stream, addr, owner, state: State::Connecting, queued: false, to_write: false, due: None }
     }
 
     /// Whether bytes may be written to it at this moment.
@@ -43,9 +56,14 @@ impl Server {
         self.state == State::Open && !self.stream.is_blocked()
     }
 
-    /// Whether its owner knows it by this name.
-    pub(crate) fn is_for(&self, name: Conn) -> bool {
-        let Owner::Client { conn, .. } = self.owner;
-        conn == name
+    pub(crate) fn lane(&mut self) -> Option<&mut Lane<Key>> {
+        match &mut self.owner {
+            Owner::Lane(lane) => Some(lane),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn is_lane(&self) -> bool {
+        matches!(self.owner, Owner::Lane(_))
     }
 }

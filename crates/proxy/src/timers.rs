@@ -14,6 +14,10 @@ use crate::slots::Key;
 pub(crate) enum Due {
     /// A client's session.
     Client(Key),
+    /// A lane.
+    Server(Key),
+    /// Connections that wait for somebody.
+    Spare,
     /// The listener of this number may accept again.
     Listener(u32),
     /// Clients of the listener of this number, which is gone, had their time to leave.

@@ -63,6 +63,7 @@ impl Worker {
         let is_busy = !self.readable_clients.is_empty()
             || !self.readable_servers.is_empty()
             || !self.touched.is_empty()
+            || !self.written_lanes.is_empty()
             || self.tour.is_some()
             || self.entrance.is_busy();
         if is_busy {
@@ -109,6 +110,8 @@ impl Worker {
                 }
                 Due::Listener(listener) => self.entrance.wake(listener),
                 Due::Leave(_) => self.tour = Some(0),
+                Due::Server(server) => self.on_lane_due(server),
+                Due::Spare => self.on_spare_due(),
                 // Seen by `is_over`.
                 Due::Stop => {}
             }
@@ -129,7 +132,7 @@ impl Worker {
     }
 
     /// Something happened to this client: what it has to send is sent, and what follows is seen to, before the turn ends.
-    fn touch(&mut self, key: Key) {
+    pub(crate) fn touch(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key)
             && !std::mem::replace(&mut client.touched, true)
         {
@@ -138,7 +141,7 @@ impl Worker {
     }
 
     /// A session learns of a new view before it is told anything else.
-    fn catch_up(&mut self, key: Key) {
+    pub(crate) fn catch_up(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let version = client.desk.feed.version();
         if client.seen != version {
@@ -159,7 +162,9 @@ impl Worker {
     fn read_server(&mut self, server_key: Key) {
         let Some(server) = self.servers.get_mut(server_key) else { return };
         server.queued = false;
-        let Owner::Client { key, conn } = server.owner;
+        let Owner::Client { key, conn } = server.owner else {
+            return self.read_unowned(server_key);
+        };
         self.touch(key);
         self.catch_up(key);
         // The view may have ended it.
@@ -182,6 +187,21 @@ impl Worker {
             }
             Ok(Got::Nothing) => {}
             Ok(Got::End) | Err(_) => self.on_server_ended(server_key),
+        }
+    }
+
+    /// Of a lane, or of nobody.
+    fn read_unowned(&mut self, server_key: Key) {
+        let Some(server) = self.servers.get_mut(server_key) else { return };
+        if server.state == State::Connecting {
+            if let Some(made) = server.stream.made() {
+                self.on_made(server_key, made);
+            }
+        } else if server.is_lane() {
+            self.read_lane(server_key);
+        } else if server.stream.is_readable() {
+            // Nobody asked anything: it is the end, or as good as that.
+            self.on_server_ended(server_key);
         }
     }
 
@@ -226,6 +246,7 @@ impl Worker {
         for key in &batch {
             self.write_server_of(*key);
         }
+        self.write_lanes();
         for key in &batch {
             self.finish(*key);
         }
@@ -234,6 +255,9 @@ impl Worker {
 
     fn write_server_of(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
+        if let (Some(server), Some(seat)) = (client.server, client.seat) {
+            return self.push(key, server, seat);
+        }
         let Some(server) = client.server.and_then(|s| self.servers.get_mut(s)) else { return };
         while server.takes_bytes() && !client.session.to_server().is_empty() {
             match server.stream.write(client.session.to_server()) {
@@ -265,7 +289,8 @@ impl Worker {
         if client.is_readable() && !std::mem::replace(&mut client.queued, true) {
             self.readable_clients.push(key);
         }
-        let Some(server_key) = client.server else { return };
+        // A lane is seen to by itself.
+        let Some(server_key) = client.server.filter(|_| client.seat.is_none()) else { return };
         let Some(server) = self.servers.get_mut(server_key) else { return };
         if server.takes_bytes() && !client.session.to_server().is_empty() {
             client.touched = true;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use machine::Instant;
 use mio::{Events, Poll};
+use session::pool::Pool;
 use session::{Action, Conn, Event, Spare};
 use tracing::debug;
 
@@ -59,6 +60,12 @@ pub(crate) struct Worker {
     pub(crate) readable_servers: Queue,
     /// Clients to whom something happened: what they have to send is sent at the end of the turn.
     pub(crate) touched: Queue,
+    /// Lanes that have something to write.
+    pub(crate) written_lanes: Queue,
+    /// Connections that are there for whoever fits.
+    pub(crate) pool: Pool<Key>,
+    /// When one of them may be too old, as the timers know it.
+    pub(crate) spare_due: Option<Instant>,
     /// Which place is next to be visited, if all clients are: they must learn of something.
     pub(crate) tour: Option<usize>,
     pub(crate) entrance: Entrance,
@@ -135,6 +142,9 @@ impl Worker {
             readable_clients: Queue::default(),
             readable_servers: Queue::default(),
             touched: Queue::default(),
+            written_lanes: Queue::default(),
+            pool: Pool::default(),
+            spare_due: None,
             tour: None,
             entrance,
             load,
@@ -221,10 +231,8 @@ impl Worker {
 
     /// The client goes, and its server connection with it.
     pub(crate) fn dismiss(&mut self, key: Key) {
+        self.let_go(key);
         let Some(client) = self.clients.remove(key) else { return };
-        if let Some(server) = client.server {
-            self.servers.remove(server);
-        }
         self.timers.shift(Due::Client(key), client.due, None);
         self.load.fetch_sub(1, Relaxed);
     }
@@ -239,50 +247,63 @@ impl Worker {
 
     /// Does what the session says until it says nothing.
     pub(crate) fn act(&mut self, key: Key) {
-        let mut failed = None;
+        let mut then = None;
         while let Some(client) = self.clients.get_mut(key) {
             match client.session.poll() {
                 Some(Action::Connect { conn, addr }) => {
-                    if let Err(error) = self.connect(key, conn, addr) {
-                        self.tell_unreached(key, &error);
-                        failed = Some(conn);
-                    }
+                    then = match self.connect(key, conn, addr) {
+                        Ok(true) => Some(Event::ServerReady { conn }),
+                        Ok(false) => None,
+                        Err(error) => Some(self.tell_unreached(key, conn, &error)),
+                    };
                 }
-                Some(Action::CloseServer { conn }) => {
-                    let is_it = |s: &Key| self.servers.get(*s).is_some_and(|s| s.is_for(conn));
-                    if let Some(server) = client.server.take_if(|s| is_it(s)) {
-                        self.servers.remove(server);
-                    }
+                Some(Action::Share { conn, addr }) => {
+                    then = match self.share(key, conn, addr) {
+                        Ok(true) => Some(Event::ServerReady { conn }),
+                        Ok(false) => None,
+                        Err(error) => Some(self.tell_unreached(key, conn, &error)),
+                    };
                 }
-                // Not ordered where each client has its own connection.
-                Some(Action::Share { .. } | Action::Release { .. }) => {}
+                Some(Action::CloseServer { .. }) => self.let_go(key),
+                Some(Action::Release { .. }) => self.release(key),
                 Some(Action::CloseClient { why }) => client.closed = Some(why),
-                None => match failed.take() {
-                    Some(conn) => client.session.handle(self.now, Event::ServerFailed { conn }),
+                None => match then.take() {
+                    Some(event) => client.session.handle(self.now, event),
                     None => return,
                 },
             }
         }
     }
 
-    fn connect(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<()> {
-        let mut stream = Stream::new(Socket::Tcp(socket::connect(addr)?));
-        stream.register(self.poll.registry(), Whose::Server(self.servers.next_key()))?;
-        let server = self.servers.insert(Server::new(stream, Owner::Client { key, conn }));
+    /// Makes a connection for one client, or finds one. True if it was found, and may be used at once.
+    fn connect(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<bool> {
+        if self.take_spare(key, conn, addr) {
+            return Ok(true);
+        }
+        let server = self.connect_to(addr, Owner::Client { key, conn })?;
         if let Some(client) = self.clients.get_mut(key) {
             client.server = Some(server);
         }
-        Ok(())
+        Ok(false)
     }
 
-    pub(crate) fn tell_unreached(&self, key: Key, error: &io::Error) {
+    /// Begins to make a connection.
+    pub(crate) fn connect_to(&mut self, addr: SocketAddr, owner: Owner) -> io::Result<Key> {
+        let mut stream = Stream::new(Socket::Tcp(socket::connect(addr)?));
+        stream.register(self.poll.registry(), Whose::Server(self.servers.next_key()))?;
+        Ok(self.servers.insert(Server::new(stream, addr, owner)))
+    }
+
+    fn tell_unreached(&self, key: Key, conn: Conn, error: &io::Error) -> Event<'static> {
         if let Some(client) = self.clients.get(key) {
             debug!(group = %client.desk.feed.view().group, peer = %client.peer, %error, "server not reached");
         }
+        Event::ServerFailed { conn }
     }
 
     /// A connection that is being made has been made, or not.
     pub(crate) fn on_made(&mut self, server: Key, made: io::Result<()>) {
+<<<<<<< HEAD
         let Some(Server { owner: Owner::Client { key, conn }, stream, state, .. }) = self.servers.get_mut(server)
         else {
             return;
@@ -291,29 +312,46 @@ impl Worker {
         let Some(patience) = self.clients.get(key).map(|client| client.desk.front.edge.server_tcp) else { return };
         match made.and_then(|()| stream.tcp().map_or(Ok(()), |socket| socket::tune_server(socket, patience))) {
             Ok(()) => {
+=======
+        let Some(Server { owner, stream, state, addr, .. }) = self.servers.get_mut(server) else { return };
+        match (made.and_then(|()| socket::tune_server(stream.socket())), owner) {
+            (Ok(()), Owner::Client { key, conn }) => {
+>>>>>>> 3c075af (Lead clients that need only answers over shared connections)
                 *state = State::Open;
+                let (key, conn) = (*key, *conn);
                 self.step(key, Event::ServerConnected { conn });
             }
-            Err(error) => {
-                self.tell_unreached(key, &error);
-                self.forget_server(key, server);
-                self.step(key, Event::ServerFailed { conn });
+            (Ok(()), _) => {
+                *state = State::Open;
+                self.on_lane_made(server);
+            }
+            (Err(error), Owner::Client { key, conn }) => {
+                let (key, conn) = (*key, *conn);
+                let event = self.tell_unreached(key, conn, &error);
+                self.let_go(key);
+                self.step(key, event);
+            }
+            (Err(error), _) => {
+                debug!(server = %addr, %error, "server not reached");
+                self.end_lane(server, |conn| Event::ServerFailed { conn });
             }
         }
     }
 
     /// The connection ended, however: what was asked and not answered meets the same fate.
     pub(crate) fn on_server_ended(&mut self, server: Key) {
-        let Some(Server { owner: Owner::Client { key, conn }, .. }) = self.servers.get(server) else { return };
-        let (key, conn) = (*key, *conn);
-        self.forget_server(key, server);
-        self.step(key, Event::ServerClosed { conn });
-    }
-
-    fn forget_server(&mut self, key: Key, server: Key) {
-        self.servers.remove(server);
-        if let Some(client) = self.clients.get_mut(key) {
-            client.server.take_if(|s| *s == server);
+        match self.servers.get(server).map(|s| &s.owner) {
+            Some(Owner::Client { key, conn }) => {
+                let (key, conn) = (*key, *conn);
+                self.let_go(key);
+                self.step(key, Event::ServerClosed { conn });
+            }
+            Some(Owner::Lane(_)) => self.end_lane(server, |conn| Event::ServerClosed { conn }),
+            Some(Owner::Spare) => {
+                self.pool.forget(server);
+                self.servers.remove(server);
+            }
+            None => {}
         }
     }
 }

@@ -12,10 +12,11 @@
 //!
 //! The driver's side of the contract: make the connection and say [`Lane::on_connected`]; give a session's requests to
 //! [`Lane::push`]; send [`Lane::to_server`] and say [`Lane::sent`]; hand what comes in to [`Lane::take`] until it is used up; when
-//! the connection ends, tell each of [`Lane::members`] what [`Lane::unsent`] says, and then that it ended.
+//! the connection ends, tell each what [`Lane::ended`] says, and then that it ended.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use machine::Instant;
@@ -25,11 +26,11 @@ use slab::Slab;
 use crate::buffers::Outgoing;
 use crate::event::Conn;
 
-/// A connection that many sessions use.
+/// A connection that many sessions use. `C` is what the driver knows a session by.
 #[derive(Debug)]
-pub struct Lane {
+pub struct Lane<C> {
     state: State,
-    seats: Slab<Seat>,
+    seats: Slab<Seat<C>>,
     /// Whose answers are to come, in order.
     turns: VecDeque<Turn>,
     out: Outgoing,
@@ -62,9 +63,9 @@ enum State {
 
 /// One session's part.
 #[derive(Debug)]
-struct Seat {
+struct Seat<C> {
     /// What the driver knows the session by. `None`: it left, and answers to it are still to come.
-    who: Option<(usize, Conn)>,
+    who: Option<(C, Conn)>,
     /// Answers to come.
     awaited: u32,
     /// It has something to say, and there was no room.
@@ -82,11 +83,11 @@ struct Turn {
 
 /// Whose the beginning of some bytes is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Taken<C> {
     /// A session's.
     For {
         /// What the driver knows the session by.
-        client: usize,
+        client: C,
         /// The name of its part.
         conn: Conn,
         /// How many bytes.
@@ -121,7 +122,7 @@ const GATHERED: usize = 16 * 1024;
 /// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
 const EMPTY: Duration = Duration::from_secs(30);
 
-impl Lane {
+impl<C: Copy + PartialEq> Lane<C> {
     /// A lane whose connection is being made. `words`: what it must be told first, as requests ([`Session::identity`](crate::Session::identity)).
     #[must_use]
     pub fn new(now: Instant, words: Box<[u8]>, connect_timeout: Duration) -> Self {
@@ -157,7 +158,7 @@ impl Lane {
     }
 
     /// A seat for a session that the driver knows by `client`, and its part by `conn`.
-    pub fn join(&mut self, client: usize, conn: Conn) -> usize {
+    pub fn join(&mut self, client: C, conn: Conn) -> usize {
         self.empty_since = None;
         self.seats.insert(Seat { who: Some((client, conn)), awaited: 0, waits: false })
     }
@@ -179,7 +180,7 @@ impl Lane {
     }
 
     /// Everyone with a seat.
-    pub fn members(&self) -> impl Iterator<Item = (usize, Conn)> {
+    pub fn members(&self) -> impl Iterator<Item = (C, Conn)> {
         self.seats.iter().filter_map(|(_, seat)| seat.who)
     }
 
@@ -213,7 +214,7 @@ impl Lane {
     }
 
     /// One of those that had something to say when there was no room, now that there is some.
-    pub fn next_waiting(&mut self) -> Option<usize> {
+    pub fn next_waiting(&mut self) -> Option<C> {
         if !self.is_open() || self.room() < MAX_OUT / 2 {
             return None;
         }
@@ -253,7 +254,7 @@ impl Lane {
     ///
     /// # Errors
     /// What came is no reply, or answers nothing: the connection is of no use any more.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Taken, Misbehaved> {
+    pub fn take(&mut self, bytes: &[u8]) -> Result<Taken<C>, Misbehaved> {
         if let State::Telling { answers } = self.state {
             return self.take_answer(answers, bytes);
         }
@@ -290,7 +291,7 @@ impl Lane {
         Ok(self.belongs(turn as usize, len))
     }
 
-    fn belongs(&mut self, seat: usize, len: usize) -> Taken {
+    fn belongs(&mut self, seat: usize, len: usize) -> Taken<C> {
         match self.seats[seat].who {
             Some((client, conn)) => Taken::For { client, conn, len },
             None => {
@@ -303,7 +304,7 @@ impl Lane {
     }
 
     /// An answer to what the lane was told first.
-    fn take_answer(&mut self, answers: usize, bytes: &[u8]) -> Result<Taken, Misbehaved> {
+    fn take_answer(&mut self, answers: usize, bytes: &[u8]) -> Result<Taken<C>, Misbehaved> {
         let progress = self.replies.feed(bytes).map_err(|_| Misbehaved)?;
         let len = progress.consumed;
         Ok(match progress.ended {
@@ -324,22 +325,24 @@ impl Lane {
         })
     }
 
-    /// How much of what a session gave did not go out whole, in bytes: of use when the connection has ended.
+    /// Everyone with a seat, and how many of the bytes that they gave last did not go out: of use when the connection has ended.
     #[must_use]
-    pub fn unsent(&self, client: usize) -> usize {
+    pub fn ended(&self) -> Vec<(C, Conn, usize)> {
+        let mut unsent = BTreeMap::<u32, usize>::new();
         let mut left = self.out.len();
-        let mut unsent = 0;
         for turn in self.turns.iter().rev() {
             let here = turn.bytes.min(left);
-            if self.seats.get(turn.seat as usize).and_then(|s| s.who).is_some_and(|(who, _)| who == client) {
-                unsent += here;
-            }
             left -= here;
-            if left == 0 {
+            if here == 0 {
                 break;
             }
+            *unsent.entry(turn.seat).or_default() += here;
         }
-        unsent
+        let told = |(seat, (client, conn))| {
+            let bytes = u32::try_from(seat).ok().and_then(|seat| unsent.get(&seat)).copied();
+            (client, conn, bytes.unwrap_or_default())
+        };
+        self.seats.iter().filter_map(|(index, seat)| seat.who.map(|who| (index, who))).map(told).collect()
     }
 
     /// When to end it if nothing happens: the connection was not made, or nobody uses it.

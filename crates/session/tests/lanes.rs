@@ -55,7 +55,7 @@ struct Client {
 
 struct Connection {
     /// `None`: it is one client's own.
-    lane: Option<Lane>,
+    lane: Option<Lane<usize>>,
     identity: Vec<u8>,
     made: bool,
     inbox: Vec<u8>,
@@ -152,7 +152,7 @@ impl World {
         }
     }
 
-    fn open(&mut self, lane: Option<Lane>, identity: Vec<u8>) -> usize {
+    fn open(&mut self, lane: Option<Lane<usize>>, identity: Vec<u8>) -> usize {
         self.next += 1;
         let connection =
             Connection { lane, identity, made: false, inbox: Vec::new(), outbox: VecDeque::new(), db: 0, multi: None };
@@ -361,19 +361,16 @@ impl World {
             self.process_all(usize::MAX);
         }
         for at in self.connections.keys().copied().collect::<Vec<_>>() {
-            let members: Vec<(usize, Conn)> = match &self.connections[&at].lane {
-                Some(lane) => lane.members().collect(),
+            let connection = self.connections.remove(&at).unwrap();
+            let members = match &connection.lane {
+                Some(lane) => lane.ended(),
                 None => (0..CLIENTS)
-                    .filter_map(|who| self.clients[who].at.filter(|(a, ..)| *a == at).map(|(.., conn)| (who, conn)))
+                    .filter_map(|who| self.clients[who].at.filter(|(a, ..)| *a == at).map(|(.., conn)| (who, conn, 0)))
                     .collect(),
             };
-            let connection = self.connections.remove(&at).unwrap();
-            for (who, conn) in members {
+            for (who, conn, bytes) in members {
                 self.clients[who].at = None;
-                if let Some(lane) = &connection.lane {
-                    let bytes = lane.unsent(who);
-                    self.step(who, Event::ServerUnsent { conn, bytes });
-                }
+                self.step(who, Event::ServerUnsent { conn, bytes });
                 self.step(who, Event::ServerClosed { conn });
             }
         }

@@ -1,0 +1,273 @@
+//! How do clients come by connections that are not only theirs?
+//!
+//! Of each user, database and server there is one lane a worker. What its clients have to say in a turn is gathered and written
+//! once; what comes in on it goes to whoever it is for. And a connection that a client had for itself and gave back waits here for
+//! the next one who is the same.
+
+use std::io;
+use std::net::SocketAddr;
+
+use session::lane::{Lane, Taken};
+use session::{Conn, Event};
+
+use crate::server::{Owner, State};
+use crate::slots::Key;
+use crate::stream::Got;
+use crate::timers::Due;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Gives a client a part in a lane. True if it may be used at once.
+    pub(crate) fn share(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<bool> {
+        let Some(client) = self.clients.get(key) else { return Ok(false) };
+        let identity = client.session.identity();
+        let timeout = client.desk.feed.rules().connect_timeout;
+        let lane = match self.pool.lane(addr, &identity) {
+            Some(lane) => lane,
+            None => {
+                let owner = Owner::Lane(Box::new(Lane::new(self.now, identity.clone().into(), timeout)));
+                let lane = self.connect_to(addr, owner)?;
+                self.pool.open_lane(addr, identity.into(), lane);
+                lane
+            }
+        };
+        let Some(joined) = self.servers.get_mut(lane).and_then(|s| s.lane()) else { return Ok(false) };
+        let seat = joined.join(key, conn);
+        let is_open = joined.is_open();
+        if let Some(client) = self.clients.get_mut(key) {
+            client.server = Some(lane);
+            client.seat = Some(seat);
+        }
+        self.time_lane(lane);
+        Ok(is_open)
+    }
+
+    /// Gives a client a connection on which all was said that it would say first, if there is one.
+    pub(crate) fn take_spare(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> bool {
+        let Some(words) = self.clients.get(key).map(|client| client.session.words()) else { return false };
+        while let Some(spare) = self.pool.take(addr, &words) {
+            let Some(server) = self.servers.get_mut(spare) else { continue };
+            // Nothing was asked on it: whatever came is its end.
+            if server.stream.is_readable() || server.state != State::Open {
+                self.servers.remove(spare);
+                continue;
+            }
+            server.owner = Owner::Client { key, conn };
+            if let Some(client) = self.clients.get_mut(key) {
+                client.server = Some(spare);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// A client gives its connection back.
+    pub(crate) fn release(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(server_key) = client.server.take() else { return };
+        let Some(server) = self.servers.get_mut(server_key) else { return };
+        server.owner = Owner::Spare;
+        let over = self.pool.give(self.now, server.addr, client.session.words().into(), server_key);
+        if let Some(over) = over {
+            self.servers.remove(over);
+        }
+        self.time_spare();
+    }
+
+    /// A client lets go of its connection: its own ends, a lane has one client less.
+    pub(crate) fn let_go(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(server_key) = client.server.take() else { return };
+        match client.seat.take() {
+            Some(seat) => self.leave(server_key, seat),
+            None => {
+                self.servers.remove(server_key);
+            }
+        }
+    }
+
+    pub(crate) fn leave(&mut self, server: Key, seat: usize) {
+        if let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) {
+            lane.leave(self.now, seat);
+        }
+        self.time_lane(server);
+    }
+
+    /// The lane's connection is made: its clients may begin, or it has to say something first.
+    pub(crate) fn on_lane_made(&mut self, server: Key) {
+        let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return };
+        if lane.on_connected() {
+            self.tell_lane(server, |conn| Event::ServerReady { conn });
+        }
+        self.time_lane(server);
+        self.write_later(server);
+    }
+
+    /// Tells all clients of a lane the same.
+    fn tell_lane(&mut self, server: Key, event: impl Fn(Conn) -> Event<'static>) {
+        let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return };
+        let members: Vec<_> = lane.members().collect();
+        for (key, conn) in members {
+            self.touch(key);
+            self.step(key, event(conn));
+        }
+    }
+
+    /// The lane is of no use any more. Its clients are told so in these words, after what of theirs never went out.
+    pub(crate) fn end_lane(&mut self, server: Key, event: impl Fn(Conn) -> Event<'static>) {
+        self.pool.forget(server);
+        let Some(mut ended) = self.servers.remove(server) else { return };
+        self.timers.shift(Due::Server(server), ended.due, None);
+        let Some(lane) = ended.lane() else { return };
+        for (key, conn, bytes) in lane.ended() {
+            if let Some(client) = self.clients.get_mut(key) {
+                client.server = None;
+                client.seat = None;
+            }
+            self.touch(key);
+            self.step(key, Event::ServerUnsent { conn, bytes });
+            self.step(key, event(conn));
+        }
+    }
+
+    /// Reads what came in on a lane, and hands each client its part.
+    pub(crate) fn read_lane(&mut self, server: Key) {
+        self.write_later(server);
+        let scratch = std::mem::take(&mut self.scratch);
+        let (scratch, read) = match self.servers.get_mut(server) {
+            Some(lane) if lane.stream.is_readable() => {
+                let mut scratch = scratch;
+                let read = lane.stream.read(&mut scratch);
+                (scratch, read)
+            }
+            _ => (scratch, Ok(Got::Nothing)),
+        };
+        match read {
+            Ok(Got::Bytes(n)) => self.deal(server, &scratch[..n]),
+            Ok(Got::Nothing) => {}
+            Ok(Got::End) | Err(_) => self.end_lane(server, |conn| Event::ServerClosed { conn }),
+        }
+        self.scratch = scratch;
+        if let Some(server_entry) = self.servers.get_mut(server)
+            && server_entry.stream.is_readable()
+            && !std::mem::replace(&mut server_entry.queued, true)
+        {
+            self.readable_servers.push(server);
+        }
+    }
+
+    fn deal(&mut self, server: Key, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return };
+            let len = match lane.take(rest) {
+                Ok(Taken::For { client: key, conn, len }) => {
+                    self.touch(key);
+                    self.catch_up(key);
+                    if let Some(client) = self.clients.get_mut(key) {
+                        client.session.lend(&mut self.spare);
+                        client.session.handle(self.now, Event::ServerBytes { conn, bytes: &rest[..len] });
+                        self.act(key);
+                    }
+                    len
+                }
+                Ok(Taken::Nobody { len }) => len,
+                Ok(Taken::Ready { len }) => {
+                    self.tell_lane(server, |conn| Event::ServerReady { conn });
+                    self.time_lane(server);
+                    len
+                }
+                Ok(Taken::Refused) => return self.end_lane(server, |conn| Event::ServerRefused { conn }),
+                Ok(Taken::NotYet) => return self.end_lane(server, |conn| Event::ServerFailed { conn }),
+                Err(_) => return self.end_lane(server, |conn| Event::ServerClosed { conn }),
+            };
+            rest = &rest[len..];
+        }
+    }
+
+    /// What a client has to say goes to its lane, as far as there is room.
+    pub(crate) fn push(&mut self, key: Key, server: Key, seat: usize) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(entry) = self.servers.get_mut(server) else { return };
+        let Some(lane) = entry.lane() else { return };
+        let bytes = client.session.to_server();
+        let n = bytes.len();
+        if n > 0 && lane.push(seat, bytes, client.session.unsent_requests()) {
+            client.session.sent(n);
+            self.write_later(server);
+        }
+    }
+
+    /// The lane has something to write, or may have: at the end of the turn.
+    fn write_later(&mut self, server: Key) {
+        if let Some(entry) = self.servers.get_mut(server)
+            && !std::mem::replace(&mut entry.to_write, true)
+        {
+            self.written_lanes.push(server);
+        }
+    }
+
+    /// Writes what was gathered.
+    pub(crate) fn write_lanes(&mut self) {
+        let batch = self.written_lanes.take();
+        for key in &batch {
+            self.write_lane(*key);
+        }
+        self.written_lanes.done(batch);
+    }
+
+    fn write_lane(&mut self, server: Key) {
+        let Some(entry) = self.servers.get_mut(server) else { return };
+        entry.to_write = false;
+        let takes = entry.takes_bytes();
+        let Owner::Lane(lane) = &mut entry.owner else { return };
+        if !takes || lane.to_server().is_empty() {
+            return;
+        }
+        match entry.stream.write(lane.to_server()) {
+            Ok(n) => lane.sent(n),
+            Err(_) => {
+                entry.state = State::Deaf;
+                entry.stream.look();
+                if !std::mem::replace(&mut entry.queued, true) {
+                    self.readable_servers.push(server);
+                }
+                return;
+            }
+        }
+        while let Some(key) = self.servers.get_mut(server).and_then(|s| s.lane()).and_then(Lane::next_waiting) {
+            self.touch(key);
+        }
+    }
+
+    /// Keeps the timers right for a lane.
+    fn time_lane(&mut self, server: Key) {
+        let Some(entry) = self.servers.get_mut(server) else { return };
+        let due = entry.lane().and_then(|lane| lane.deadline());
+        self.timers.shift(Due::Server(server), entry.due, due);
+        entry.due = due;
+    }
+
+    /// A lane was not made in time, or nobody uses it.
+    pub(crate) fn on_lane_due(&mut self, server: Key) {
+        if let Some(entry) = self.servers.get_mut(server) {
+            entry.due = None;
+        }
+        self.end_lane(server, |conn| Event::ServerFailed { conn });
+    }
+
+    fn time_spare(&mut self) {
+        let due = self.pool.deadline();
+        self.timers.shift(Due::Spare, self.spare_due, due);
+        self.spare_due = due;
+    }
+
+    /// Connections that nobody wanted are closed.
+    pub(crate) fn on_spare_due(&mut self) {
+        self.spare_due = None;
+        while let Some(old) = self.pool.expire(self.now) {
+            self.servers.remove(old);
+        }
+        self.time_spare();
+    }
+}
