@@ -214,6 +214,8 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
             | "hold"
             | "hold-bytes"
             | "fallback"
+            | "pool"
+            | "balance"
             | "connect-timeout"
             | "on-unknown"
             | "idle-timeout"

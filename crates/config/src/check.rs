@@ -147,10 +147,12 @@ fn confirm(found: &mut Vec<Problem>, group: &Settings) {
 
 fn listener(found: &mut Vec<Problem>, listener: &Settings, tables: &Tables, strangers: bool) {
     let role = listener.get::<Role>("role");
-    if let Some(span) = listener.span("fallback").filter(|_| role == Some(Role::Master)) {
-        let wrong = "`fallback` has no meaning for a listener that leads to the master";
-        let problem = Problem::new(span, wrong, "only for `role = \"replica\"`");
-        found.push(problem.help("remove the line, or set role = \"replica\""));
+    for key in ["fallback", "balance"] {
+        if let Some(span) = listener.span(key).filter(|_| role == Some(Role::Master)) {
+            let wrong = format!("`{key}` has no meaning for a listener that leads to the master");
+            let problem = Problem::new(span, wrong, "only for `role = \"replica\"`");
+            found.push(problem.help("remove the line, or set role = \"replica\""));
+        }
     }
     if let (Some(Endpoint::Tcp(listen)), Some(span)) = (listener.get("listen"), listener.span("listen")) {
         let same = tables.groups.iter().find(|group| group.get::<SocketAddr>("master") == Some(listen));

@@ -36,6 +36,28 @@ macro_rules! choice {
 }
 
 choice! {
+    /// Whose server connections are.
+    Pool {
+        /// Clients that need nothing of a connection but answers have one together.
+        Shared = "shared",
+        /// Each client has its own.
+        Session = "session",
+    }
+}
+
+choice! {
+    /// How clients are spread over replicas.
+    Balance {
+        /// In turn.
+        RoundRobin = "round-robin",
+        /// Where the fewest are.
+        LeastConnections = "least-connections",
+        /// Where answers come fastest.
+        Latency = "latency",
+    }
+}
+
+choice! {
     /// How log lines look.
     LogFormat {
         /// One readable line an event, fields before prose.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::change::Told;
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, OnUnknown, Role, SendProxy};
+use crate::choice::{Balance, Fallback, LogFormat, LogLevel, Mode, OnUnknown, Pool, Role, SendProxy};
 use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
 use crate::secret::Secret;
 use crate::setting::{FromSetting, Settings};
@@ -142,6 +142,10 @@ pub struct Listener {
     pub hold: Duration,
     /// How many bytes of one client may wait.
     pub hold_bytes: u64,
+    /// Whose server connections are.
+    pub pool: Pool,
+    /// For `Role::Replica`: how its clients are spread.
+    pub balance: Balance,
     /// For `Role::Replica`: what happens without a usable replica.
     pub fallback: Fallback,
     /// How long a connection to a server may take to be made.
@@ -255,6 +259,8 @@ impl Listener {
             mode: sure(table, "mode"),
             hold: sure(table, "hold"),
             hold_bytes: sure(table, "hold-bytes"),
+            pool: sure(table, "pool"),
+            balance: sure(table, "balance"),
             fallback: sure(table, "fallback"),
             connect_timeout: sure(table, "connect-timeout"),
             on_unknown: sure(table, "on-unknown"),

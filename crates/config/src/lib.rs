@@ -58,7 +58,9 @@ mod suggest;
 mod syntax;
 mod value;
 
-pub use choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Role, SendProxy};
+pub use choice::{
+    Balance, ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role, SendProxy,
+};
 pub use config::{Admin, Config, Group, Listener, Log, Node, Proxy, Workers};
 pub use diagnostic::{Problem, Problems};
 pub use edge::{Certificate, Endpoint, Limits, Named, Network, ServerTls, Tcp, Tls, UnixFile};

@@ -9,7 +9,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use crate::choice::{ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Role, SendProxy};
+use crate::choice::{
+    Balance, ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role, SendProxy,
+};
 use crate::config::Workers;
 use crate::edge::{Endpoint, Network};
 use crate::options::{Absent, Definition, Kind, Section};
@@ -335,4 +337,16 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(LogFormat, LogLevel, Role, Mode, Fallback, ClientCertificates, MinVersion, SendProxy, OnUnknown);
+from_word!(
+    LogFormat,
+    LogLevel,
+    Role,
+    Mode,
+    Fallback,
+    ClientCertificates,
+    MinVersion,
+    SendProxy,
+    OnUnknown,
+    Pool,
+    Balance
+);

@@ -6,6 +6,7 @@ use machine::Instant;
 use session::Conn;
 use session::lane::Lane;
 
+use crate::edge::ServerTcp;
 use crate::slots::Key;
 use crate::stream::Stream;
 
@@ -14,6 +15,8 @@ use crate::stream::Stream;
 pub(crate) struct Server {
     pub(crate) stream: Stream,
     pub(crate) addr: SocketAddr,
+    /// How long its silence is believed.
+    pub(crate) patience: ServerTcp,
     pub(crate) owner: Owner,
     pub(crate) state: State,
     /// It is in the queue of those who are read.
@@ -47,8 +50,9 @@ pub(crate) enum State {
 }
 
 impl Server {
-    pub(crate) const fn new(stream: Stream, addr: SocketAddr, owner: Owner) -> Self {
-        Self { stream, addr, owner, state: State::Connecting, queued: false, to_write: false, due: None }
+    pub(crate) const fn new(stream: Stream, addr: SocketAddr, patience: ServerTcp, owner: Owner) -> Self {
+        let state = State::Connecting;
+        Self { stream, addr, patience, owner, state, queued: false, to_write: false, due: None }
     }
 
     /// Whether bytes may be written to it at this moment.

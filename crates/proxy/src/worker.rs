@@ -25,6 +25,7 @@ use session::{Action, Conn, Event, Spare};
 use tracing::debug;
 
 use crate::client::{Client, Desk};
+use crate::edge::ServerTcp;
 use crate::listener::Entrance;
 use crate::post::{Door, Handed, Line, Order};
 use crate::server::{Owner, Server, State};
@@ -280,7 +281,9 @@ impl Worker {
         if self.take_spare(key, conn, addr) {
             return Ok(true);
         }
-        let server = self.connect_to(addr, Owner::Client { key, conn })?;
+        let Some(client) = self.clients.get(key) else { return Ok(false) };
+        let patience = client.desk.front.edge.server_tcp;
+        let server = self.connect_to(addr, patience, Owner::Client { key, conn })?;
         if let Some(client) = self.clients.get_mut(key) {
             client.server = Some(server);
         }
@@ -288,10 +291,10 @@ impl Worker {
     }
 
     /// Begins to make a connection.
-    pub(crate) fn connect_to(&mut self, addr: SocketAddr, owner: Owner) -> io::Result<Key> {
+    pub(crate) fn connect_to(&mut self, addr: SocketAddr, patience: ServerTcp, owner: Owner) -> io::Result<Key> {
         let mut stream = Stream::new(Socket::Tcp(socket::connect(addr)?));
         stream.register(self.poll.registry(), Whose::Server(self.servers.next_key()))?;
-        Ok(self.servers.insert(Server::new(stream, addr, owner)))
+        Ok(self.servers.insert(Server::new(stream, addr, patience, owner)))
     }
 
     fn tell_unreached(&self, key: Key, conn: Conn, error: &io::Error) -> Event<'static> {
@@ -303,20 +306,10 @@ impl Worker {
 
     /// A connection that is being made has been made, or not.
     pub(crate) fn on_made(&mut self, server: Key, made: io::Result<()>) {
-<<<<<<< HEAD
-        let Some(Server { owner: Owner::Client { key, conn }, stream, state, .. }) = self.servers.get_mut(server)
-        else {
-            return;
-        };
-        let (key, conn) = (*key, *conn);
-        let Some(patience) = self.clients.get(key).map(|client| client.desk.front.edge.server_tcp) else { return };
-        match made.and_then(|()| stream.tcp().map_or(Ok(()), |socket| socket::tune_server(socket, patience))) {
-            Ok(()) => {
-=======
-        let Some(Server { owner, stream, state, addr, .. }) = self.servers.get_mut(server) else { return };
-        match (made.and_then(|()| socket::tune_server(stream.socket())), owner) {
+        let Some(Server { owner, stream, state, addr, patience, .. }) = self.servers.get_mut(server) else { return };
+        let tuned = made.and_then(|()| stream.tcp().map_or(Ok(()), |socket| socket::tune_server(socket, *patience)));
+        match (tuned, owner) {
             (Ok(()), Owner::Client { key, conn }) => {
->>>>>>> 3c075af (Lead clients that need only answers over shared connections)
                 *state = State::Open;
                 let (key, conn) = (*key, *conn);
                 self.step(key, Event::ServerConnected { conn });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use config::{Config, Fallback, OnUnknown, Role, Workers};
+use config::{Balance, Config, Fallback, OnUnknown, Pool, Role, Workers};
 use host::clock;
 use proxy::{Endpoint, Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
@@ -124,8 +124,15 @@ fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
             Role::Master => session::Role::Master,
             Role::Replica => session::Role::Replica,
         },
-        pool: session::Pool::Session,
-        balance: session::Balance::RoundRobin,
+        pool: match listener.pool {
+            Pool::Shared => session::Pool::Shared,
+            Pool::Session => session::Pool::Session,
+        },
+        balance: match listener.balance {
+            Balance::RoundRobin => session::Balance::RoundRobin,
+            Balance::LeastConnections => session::Balance::LeastConnections,
+            Balance::Latency => session::Balance::Latency,
+        },
         hold: listener.hold,
         hold_bytes: usize::try_from(listener.hold_bytes).unwrap_or(usize::MAX),
         fallback_to_master: listener.fallback == Fallback::Master,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::edge::{CLIENT_TCP, LISTENER_LIMITS, LISTENER_TLS, LISTENER_TLS_SNI, LISTENER_UNIX, SERVER_TCP, SERVER_TLS};
 use super::{Absent, Definition, Kind, Section};
-use crate::choice::{Fallback, LogFormat, LogLevel, Mode, OnUnknown, Role, SendProxy};
+use crate::choice::{Balance, Fallback, LogFormat, LogLevel, Mode, OnUnknown, Pool, Role, SendProxy};
 
 /// Every table of the file, in the order of the documentation.
 pub static SECTIONS: &[Section] = &[
@@ -374,6 +374,24 @@ static LISTENER: &[Definition] = &[
         what: "How many bytes of one client's requests are kept, to wait or to be sent again. A client with more is not read for a while; a single request that is larger passes as it comes, and is not sent again.",
         example: "\"1MiB\"",
         also: &["buffer", "max-hold"],
+    },
+    Definition {
+        key: "pool",
+        kind: Kind::Choice(Pool::WORDS),
+        absent: Absent::Value("\"shared\""),
+        why: "Redis does a fraction of the work when many clients' requests come together, and no client can tell: whoever needs a connection of its own gets one.",
+        what: "Whether clients share server connections where that makes no difference to them, or have one each, always.",
+        example: "\"session\"",
+        also: &["multiplex", "mux", "connection-pool", "pooling"],
+    },
+    Definition {
+        key: "balance",
+        kind: Kind::Choice(Balance::WORDS),
+        absent: Absent::Value("\"round-robin\""),
+        why: "It needs no measuring, so it is never wrong by surprise.",
+        what: "How a replica listener spreads its clients: in turn, to where the fewest are, or to where answers come fastest; each by the servers' weights.",
+        example: "\"least-connections\"",
+        also: &["balancing", "algorithm", "lb-algorithm"],
     },
     Definition {
         key: "fallback",
