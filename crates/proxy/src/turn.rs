@@ -278,8 +278,8 @@ impl Worker {
             self.act(key);
         }
         let Some(client) = self.clients.get_mut(key) else { return };
-        client.session.reclaim(&mut self.spare);
         client.count();
+        client.session.reclaim(&mut self.spare);
         if client.is_over(self.now) {
             return self.dismiss(key);
         }

@@ -6,7 +6,6 @@
 use alloc::vec::Vec;
 
 use machine::Instant;
-use resp::ReplyScanner;
 
 use crate::event::{Action, Conn, Why};
 use crate::replay;
@@ -145,7 +144,7 @@ impl Session {
     /// What was true of the old connection is not true of the next.
     pub(crate) fn forget_connection(&mut self, now: Instant) {
         self.kept.rewind();
-        self.replies = ReplyScanner::default();
+        self.replies.reset();
         self.incoming = Incoming::Fresh;
         self.line.clear();
         if self.transaction.on_cut() {

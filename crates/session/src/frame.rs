@@ -27,7 +27,7 @@ impl Session {
                 continue;
             }
             let unframed = self.kept.unframed();
-            match self.requests.next(unframed) {
+            match self.requests.get().next(unframed) {
                 Ok(None) => {
                     if !self.stream() {
                         return;

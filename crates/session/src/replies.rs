@@ -64,7 +64,7 @@ impl Session {
                 self.stats.late += 1;
                 return;
             }
-            let Ok(progress) = self.replies.feed(rest) else {
+            let Ok(progress) = self.replies.get().feed(rest) else {
                 return self.on_misbehaved(now);
             };
             let (part, after) = rest.split_at(progress.consumed);

@@ -22,7 +22,7 @@ use resp::{Malformed, ReplyScanner, RequestScanner};
 use view::View;
 
 use crate::balance::Loads;
-use crate::buffers::{Outgoing, Spare};
+use crate::buffers::{Lent, Outgoing, Spare, Tally};
 use crate::command::Kind;
 use crate::event::{Action, Event, Timer, Why};
 use crate::hold::{self, Hold};
@@ -45,8 +45,8 @@ pub struct Session {
     pub(crate) view: Arc<View>,
     pub(crate) kept: Kept,
     pub(crate) out: Outgoing,
-    pub(crate) requests: RequestScanner,
-    pub(crate) replies: ReplyScanner,
+    pub(crate) requests: Lent<RequestScanner>,
+    pub(crate) replies: Lent<ReplyScanner>,
     pub(crate) incoming: Incoming,
     /// An error line that came in pieces.
     pub(crate) line: Vec<u8>,
@@ -68,7 +68,7 @@ pub struct Session {
     pub(crate) to_close: Option<Action>,
     /// The connection under way is ordered, and not yet told.
     pub(crate) to_connect: bool,
-    pub(crate) stats: Stats,
+    pub(crate) stats: Tally,
 }
 
 /// Whether requests are told apart.
@@ -108,8 +108,8 @@ impl Session {
             view,
             kept: Kept::default(),
             out: Outgoing::default(),
-            requests: RequestScanner::default(),
-            replies: ReplyScanner::default(),
+            requests: Lent::default(),
+            replies: Lent::default(),
             incoming: Incoming::Fresh,
             line: Vec::new(),
             route: Route::new(loads),
@@ -125,7 +125,7 @@ impl Session {
             closing: None,
             to_close: None,
             to_connect: false,
-            stats: Stats::default(),
+            stats: Tally::default(),
         }
     }
 
@@ -296,6 +296,8 @@ impl Session {
     pub fn lend(&mut self, spare: &mut Spare) {
         self.kept.lend(spare);
         spare.lend_bytes(self.out.buffer());
+        spare.lend_scanners(&mut self.requests, &mut self.replies);
+        spare.lend_tally(&mut self.stats);
     }
 
     /// Takes back the buffers that are empty, at the end of a turn.
@@ -304,17 +306,25 @@ impl Session {
         if self.out.is_empty() {
             spare.reclaim_bytes(self.out.buffer());
         }
+        // The beginning of a large request is gone already, its end has not come.
+        if self.kept.len() == 0 && !self.requests.present().is_some_and(RequestScanner::is_inside) {
+            spare.reclaim_requests(&mut self.requests);
+        }
+        if self.incoming == Incoming::Fresh && !self.replies.present().is_some_and(ReplyScanner::is_inside) {
+            spare.reclaim_replies(&mut self.replies);
+        }
+        spare.reclaim_tally(&mut self.stats);
     }
 
     /// What it has done since the counters were last taken.
     #[must_use]
-    pub const fn stats(&self) -> &Stats {
+    pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// Takes the counters and begins at zero.
+    /// Takes the counters and begins at zero. Before [`Self::reclaim`], their memory is of use to others then.
     pub fn take_stats(&mut self) -> Stats {
-        core::mem::take(&mut self.stats)
+        core::mem::take(&mut *self.stats)
     }
 
     /// All that a new connection of its own must be told, as requests: who has said the same may have one that it releases.

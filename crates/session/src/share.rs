@@ -125,7 +125,7 @@ impl Session {
         } else {
             self.drop_link();
         }
-        self.replies = resp::ReplyScanner::default();
+        self.replies.reset();
         self.line.clear();
     }
 

@@ -29,7 +29,7 @@ impl Session {
         if !self.kept.is_open_ended() && !self.begin_stream() {
             return false;
         }
-        match self.requests.stream(self.kept.unframed()) {
+        match self.requests.get().stream(self.kept.unframed()) {
             Ok(Streamed { len, ended }) => {
                 self.kept.stream(len, ended);
                 // Nobody waits for it any more: only its end counts.
@@ -54,10 +54,10 @@ impl Session {
 
     fn begin_stream(&mut self) -> bool {
         let bound = self.rules.hold_bytes;
-        if self.kept.owed() > 0 || (self.kept.len() < bound && self.requests.wanted() <= bound) {
+        if self.kept.owed() > 0 || (self.kept.len() < bound && self.requests.get().wanted() <= bound) {
             return false;
         }
-        let Some(begun) = self.requests.begun() else { return false };
+        let Some(begun) = self.requests.get().begun() else { return false };
         let command = Command::of(&begun, self.kept.unframed());
         self.stats.requests += 1;
         if matches!(command.kind, Kind::Pin) {

@@ -219,6 +219,15 @@ impl ReplyScanner {
         Self { limits, state: State::Type, left: 1, around: Vec::new(), reply: None, len: 0 }
     }
 
+    /// Forgets the reply under way. What comes next is the beginning of one.
+    pub fn reset(&mut self) {
+        self.around.clear();
+        self.state = State::Type;
+        self.left = 1;
+        self.reply = None;
+        self.len = 0;
+    }
+
     /// Reads on in `chunk`, up to the end of the reply under way and not beyond.
     ///
     /// # Errors
