@@ -79,8 +79,10 @@ Usage: cargo xtask VERB [ARGUMENTS]
   replay FILE                 run a flight record through the machines
   lab [FILTER]                only the tests beside real servers
   fuzz [TARGET] [--seconds N] fuzz one codec or all of them, 60 s each unless told; needs a C++ compiler
-  bench proxy [--only A,B] [--rounds N] [--requests N] [--connections N] [--seed N]
-                              direct, HAProxy and Standfast in one run; the figures are ratios
+  bench proxy [--quick] [--only WAY,WAY] [--load LOAD,LOAD] [--rounds N] [--seconds S] [--rate N] [--against RESULT.json]
+                              direct, HAProxy, twemproxy and Standfast in one run; the figures are ratios; half an hour, or two minutes
+  bench profile [--way WAY] [--load LOAD] [--seconds S]
+                              where a proxy's time goes under one load, and its system calls for a request, by perf
   bench failover [--only FAULT,FAULT] [--rounds N] [--crashes N] [--stock-crashes N]
                               stock Sentinel and Standfast in one run, as root: kill, hang, cut, planned, restart, and crashes in a row
   suite sentinel [--of redis|valkey] [--binary PATH] [--only UNIT]

@@ -33,6 +33,12 @@ pub(crate) const REDIS: Need =
 pub(crate) const REDIS_TOOLS: Need = Need { proof: Proof::Program(&["redis-benchmark"]), package: "redis-tools" };
 /// What the proxy is compared with.
 pub(crate) const HAPROXY: Need = Need { proof: Proof::Program(&["haproxy"]), package: "haproxy" };
+/// Another proxy that shares server connections; its package and its program have its first name.
+pub(crate) const TWEMPROXY: Need = Need { proof: Proof::Program(&["nutcracker"]), package: "nutcracker" };
+/// Makes certificates.
+pub(crate) const OPENSSL: Need = Need { proof: Proof::Program(&["openssl"]), package: "openssl" };
+/// Sees where the time of a process goes.
+pub(crate) const PERF: Need = Need { proof: Proof::Program(&["perf"]), package: "linux-perf" };
 /// What the stock acceptance suite is written in.
 pub(crate) const TCLSH: Need = Need { proof: Proof::Program(&["tclsh"]), package: "tcl" };
 /// Unpacks source packages.

@@ -1,4 +1,4 @@
-//! The servers of a benchmark: started on free ports of loopback, in a directory of their own, and ended whatever happens.
+//! How are servers started, watched and ended? On free ports of loopback, in a directory of their own, and ended whatever happens.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -8,19 +8,22 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use super::options::Way;
 use crate::cargo;
 use crate::failure::{Failure, OrFail};
 use crate::steps::stopwatch;
 
 /// A directory that goes when the benchmark ends.
-pub(crate) struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(crate) fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let dir = std::env::temp_dir().join(format!("standfast-bench-{}", std::process::id()));
         fs::create_dir_all(&dir).or_fail(format_args!("create {}", dir.display()))?;
         Ok(Self(dir))
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.0
     }
 }
 
@@ -30,52 +33,25 @@ impl Drop for Scratch {
     }
 }
 
-/// All servers of a run.
-pub(crate) struct Servers {
-    pub(crate) redis: Server,
-    proxies: Vec<(Way, Server)>,
-}
-
-impl Servers {
-    /// Starts Redis and one proxy for each way, and waits until each answers.
-    pub(crate) fn start(scratch: &Scratch, ways: &[Way], standfast: Option<&Path>) -> Result<Self, Failure> {
-        let dir = &scratch.0;
-        let redis = start_redis(dir)?;
-        let mut proxies = Vec::new();
-        for way in ways {
-            let server = match (*way, standfast) {
-                (Way::Direct, _) => continue,
-                (Way::Haproxy { threads }, _) => start_haproxy(dir, threads, redis.port)?,
-                (Way::Standfast, Some(program)) => start_standfast(dir, program, redis.port)?,
-                (Way::Standfast, None) => return Err(Failure::new("standfast was not built")),
-            };
-            proxies.push((*way, server));
-        }
-        Ok(Self { redis, proxies })
-    }
-
-    /// The proxy of a way; a direct connection has none.
-    pub(crate) fn proxy(&self, way: Way) -> Option<&Server> {
-        self.proxies.iter().find(|(proxy, _)| *proxy == way).map(|(_, server)| server)
-    }
-}
-
 /// One server. It is killed when this goes, also on the way out of a failure.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(super) struct Server {
     child: Child,
     /// Where it listens on loopback.
-    pub(crate) port: u16,
+    pub(super) port: u16,
+    /// Where it speaks TLS, if it does.
+    pub(super) tls_port: Option<u16>,
 }
 
 impl Server {
     /// Starts a server whose log goes to `NAME.log`, and waits until it answers a PING as Redis does.
-    fn start(dir: &Path, name: &str, mut command: Command, port: u16) -> Result<Self, Failure> {
+    pub(super) fn start(dir: &Path, name: &str, command: Command, port: u16) -> Result<Self, Failure> {
         let log = dir.join(format!("{name}.log"));
         let file = File::create(&log).or_fail(format_args!("create {}", log.display()))?;
         let errors = file.try_clone().or_fail("share a log")?;
+        let mut command = with_descriptors(&command);
         let child = command.stdout(file).stderr(errors).spawn().or_fail(format_args!("start {name}"))?;
-        let mut server = Self { child, port };
+        let mut server = Self { child, port, tls_port: None };
         let waited = stopwatch();
         while !answers(port) {
             let ended = server.child.try_wait().or_fail(format_args!("watch {name}"))?;
@@ -91,11 +67,35 @@ impl Server {
         Ok(server)
     }
 
-    /// CPU time that the process has used, user and system, in seconds.
-    pub(crate) fn cpu_seconds(&self) -> Result<f64, Failure> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&path).or_fail(format_args!("read {path}; has the server ended?"))?;
-        cpu_ticks(&stat).map(|ticks| ticks / TICKS_A_SECOND).ok_or_else(|| Failure::new(format!("{path} says {stat}")))
+    /// The same, and it speaks TLS there.
+    pub(super) const fn with_tls(mut self, port: u16) -> Self {
+        self.tls_port = Some(port);
+        self
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// CPU time that the threads of the process have had, in seconds, to the nanosecond. Threads that ended are not in it; none of the servers here
+    /// ends any while it is measured.
+    pub(super) fn cpu_seconds(&self) -> Result<f64, Failure> {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let ended = || format!("read {tasks}; has the server ended?");
+        let mut nanoseconds = 0.0;
+        for task in fs::read_dir(&tasks).or_fail(ended())? {
+            let said = fs::read_to_string(task.or_fail(ended())?.path().join("schedstat")).or_fail(ended())?;
+            let on_cpu = said.split_whitespace().next().and_then(|first| first.parse::<f64>().ok());
+            nanoseconds += on_cpu.ok_or_else(|| Failure::new(format!("schedstat of a task says {said:?}")))?;
+        }
+        Ok(nanoseconds / 1e9)
+    }
+
+    /// Memory of the process that is in use, in bytes (Rss).
+    pub(super) fn memory(&self) -> Result<f64, Failure> {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let said = fs::read_to_string(&path).or_fail(format_args!("read {path}"))?;
+        rss(&said).ok_or_else(|| Failure::new(format!("{path} names no Rss")))
     }
 }
 
@@ -107,58 +107,47 @@ impl Drop for Server {
     }
 }
 
-fn start_redis(dir: &Path) -> Result<Server, Failure> {
-    let port = free_port()?;
-    let mut redis = Command::new("redis-server");
-    redis
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .current_dir(dir);
-    Server::start(dir, "redis-server", redis, port)
+/// The same command, with as many descriptors as the system allows: a shell raises the limit and then becomes the program.
+pub(super) fn with_descriptors(command: &Command) -> Command {
+    let mut raised = Command::new("sh");
+    raised
+        .args(["-c", "ulimit -n $(ulimit -Hn); exec \"$@\"", "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(dir) = command.get_current_dir() {
+        raised.current_dir(dir);
+    }
+    raised
 }
 
-fn start_haproxy(dir: &Path, threads: u8, redis: u16) -> Result<Server, Failure> {
-    let port = free_port()?;
-    let name = format!("haproxy-{threads}");
-    let config = dir.join(format!("{name}.cfg"));
-    let text = format!(
-        "global\n  maxconn 2000\n  nbthread {threads}\n\
-         defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1m\n  timeout server 1m\n\
-         listen redis\n  bind 127.0.0.1:{port}\n  server master 127.0.0.1:{redis}\n"
-    );
-    fs::write(&config, text).or_fail("write haproxy's configuration")?;
-    // -db: in the foreground, so that the child is the server and not its parent.
-    let mut haproxy = Command::new("haproxy");
-    haproxy.arg("-db").arg("-f").arg(&config);
-    Server::start(dir, &name, haproxy, port)
-}
-
-/// One node that watches the one Redis, with a listener that leads to it.
-fn start_standfast(dir: &Path, program: &Path, redis: u16) -> Result<Server, Failure> {
-    let (port, sentinel) = (free_port()?, free_port()?);
-    let config = dir.join("standfast.toml");
-    let state = dir.join("state");
-    let text = format!(
-        "[node]\nname = \"bench\"\nlisten = \"127.0.0.1:{sentinel}\"\nstate-dir = \"{}\"\n\
-         [[group]]\nname = \"bench\"\nmaster = \"127.0.0.1:{redis}\"\nnodes = 1\nquorum = 1\n\
-         [[listener]]\nlisten = \"127.0.0.1:{port}\"\ngroup = \"bench\"\nrole = \"master\"\n",
-        state.display()
-    );
-    fs::write(&config, text).or_fail("write standfast's configuration")?;
-    let mut standfast = Command::new(program);
-    standfast.args(["run", "-c"]).arg(&config);
-    Server::start(dir, "standfast", standfast, port)
-}
-
-/// What was measured, for the foot of the report.
-pub(crate) fn versions(programs: &[&str]) -> String {
+/// The machine and the versions, for the foot of a report.
+pub(super) fn versions(programs: &[&str]) -> String {
     let first_line = |program: &str, args: &[&str]| {
-        let said = cargo::at_root(program, args).output().map(|output| output.stdout).unwrap_or_default();
+        let said = cargo::at_root(program, args).output();
+        // Some say it on standard output, some on standard error.
+        let said = said.map(|said| [said.stdout, said.stderr].concat()).unwrap_or_default();
         String::from_utf8_lossy(&said).lines().next().unwrap_or("unknown").to_owned()
     };
     let cores = thread::available_parallelism().map_or(0, usize::from);
-    // The one flag that HAProxy and Redis have in common.
-    let programs: String = programs.iter().map(|program| format!("- {}\n", first_line(program, &["-v"]))).collect();
-    format!("- {cores} cores\n{programs}- Standfast at commit {}", first_line("git", &["rev-parse", "--short", "HEAD"]))
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    // The flag that HAProxy and Redis have in common makes twemproxy talkative.
+    let flag = |program: &str| if program == "nutcracker" { "-V" } else { "-v" };
+    let programs = programs.iter().map(|program| format!("- {}\n", first_line(program, &[flag(program)])));
+    let programs: String = programs.collect();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
+    let changed = cargo::at_root("git", &["status", "--porcelain", "--untracked-files=no"]).output();
+    let changed = changed.is_ok_and(|said| !said.stdout.is_empty());
+    let changed = if changed { ", with changes that are not committed" } else { "" };
+    format!("- {cores} cores, {model}, Linux {}\n{programs}- Standfast at commit {commit}{changed}", kernel.trim())
+}
+
+/// How many processes wanted a core, on average over the last minute.
+pub(super) fn load_average() -> String {
+    let said = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    said.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 /// Whether something answers a PING there.
@@ -168,26 +157,24 @@ fn answers(port: u16) -> bool {
         return false;
     };
     let mut answer = [0; 5];
-    let asked = stream.set_read_timeout(Some(Duration::from_secs(1))).and_then(|()| stream.write_all(b"PING\r\n"));
+    let asked = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    // As an array: not every proxy understands the inline form.
+    let asked = asked.and_then(|()| stream.write_all(b"*1\r\n$4\r\nPING\r\n"));
     asked.and_then(|()| stream.read_exact(&mut answer)).is_ok() && answer == *b"+PONG"
 }
 
 /// A port that nobody uses at this moment.
-fn free_port() -> Result<u16, Failure> {
+pub(super) fn free_port() -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).or_fail("find a free port")?;
     listener.local_addr().map(|address| address.port()).or_fail("find a free port")
 }
 
-/// Fields 14 and 15 of proc_pid_stat(5); the name in field 2 can hold anything, also spaces.
-fn cpu_ticks(stat: &str) -> Option<f64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+/// `Rss:    1234 kB`, in bytes.
+fn rss(rollup: &str) -> Option<f64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib * 1024.0)
 }
 
-/// The unit of /proc is 1/100 s on every architecture that Linux gives us (USER_HZ).
-const TICKS_A_SECOND: f64 = 100.0;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -196,10 +183,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_time_is_read_behind_a_name_with_spaces_and_brackets() {
-        let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 1 0 100 200 300";
-        assert_eq!(cpu_ticks(stat), Some(200.0));
-        assert_eq!(cpu_ticks("42 (a) S 1"), None);
+    fn time_and_memory_of_a_process_are_read() {
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let server = Server { child, port: 0, tls_port: None };
+        assert!(server.cpu_seconds().unwrap() < 60.0);
+        let waited = stopwatch();
+        // Until it has become `sleep` and touched some of it.
+        while server.memory().unwrap() < 4_096.0 {
+            assert!(waited() < PATIENCE, "no program runs in less than a page");
+        }
+        assert_eq!(rss("Pss: 3 kB\nRss:      12 kB\n"), Some(12_288.0));
     }
 
     #[test]

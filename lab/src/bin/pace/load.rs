@@ -191,6 +191,9 @@ mod tests {
         let (request, digits) = request(Requests { is_set: true, bytes: 3 });
         assert_eq!(request, b"*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000000\r\n$3\r\nxxx\r\n");
         assert_eq!(&request[digits..digits + 12], b"000000000000");
-        assert_eq!(super::request(Requests { is_set: false, bytes: 3 }).0, b"*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000000\r\n");
+        assert_eq!(
+            super::request(Requests { is_set: false, bytes: 3 }).0,
+            b"*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000000\r\n"
+        );
     }
 }

@@ -144,7 +144,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_not() {
-        for line in ["", "nowhere idle 5", "127.0.0.1:1 idle 0", "127.0.0.1:1 full del 64 5 1 1", "127.0.0.1:1 rate get 64 5 0 1"] {
+        for line in [
+            "",
+            "nowhere idle 5",
+            "127.0.0.1:1 idle 0",
+            "127.0.0.1:1 full del 64 5 1 1",
+            "127.0.0.1:1 rate get 64 5 0 1",
+        ] {
             assert!(understood(&line.split_whitespace().collect::<Vec<_>>()).is_none(), "{line}");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Sample;
 use super::report::{WRITERS, values};
-use crate::bench::report::median;
+use crate::bench::median::median;
 
 /// The faults of the drawing, and which figure of theirs is drawn.
 const ROWS: [(&str, &str, &str); 4] = [

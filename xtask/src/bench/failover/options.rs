@@ -1,6 +1,6 @@
 //! Which faults, how often?
 
-use super::super::options::number;
+use crate::bench::proxy::options::number;
 use crate::failure::Failure;
 
 /// What is compared, ours first.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::options::{Options, SYSTEMS};
 use super::{CRASHES, Sample};
-use crate::bench::report::median;
+use crate::bench::median::median;
 
 /// Whose writers: a system, the kind of its writers, and what the tables call them.
 pub(super) const WRITERS: [(&str, &str, &str); 3] = [
