@@ -77,6 +77,7 @@ fn read_earlier(path: &Path) -> Result<Vec<Sample>, Failure> {
     sample::read(&text)
 }
 
+/// What fails is told, and counts for nobody.
 fn measure(options: &Options, stand: &mut Stand) -> Result<Vec<Sample>, Failure> {
     let mut shuffle = Shuffle(options.seed);
     let mut samples = Vec::new();
@@ -91,13 +92,20 @@ fn measure(options: &Options, stand: &mut Stand) -> Result<Vec<Sample>, Failure>
             let mut ways = stand.ways(*cell);
             shuffle.shuffle(&mut ways);
             for way in ways {
-                let figures = stand.measure(way, *cell, options);
-                let figures =
-                    figures.map_err(|failed| Failure::new(format!("{} over {}: {failed}", cell.id(), way.name())))?;
-                samples.push(Sample { round, way, cell: *cell, figures });
+                match stand.measure(way, *cell, options) {
+                    Ok(figures) => samples.push(Sample { round, way, cell: *cell, figures }),
+                    Err(failed) => {
+                        let failed = format!("{} over {} in round {}: {failed}", cell.id(), way.name(), round + 1);
+                        println!("{failed}");
+                        stand.missing.push(failed);
+                    }
+                }
             }
         }
         println!("round {} of {} done after {:.0} s", round + 1, options.rounds, watch().as_secs_f64());
+    }
+    if samples.is_empty() {
+        return Err(Failure::new("nothing could be measured"));
     }
     Ok(samples)
 }

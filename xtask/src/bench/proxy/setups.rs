@@ -109,8 +109,10 @@ impl Setup {
         let key = |name: &str| self.dir.join(name).display().to_string();
         let pools = format!("pool = \"{pool}\"\n");
         let encrypted = format!("tls = {{ cert = \"{}\", key = \"{}\" }}\n", key("cert.pem"), key("key.pem"));
+        // With the port: a second node of this name must have its own state, and must not take the first one for a peer.
+        let name = format!("{pool}-{port}");
         let write = |pools: &str, encrypted: Option<&str>| {
-            self.write_ours(pool, pools, port, encrypted.map(|lines| (tls, lines)))
+            self.write_ours(&name, pools, port, encrypted.map(|lines| (tls, lines)))
         };
         let config = write(&pools, None)?;
         let pools = match self.complaint(&config)? {
@@ -158,7 +160,9 @@ impl Setup {
             .output()
             .or_fail("start `standfast check`")?;
         let said = [checked.stdout, checked.stderr].concat();
-        let said = String::from_utf8_lossy(&said).lines().next().unwrap_or("it says nothing").to_owned();
+        let said = String::from_utf8_lossy(&said);
+        let first = said.lines().find(|line| line.starts_with("error")).or_else(|| said.lines().next());
+        let said = first.unwrap_or("it says nothing").to_owned();
         Ok((!checked.status.success()).then_some(said))
     }
 
