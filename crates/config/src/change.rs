@@ -203,7 +203,20 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
             | "client-reconfig-script"
             | "replica-max-lag"
             | "server-tls"
-            | "weights",
+            | "weights"
+            | "source"
+            | "sentinels"
+            | "sentinel-username"
+            | "sentinel-password"
+            | "sentinel-tls"
+            | "servers"
+            | "interval"
+            | "fast-interval"
+            | "check-timeout"
+            | "rise"
+            | "fall"
+            | "expect"
+            | "check",
         ) => Some(Applies::Live),
         (
             "listener",

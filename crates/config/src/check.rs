@@ -1,13 +1,14 @@
 //! Is it possible? What can only be seen across options and tables: what is missing, what exists twice, what contradicts another line.
 
 mod edge;
+mod source;
 
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use crate::choice::Role;
+use crate::choice::{Role, Source};
 use crate::config::{self, Tables};
 use crate::diagnostic::Problem;
 use crate::edge::Endpoint;
@@ -23,13 +24,13 @@ pub(crate) fn tables(tables: &Tables, strangers: bool) -> Vec<Problem> {
     for table in tables.groups.iter().chain(&tables.listeners) {
         missing(&mut found, table);
     }
-    node(&mut found, &tables.node, strangers);
+    node(&mut found, &tables.node, strangers, source::votes(tables));
     if tables.groups.is_empty() && !strangers {
         let name = section("group").expect("is in the table of options");
-        found.push(
-            Problem::of_file("there is no [[group]]: nothing to watch", "expected at least one")
-                .help(format!("add a group:\n[[group]]\n{}", examples(name.options.iter().filter(|d| is_required(d))))),
-        );
+        found.push(Problem::of_file("there is no [[group]]: nothing to watch", "expected at least one").help(format!(
+            "add a group:\n[[group]]\n{}",
+            examples(name.options.iter().filter(|d| is_first_needed(d)))
+        )));
     }
     for table in &tables.groups {
         group(&mut found, table);
@@ -50,7 +51,7 @@ fn missing(found: &mut Vec<Problem>, table: &Settings) {
         .section
         .options
         .iter()
-        .filter(|definition| is_required(definition) && table.lacks(definition.key))
+        .filter(|definition| is_required_in(definition, table) && table.lacks(definition.key))
         .collect();
     if lacking.is_empty() {
         return;
@@ -62,8 +63,16 @@ fn missing(found: &mut Vec<Problem>, table: &Settings) {
     found.push(Problem::new(header(table), wrong, label).help(help));
 }
 
-fn is_required(definition: &Definition) -> bool {
-    matches!(definition.absent, Absent::Required)
+/// Whether a table must have it; a group needs what its source needs.
+fn is_required_in(definition: &Definition, table: &Settings) -> bool {
+    let is_group = table.section.name == "group";
+    let by_source = || source::of(table).is_some_and(|source| source::needs(source) == definition.key);
+    matches!(definition.absent, Absent::Required) || (is_group && !source::is_unsaid(table) && by_source())
+}
+
+/// What the simplest group has.
+fn is_first_needed(definition: &Definition) -> bool {
+    matches!(definition.absent, Absent::Required) || definition.key == source::needs(Source::Monitor)
 }
 
 /// Lines that one could add to the file.
@@ -73,9 +82,12 @@ fn examples<'a>(definitions: impl Iterator<Item = &'a Definition>) -> String {
     lines.join("\n")
 }
 
-fn node(found: &mut Vec<Problem>, node: &Settings, strangers: bool) {
+fn node(found: &mut Vec<Problem>, node: &Settings, strangers: bool, votes: bool) {
     let misspelt = strangers && node.header.is_none();
-    if let Some(listen) = node.get::<SocketAddr>("listen").filter(|_| !misspelt)
+    if !votes {
+        source::node(found, node);
+    }
+    if let Some(listen) = node.get::<SocketAddr>("listen").filter(|_| !misspelt && votes)
         && listen.ip().is_unspecified()
         && node.lacks("announce")
     {
@@ -114,6 +126,7 @@ fn group(found: &mut Vec<Problem>, group: &Settings) {
         });
     }
     confirm(found, group);
+    source::group(found, group);
     if let Some(span) = group.span("username").filter(|_| group.lacks("password")) {
         let wrong = "`username` without `password`: Redis takes a user only with a password";
         found.push(Problem::new(span, wrong, "expected a `password` next to it"));
@@ -155,8 +168,12 @@ fn listener(found: &mut Vec<Problem>, listener: &Settings, tables: &Tables, stra
         }
     }
     if let (Some(Endpoint::Tcp(listen)), Some(span)) = (listener.get("listen"), listener.span("listen")) {
-        let same = tables.groups.iter().find(|group| group.get::<SocketAddr>("master") == Some(listen));
-        if let Some(master) = same.and_then(|group| group.span("master")) {
+        let is_same = |group: &Settings| {
+            let among = group.get::<Vec<SocketAddr>>("servers").is_some_and(|servers| servers.contains(&listen));
+            let master = group.get::<SocketAddr>("master") == Some(listen);
+            if among { group.span("servers") } else { group.span("master").filter(|_| master) }
+        };
+        if let Some(master) = tables.groups.iter().find_map(is_same) {
             let wrong = format!("the listener has the address of a Redis server, {listen}");
             let problem = Problem::new(span, wrong, "expected an address that Redis does not use");
             found.push(problem.related(master, "Redis is here").help("use another port or another IP address"));
@@ -166,7 +183,9 @@ fn listener(found: &mut Vec<Problem>, listener: &Settings, tables: &Tables, stra
         return;
     };
     match tables.groups.iter().find(|group| group.get::<String>("name").as_ref() == Some(&name)) {
-        Some(group) if role == Some(Role::Master) => hold(found, listener, group),
+        Some(group) if role == Some(Role::Master) && source::of(group) == Some(Source::Monitor) => {
+            hold(found, listener, group);
+        }
         Some(_) => {}
         // A group without a usable name may be the one that is meant.
         None if strangers || tables.groups.iter().any(|group| group.span("name").is_none()) => {}
@@ -235,7 +254,8 @@ fn shown(table: &Settings, key: &str) -> String {
 /// Everything on this host that listens, two by two.
 fn addresses(found: &mut Vec<Problem>, tables: &Tables) {
     let admin = Some(&tables.admin).filter(|admin| admin.header.is_some());
-    let all = [("the Sentinel port", Some(&tables.node)), ("the status page", admin)]
+    let node = Some(&tables.node).filter(|_| source::votes(tables));
+    let all = [("the Sentinel port", node), ("the status page", admin)]
         .into_iter()
         .filter_map(|(what, table)| table.map(|table| (what, table, table.get::<SocketAddr>("listen"))));
     let port = |table: &Settings| table.get::<Endpoint>("listen").and_then(|endpoint| endpoint.tcp());

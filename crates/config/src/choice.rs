@@ -84,6 +84,18 @@ choice! {
 }
 
 choice! {
+    /// Who says which server of a group is the master.
+    Source {
+        /// The nodes agree on it.
+        Monitor = "monitor",
+        /// Stock Sentinels do, and are followed.
+        Sentinels = "sentinels",
+        /// Checks of each server from outside tell.
+        Probe = "probe",
+    }
+}
+
+choice! {
     /// Which servers of a group a listener leads to.
     Role {
         /// The agreed master, and nothing else.

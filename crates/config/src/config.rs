@@ -1,13 +1,14 @@
 //! What the operator said, as plain data. A [`Config`] exists only if the whole file is possible, so no reader checks anything again.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::change::Told;
 use crate::choice::{Balance, Fallback, LogFormat, LogLevel, Mode, OnUnknown, Pool, Role, SendProxy};
 use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
+use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::setting::{FromSetting, Settings};
 use crate::source::{Place, Source};
@@ -91,7 +92,10 @@ pub enum Workers {
 pub struct Group {
     /// Sentinel's master name: 1 to 64 letters, digits, `.`, `-`, `_`. Unique.
     pub name: String,
-    /// Where the master was when the file was written; the agreed state wins.
+    /// Who says which server is the master.
+    pub origin: Origin,
+    /// Where the master is looked for first: as the file says, or the first of the servers that are checked, or nowhere
+    /// (`0.0.0.0:0`) where Sentinels will tell. The agreed state wins.
     pub master: SocketAddr,
     /// How many nodes watch the group.
     pub nodes: u32,
@@ -190,6 +194,12 @@ pub(crate) struct Tables {
 }
 
 impl Config {
+    /// Whether nodes vote on any of the groups. Otherwise this program is a proxy only: no Sentinel port, no votes to keep.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        self.groups.iter().any(|group| group.origin == Origin::Monitor)
+    }
+
     /// Only for tables without a problem: an option that must be there is there.
     pub(crate) fn build(source: &Source, tables: &Tables) -> Self {
         Self {
@@ -227,9 +237,11 @@ impl Admin {
 
 impl Group {
     fn build(source: &Source, table: &Settings) -> Self {
+        let origin = Origin::build(table);
         Self {
             name: sure(table, "name"),
-            master: sure(table, "master"),
+            master: first_master(table, &origin),
+            origin,
             nodes: sure(table, "nodes"),
             quorum: table.get("quorum").unwrap_or_else(|| majority(sure(table, "nodes"))),
             username: table.get("username"),
@@ -286,6 +298,14 @@ pub(crate) fn control(node: &Settings) -> Option<PathBuf> {
         return node.get::<PathBuf>("state-dir").map(|dir| dir.join("control.sock"));
     }
     node.get("control")
+}
+
+fn first_master(table: &Settings, origin: &Origin) -> SocketAddr {
+    match origin {
+        Origin::Monitor => sure(table, "master"),
+        Origin::Sentinels(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        Origin::Probe(probe) => probe.servers[0],
+    }
 }
 
 fn majority(nodes: u32) -> u32 {

@@ -48,6 +48,7 @@ mod config;
 mod diagnostic;
 mod edge;
 pub mod options;
+mod origin;
 mod parse;
 mod reference;
 mod secret;
@@ -60,10 +61,12 @@ mod value;
 
 pub use choice::{
     Balance, ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role, SendProxy,
+    Source,
 };
 pub use config::{Admin, Config, Group, Listener, Log, Node, Proxy, Workers};
 pub use diagnostic::{Problem, Problems};
 pub use edge::{Certificate, Endpoint, Limits, Named, Network, ServerTls, Tcp, Tls, UnixFile};
+pub use origin::{Origin, Pace, Probe, Sentinels};
 pub use parse::{control_socket, parse};
 pub use reference::defaults_markdown;
 pub use secret::Secret;

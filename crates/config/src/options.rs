@@ -2,6 +2,7 @@
 //! documentation, an example. Parser, suggestions and `docs/defaults.md` read the table; nothing about an option is said elsewhere.
 
 mod edge;
+mod source;
 mod table;
 
 use std::fmt;
@@ -106,6 +107,10 @@ pub enum Kind {
     Endpoint,
     /// A list of IP addresses and networks: `["10.0.0.0/8", "::1"]`.
     Networks,
+    /// A list of `IP:port`.
+    Addresses,
+    /// A list of texts without control characters.
+    Texts,
     /// A list of host names, of which the first label may be `*`.
     HostNames,
     /// The rights of a file, as `chmod` takes them: `"0660"`.
@@ -174,7 +179,8 @@ impl Kind {
             Self::AutoOr { .. } => "a whole number or \"auto\"",
             Self::Choice(_) => "a word in quotes",
             Self::Endpoint => "an address in quotes",
-            Self::Networks | Self::HostNames => "a list of texts in quotes",
+            Self::Addresses => "a list of addresses in quotes",
+            Self::Networks | Self::HostNames | Self::Texts => "a list of texts in quotes",
             Self::FileMode => "the rights of a file in quotes",
             Self::Table(_) => "a table",
             Self::Tables(_) => "a list of tables",
@@ -210,6 +216,8 @@ impl fmt::Display for Kind {
                 f.write_str("address `IP:port`, the IP may be `0.0.0.0` or `[::]`; or `unix:` and an absolute path")
             }
             Self::Networks => f.write_str("list of addresses and networks, `IP` or `IP/bits`"),
+            Self::Addresses => f.write_str("list of addresses `IP:port`"),
+            Self::Texts => f.write_str("list of texts"),
             Self::HostNames => f.write_str("list of host names, of which the first label may be `*`"),
             Self::FileMode => f.write_str("rights of a file in octal digits"),
             Self::Table(section) | Self::Tables(section) => write!(f, "table `{}`, see there", section.header()),

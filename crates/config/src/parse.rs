@@ -138,7 +138,7 @@ impl Walk {
     }
 
     fn option(&mut self, settings: &mut Settings, definition: &'static Definition, value: Value<'_, '_>) {
-        if matches!(definition.kind, Kind::Secret) {
+        if matches!(definition.kind, Kind::Secret) || value.get_ref().as_str().is_some_and(source::logs_in) {
             self.secrets.push(value.span());
         }
         let found = match definition.kind {

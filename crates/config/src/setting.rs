@@ -11,6 +11,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 use crate::choice::{
     Balance, ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role, SendProxy,
+    Source,
 };
 use crate::config::Workers;
 use crate::edge::{Endpoint, Network};
@@ -32,6 +33,7 @@ pub(crate) enum Setting {
     Word(&'static str),
     Endpoint(Endpoint),
     Networks(Vec<Network>),
+    Addresses(Vec<SocketAddr>),
     Texts(Vec<String>),
     /// The rights of a file.
     Bits(u16),
@@ -49,6 +51,8 @@ impl Setting {
                 integer(number, min, max).map(|count| Self::Workers(Workers::Count(count)))
             }
             (Kind::Networks, DeValue::Array(list)) => texts(definition, list, value::network).map(Self::Networks),
+            (Kind::Addresses, DeValue::Array(list)) => addresses(definition, list).map(Self::Addresses),
+            (Kind::Texts, DeValue::Array(list)) => texts(definition, list, value::plain).map(Self::Texts),
             (Kind::HostNames, DeValue::Array(list)) => texts(definition, list, value::host_name).map(Self::Texts),
             (Kind::Weights { max }, DeValue::Table(table)) => weights(table, max).map(Self::Weights),
             (kind, DeValue::String(text)) => Self::read_text(definition, kind, text),
@@ -82,6 +86,7 @@ impl Setting {
             Self::Word(word) => (*word).to_owned(),
             Self::Endpoint(endpoint) => endpoint.to_string(),
             Self::Networks(networks) => list(networks),
+            Self::Addresses(addresses) => list(addresses),
             Self::Texts(texts) => list(texts),
             Self::Bits(bits) => format!("{bits:04o}"),
             Self::Table(_) | Self::Tables(_) => "(a table)".to_owned(),
@@ -107,6 +112,8 @@ impl Setting {
             Kind::AutoOr { .. } if text == "auto" => Ok(Self::Workers(Workers::Auto)),
             Kind::Integer { .. }
             | Kind::AutoOr { .. }
+            | Kind::Addresses
+            | Kind::Texts
             | Kind::Networks
             | Kind::HostNames
             | Kind::Table(_)
@@ -130,6 +137,19 @@ fn texts<T>(
         other => Err(wrong_type(definition, other)),
     };
     list.iter().map(one).collect()
+}
+
+/// A list of servers, each once.
+fn addresses(definition: &Definition, list: &[Spanned<DeValue<'_>>]) -> Result<Vec<SocketAddr>, Complaint> {
+    let found = texts(definition, list, |text| value::address(text, false))?;
+    let again = found.iter().enumerate().find(|(at, address)| found[..*at].contains(address));
+    match again {
+        Some((_, address)) => Err(Complaint::new(format!("{address} is there twice"), "expected each address once")),
+        None if found.len() > MOST_ADDRESSES => {
+            Err(Complaint::new("is too long", format!("expected at most {MOST_ADDRESSES} addresses")))
+        }
+        None => Ok(found),
+    }
 }
 
 fn integer(number: &DeInteger<'_>, min: u32, max: u32) -> Result<u32, Complaint> {
@@ -189,7 +209,9 @@ fn wrong_type(definition: &Definition, found: &DeValue<'_>) -> Complaint {
         }
         (Kind::Endpoint, DeValue::Integer(port)) => format!("write the whole address: \"0.0.0.0:{port}\""),
         (Kind::FileMode, DeValue::Integer(mode)) => format!("write it in quotes: \"{mode}\""),
-        (Kind::Networks | Kind::HostNames, DeValue::String(text)) => format!("write a list: [{text:?}]"),
+        (Kind::Networks | Kind::HostNames | Kind::Addresses | Kind::Texts, DeValue::String(text)) => {
+            format!("write a list: [{text:?}]")
+        }
         _ => format!("for example: {} = {}", definition.key, definition.example),
     };
     Complaint { wrong: format!("is {what}"), expected: format!("expected {noun}"), help: Some(help) }
@@ -320,6 +342,7 @@ from_setting! {
     Word => &'static str,
     Endpoint => Endpoint,
     Networks => Vec<Network>,
+    Addresses => Vec<SocketAddr>,
     Texts => Vec<String>,
     Bits => u16,
     Table => Settings,
@@ -348,5 +371,9 @@ from_word!(
     SendProxy,
     OnUnknown,
     Pool,
-    Balance
+    Balance,
+    Source
 );
+
+/// Servers or Sentinels of one group: each is checked for itself.
+const MOST_ADDRESSES: usize = 32;

@@ -126,6 +126,13 @@ pub(crate) fn looks_secret(key: &str) -> bool {
     SECRET_WORDS.iter().any(|word| lower.contains(word)) || suggest::alike(key, "password")
 }
 
+/// Whether a text is a command with a password in it: it does not belong into the file, and is not repeated either.
+pub(crate) fn logs_in(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let word = words.next().unwrap_or_default();
+    (word.eq_ignore_ascii_case("auth") || word.eq_ignore_ascii_case("hello")) && words.next().is_some()
+}
+
 /// What the names of passwords contain, here and in the programs that files are copied from.
 const SECRET_WORDS: [&str; 3] = ["pass", "secret", "auth"];
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use config::options::{Absent, SECTIONS};
 use config::{
     ClientCertificates, Config, Endpoint, Fallback, Limits, LogFormat, LogLevel, MinVersion, Mode, Network, OnUnknown,
-    Role, Secret, SendProxy, Tcp, UnixFile, Workers,
+    Origin, Role, Secret, SendProxy, Tcp, UnixFile, Workers,
 };
 
 const LEAST: &str = r#"
@@ -261,4 +261,43 @@ fn parse(text: &str) -> Config {
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+#[test]
+fn a_proxy_only_needs_no_node_and_each_source_has_its_options() {
+    let config = parse(
+        r#"
+[[group]]
+name = "probed"
+source = "probe"
+servers = ["10.0.0.1:6379", "10.0.0.2:6379"]
+interval = "50ms"
+rise = 2
+expect = ["role:master", "repl_backlog_active:1"]
+check = [{ send = "EXISTS ready", expect = ":1" }]
+
+[[group]]
+name = "followed"
+source = "sentinels"
+sentinels = ["10.0.0.1:26379"]
+sentinel-password = "p"
+sentinel-tls = { ca = "/ca.pem" }
+fall = 2
+
+[[listener]]
+listen = "0.0.0.0:26379"
+group = "probed"
+"#,
+    );
+    assert!(!config.votes());
+    let Origin::Probe(probe) = &config.groups[0].origin else { panic!("{:?}", config.groups[0].origin) };
+    assert_eq!((probe.servers.len(), probe.rise, probe.expect.len()), (2, 2, 2));
+    assert_eq!(probe.checks, [("EXISTS ready".to_owned(), ":1".to_owned())]);
+    let ms = Duration::from_millis;
+    assert_eq!((probe.pace.interval, probe.pace.fast_interval, probe.pace.fall), (ms(50), ms(50), 3));
+    assert_eq!(config.groups[0].master, probe.servers[0]);
+    let Origin::Sentinels(sentinels) = &config.groups[1].origin else { panic!("{:?}", config.groups[1].origin) };
+    assert_eq!((sentinels.addresses.len(), sentinels.pace.fall, &sentinels.username), (1, 2, &None));
+    assert!(sentinels.tls.is_some() && sentinels.password == Some(Secret::new("p")));
+    assert!(parse(LEAST).votes() && parse(LEAST).groups[0].origin == Origin::Monitor);
 }

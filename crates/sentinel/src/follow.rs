@@ -112,6 +112,13 @@ impl Follow {
         }
     }
 
+    /// The same for a group that had a view before: the epoch of a view never falls, and one epoch names one master.
+    #[must_use]
+    pub fn after(mut self, epoch: Epoch) -> Self {
+        self.epoch = if epoch == Epoch(0) { epoch } else { epoch.next() };
+        self
+    }
+
     fn words(&self) -> impl Iterator<Item = &Word> + Clone {
         self.voices.values().filter_map(Voice::word)
     }
@@ -236,12 +243,12 @@ impl Follow {
             Some(Decision { master: old, .. }) => {
                 self.epoch = self.epoch.next().max(named.epoch);
                 let text = alloc::format!("{group} {} {} {} {}", old.ip(), old.port(), new.ip(), new.port());
-                self.desk.announce(Level::Warning, "+switch-master", text);
+                self.desk.announce(Level::Notice, "+switch-master", text);
             }
             None => {
-                self.epoch = named.epoch;
+                self.epoch = self.epoch.max(named.epoch);
                 let text = alloc::format!("{group} {} {}", new.ip(), new.port());
-                self.desk.announce(Level::Warning, "+master", text);
+                self.desk.announce(Level::Notice, "+master", text);
             }
         }
         if let Some(server) = self.servers.get_mut(&new) {
@@ -299,7 +306,7 @@ impl Follow {
             );
             self.desk.announce(Level::Warning, "+no-sentinels", text);
         } else {
-            self.desk.announce(Level::Warning, "-no-sentinels", "a Sentinel answers again");
+            self.desk.announce(Level::Notice, "-no-sentinels", "a Sentinel answers again");
         }
     }
 

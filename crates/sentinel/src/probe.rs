@@ -129,6 +129,13 @@ impl Probe {
         }
     }
 
+    /// The same for a group that had a view before: the epoch of a view never falls, and one epoch names one master.
+    #[must_use]
+    pub fn after(mut self, epoch: Epoch) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
     fn masters(&self) -> Vec<Claim<'_>> {
         let stand = self.servers.values().filter(|s| s.standing() == Standing::Master);
         stand
@@ -212,7 +219,7 @@ impl Probe {
                     None => alloc::format!("{group} {} {}", addr.ip(), addr.port()),
                 };
                 let name = if before.is_some() { "+switch-master" } else { "+master" };
-                self.desk.announce(Level::Warning, name, text);
+                self.desk.announce(Level::Notice, name, text);
                 self.hurry_until = self.desk.now + HURRY;
             }
         }
@@ -229,7 +236,7 @@ impl Probe {
             return;
         }
         if rivals.is_empty() {
-            self.desk.announce(Level::Warning, "-two-masters", "at most one server passes as a master again");
+            self.desk.announce(Level::Notice, "-two-masters", "at most one server passes as a master again");
         } else {
             let text = alloc::format!("{} all pass as masters: {}", list(&rivals), consequence(choice));
             self.desk.announce(Level::Warning, "+two-masters", text);

@@ -12,8 +12,8 @@ use crate::failure::Failure;
 
 /// The node's own listening sockets; those of the proxy are the proxy's.
 pub(crate) struct Sockets {
-    /// The Sentinel protocol.
-    pub(crate) sentinel: TcpListener,
+    /// The Sentinel protocol, where nodes vote on a group.
+    pub(crate) sentinel: Option<TcpListener>,
     /// The page, if there is one.
     pub(crate) admin: Option<Page>,
 }
@@ -26,7 +26,10 @@ impl Sockets {
         };
         let node = &config.node;
         Ok(Self {
-            sentinel: open("the Sentinel port, [node] listen,", node.listen, node.defined_at)?,
+            sentinel: config
+                .votes()
+                .then(|| open("the Sentinel port, [node] listen,", node.listen, node.defined_at))
+                .transpose()?,
             admin: config.admin.as_ref().map(|admin| page(config, admin)).transpose()?,
         })
     }

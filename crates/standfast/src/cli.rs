@@ -36,6 +36,11 @@ pub(crate) enum Verb {
     ///
     /// Logs go to standard output, one line an event, with Sentinel's event names. SIGTERM and SIGINT end it cleanly.
     Run(RunArgs),
+    /// Lead clients to the master among some servers, without any file; nobody is promoted, nobody votes
+    ///
+    /// Listens at once, also before a server is up: requests wait for it. Which server is the master is found by checking each of them,
+    /// and followed when it changes. SIGTERM and SIGINT end it when clients have had what they are owed, after a second at most.
+    Proxy(ProxyArgs),
     /// Take the place of a stock Redis Sentinel: live on its sentinel.conf, and keep it as it would
     ///
     /// The same is done when the program is called under the name `redis-sentinel`. Changes by command and what is learned are written
@@ -88,6 +93,43 @@ pub(crate) struct RunArgs {
     /// Where the jitter of this run comes from; random if not given
     #[arg(long, value_name = "N", hide = true)]
     pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Where clients come that want the master
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// A server that may be the master or a replica; once for each
+    #[arg(long = "server", value_name = "HOST:PORT", required = true, value_parser = server)]
+    pub(crate) servers: Vec<(String, u16)>,
+    /// Where clients come that want a replica
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) replica_listen: Option<SocketAddr>,
+    /// The user that the checks log in as; Redis's `default` user if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+    /// A file with the password of the checks in its first line. Else the environment's STANDFAST_PASSWORD; clients log in for
+    /// themselves
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// From one check of a server to the next, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(20..=600_000))]
+    pub(crate) interval: u64,
+    /// How long a request may wait for a master, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub(crate) hold: u64,
+}
+
+/// A host, by address or name, and a port.
+fn server(text: &str) -> Result<(String, u16), String> {
+    const FORM: &str = "expected a host and a port, such as 10.0.0.1:6379, [::1]:6379 or redis-a:6379";
+    let (host, port) = text.rsplit_once(':').ok_or(FORM)?;
+    let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or(FORM)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let fits = host.parse::<std::net::IpAddr>().is_ok() || (!host.is_empty() && host.chars().all(is_name));
+    if fits { Ok((host.to_owned(), port)) } else { Err(FORM.to_owned()) }
 }
 
 #[derive(Debug, Args)]

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use config::Config;
+use config::{Config, MinVersion, Origin, Pace, ServerTls};
 use sentinel::GroupConfig;
+use sentinel::check::{Exchange, Rules};
 use sentinel::command::Credentials;
 use view::{GroupName, RunId};
 
-use crate::keys::Bunch;
+use crate::keys::{Bunch, Keys};
+use crate::link::Ways;
+use crate::tls;
 
 /// What the Sentinel machine is told. No secret is in it: it is written into flight records.
 pub(crate) fn sentinel(config: &Config, id: RunId) -> sentinel::Config {
-    let groups = config.groups.iter().map(|group| (GroupName::from(group.name.as_str()), watched(group)));
+    let voted = config.groups.iter().filter(|group| group.origin == Origin::Monitor);
+    let groups = voted.map(|group| (GroupName::from(group.name.as_str()), watched(group)));
     sentinel::Config { id, announce: config.node.announce, groups: groups.collect() }
 }
 
@@ -49,6 +53,71 @@ pub(crate) fn credentials(config: &Config) -> BTreeMap<GroupName, Credentials> {
         (GroupName::from(group.name.as_str()), Credentials { username, password, ..Credentials::default() })
     });
     by_group.collect()
+}
+
+/// What the machine is told that checks a group's servers.
+pub(crate) fn probe(group: &config::Group, probe: &config::Probe) -> sentinel::probe::Config {
+    let exchange = |(send, expect): &(String, String)| Exchange { send: send.clone(), expect: expect.clone() };
+    let check = Rules {
+        rise: probe.rise,
+        expect: probe.expect.clone(),
+        exchanges: probe.checks.iter().map(exchange).collect(),
+        ..pace(&probe.pace)
+    };
+    sentinel::probe::Config { group: group.name.as_str().into(), servers: probe.servers.clone(), check }
+}
+
+/// What the machine is told that follows a group's Sentinels.
+pub(crate) fn follow(group: &config::Group, sentinels: &config::Sentinels) -> sentinel::follow::Config {
+    let check = pace(&sentinels.pace);
+    sentinel::follow::Config { group: group.name.as_str().into(), sentinels: sentinels.addresses.clone(), check }
+}
+
+fn pace(pace: &Pace) -> Rules {
+    let Pace { interval, fast_interval, timeout, fall } = *pace;
+    Rules { interval, fast_interval, timeout, fall, ..Rules::default() }
+}
+
+/// How a group's servers and its Sentinels are connected to, where nodes do not vote on it.
+///
+/// # Errors
+/// Which file of certificates cannot be used, and why.
+pub(crate) fn ways(config: &Config, group: &config::Group) -> Result<(Ways, Ways), String> {
+    let peers = match &group.origin {
+        Origin::Sentinels(sentinels) => Credentials {
+            username: sentinels.username.clone().unwrap_or_default(),
+            password: sentinels.password.as_ref().map_or_else(String::new, |secret| secret.reveal().to_owned()),
+            ..Credentials::default()
+        },
+        Origin::Monitor | Origin::Probe(_) => Credentials::default(),
+    };
+    let keys = Keys::new(Bunch { servers: credentials(config), peers });
+    let ways = |tls: Option<&ServerTls>| -> Result<Ways, String> {
+        // What goes wrong is told by the machine: there is a connection for every check.
+        Ok(Ways { keys: keys.clone(), tls: tls.map(connector).transpose()?, is_quiet: true, ..Ways::default() })
+    };
+    let to_sentinels = match &group.origin {
+        Origin::Sentinels(sentinels) => ways(sentinels.tls.as_ref())?,
+        Origin::Monitor | Origin::Probe(_) => ways(None)?,
+    };
+    let to_servers = Ways { names: to_sentinels.names.clone(), ..ways(group.server_tls.as_ref())? };
+    // Sentinels may tell names.
+    to_servers.names.set(true, false);
+    Ok((to_servers, to_sentinels))
+}
+
+fn connector(tls: &ServerTls) -> Result<tls::Connector, String> {
+    let protocols = match tls.min_version {
+        MinVersion::Tls12 => Vec::new(),
+        MinVersion::Tls13 => vec![tls::Protocol::Tls13],
+    };
+    tls::Connector::new(tls::Settings {
+        client_cert: tls.certificate.as_ref().map(|c| c.cert.clone()),
+        client_key: tls.certificate.as_ref().map(|c| c.key.clone()),
+        ca: Some(tls.ca.clone()),
+        protocols,
+        ..tls::Settings::default()
+    })
 }
 
 /// What the node is called in logs and on pages.

@@ -19,6 +19,15 @@ pub(crate) trait Keep: Send + 'static {
     fn keep(&self, config: &Config, state: &State) -> Result<(), HostRefused>;
 }
 
+/// Nowhere: nobody votes, so nothing has to survive.
+pub(crate) struct Nowhere;
+
+impl Keep for Nowhere {
+    fn keep(&self, _: &Config, _: &State) -> Result<(), HostRefused> {
+        Ok(())
+    }
+}
+
 /// What shall be written.
 pub(crate) struct Order {
     pub(crate) seq: u64,

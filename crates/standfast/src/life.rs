@@ -20,6 +20,7 @@ use crate::feeds::Feeds;
 use crate::history::{History, Memory};
 use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
+use crate::outside::{self, Outside};
 use crate::reload::{Origin, Reloader};
 use crate::status::Source;
 use crate::traffic::Traffic;
@@ -46,6 +47,8 @@ pub(crate) struct Life {
     /// How an event is logged.
     pub(crate) tell: fn(&Announcement, Epoch),
     pub(crate) feeds: Feeds,
+    /// The groups that nodes do not vote on.
+    pub(crate) outside: outside::Plan,
     pub(crate) traffic: Traffic,
     pub(crate) doors: Doors,
     /// Makes the Sentinel port out of the node that lives.
@@ -92,6 +95,7 @@ impl Life {
             origin,
             tell,
             feeds,
+            outside,
             traffic,
             doors,
             port,
@@ -104,7 +108,8 @@ impl Life {
             NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
         let history = History::open(node.clone(), memory.as_ref(), ask_at);
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
-        let source = Source { name, node: node.clone(), traffic, feeds, history };
+        let outside = Outside::start(outside, &feeds);
+        let source = Source { name, node: node.clone(), traffic, feeds, outside, history };
         let port = port(&node);
         let page = doors.admin.map(|listener| admin::start(listener, source.clone()));
         let reloader = origin.map(|origin| Reloader::new(origin, source.clone(), page));

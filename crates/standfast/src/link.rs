@@ -36,6 +36,8 @@ pub(crate) struct Ways {
     pub(crate) tls: Option<tls::Connector>,
     /// What servers say of themselves is kept here.
     pub(crate) infos: InfoCache,
+    /// Operators are told by somebody else of what goes wrong.
+    pub(crate) is_quiet: bool,
 }
 
 /// Who is at the other end of a link, and what the link is for.
@@ -274,6 +276,11 @@ impl Talk {
             let hello = self.ways.names.in_addresses(&hello);
             return Ok(Event::Heard { link, hello });
         }
+        if self.door.channel == Channel::Events
+            && let Some(hello) = event(value)
+        {
+            return Ok(Event::Heard { link, hello });
+        }
         // A reply that nobody asked for: this is not the protocol that we speak.
         let Some(Owed::Reply(ask)) = self.owed.pop_front() else {
             return Err(Fault::Malformed);
@@ -294,7 +301,7 @@ impl Talk {
     fn warn(&mut self, link: LinkId, answer: &Answer) {
         let server = link.to;
         match answer {
-            _ if self.warned => return,
+            _ if self.warned || self.ways.is_quiet => return,
             Answer::Denied { text } => {
                 let text = text.trim_end_matches('.');
                 let key = match self.door.target {
@@ -328,6 +335,17 @@ fn message(value: &resp::Value) -> Option<String> {
         [kind, channel, text] if kind.as_str() == Some("message") && channel.as_str() == Some(HELLO_CHANNEL) => {
             // Not UTF-8 is not a hello; the machine counts what makes no sense.
             Some(String::from_utf8_lossy(text.as_bytes()?).into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What a Sentinel publishes: the event's name, a blank, and what follows it.
+fn event(value: &resp::Value) -> Option<String> {
+    match value.as_array()? {
+        [kind, _, name, text] if kind.as_str() == Some("pmessage") => {
+            let [name, text] = [name, text].map(|part| part.as_bytes().map(String::from_utf8_lossy));
+            Some(format!("{} {}", name?, text?))
         }
         _ => None,
     }

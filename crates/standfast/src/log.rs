@@ -69,6 +69,16 @@ pub(crate) fn announce(event: &Announcement, epoch: Epoch) {
     }
 }
 
+/// Logs an event of a group that is only looked at: what an operator should mend is a warning.
+pub(crate) fn observe(event: &Announcement, epoch: Epoch) {
+    if event.level != Level::Warning {
+        return announce(event, epoch);
+    }
+    let Announcement { group, name, payload, .. } = event;
+    let group = group.as_ref().map(tracing::field::display);
+    tracing::warn!(group, epoch = epoch.0, event = %Quiet(name), "{name} {payload}");
+}
+
 /// The event's name for JSON, where a reader filters by it; in text it already begins the prose.
 struct Quiet<'a>(&'a str);
 

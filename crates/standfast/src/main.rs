@@ -16,11 +16,13 @@
 //! | [`cli`] | what can one ask of the program? |
 //! | [`failure`] | why did it end, and with which exit code? |
 //! | [`run`] | in which order is a node of our own file built up and taken down? |
+//! | [`proxy_only`] | how does it run where nobody votes, with a file or without? |
 //! | [`stock`] | how does a node live on a `sentinel.conf`, in the place of a stock Sentinel? |
 //! | [`life`] | what is the same for every running node? |
 //! | [`reload`] | how does a running node take up its file anew? |
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
+//! | [`outside`] | how are groups driven whose view comes from stock Sentinels or from checks? |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
 //! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
 //! | [`names`] | which address does a host name mean, and which name does an address have? |
@@ -55,8 +57,10 @@ mod link;
 mod log;
 mod names;
 mod node_loop;
+mod outside;
 mod overlay;
 mod probe;
+mod proxy_only;
 mod recorder;
 mod reload;
 mod replay;
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
     }
     let done = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
+        Verb::Proxy(args) => proxy_only::proxy(&args),
         Verb::Sentinel(args) => return stock::main(&args.words.into_iter().map(text).collect::<Vec<_>>()),
         Verb::Check(args) => check::check(&args),
         Verb::Status(args) => status::status(&args),

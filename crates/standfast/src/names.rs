@@ -233,11 +233,15 @@ impl Names {
             return None;
         }
         let word = |word: &str| {
+            let (word, sign) = match word.strip_suffix([':', ',']) {
+                Some(bare) => (bare, &word[bare.len()..]),
+                None => (word, ""),
+            };
             if let Ok(ip) = word.parse() {
-                return self.name_of(ip);
+                return self.name_of(ip).map(|name| format!("{name}{sign}"));
             }
             let addr: SocketAddr = word.parse().ok()?;
-            Some(format!("{}:{}", self.name_of(addr.ip())?, addr.port()))
+            Some(format!("{}:{}{sign}", self.name_of(addr.ip())?, addr.port()))
         };
         Some(text.split(' ').map(|part| word(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join(" "))
     }

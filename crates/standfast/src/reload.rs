@@ -21,9 +21,10 @@ use view::GroupName;
 use crate::bind::{self, Page};
 use crate::cli::NodeArgs;
 use crate::control;
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::keys::Keys;
 use crate::life::notify;
+use crate::outside::Plan;
 use crate::status::Source;
 use crate::{admin, check, compose, edges, log, probe, run};
 
@@ -95,8 +96,15 @@ impl Inner {
         if changes.is_empty() {
             return Ok(vec!["the file says nothing new".to_owned()]);
         }
+        if old.votes() != new.votes() {
+            return Err(needs_restart());
+        }
         let after = after(old, new);
         let groups = Groups::between(old, &after);
+        let outside = Plan::of(&after)?;
+        let new_names: Vec<GroupName> = after.groups.iter().map(name).collect();
+        let unheard = |name: &GroupName| old.groups.iter().all(|group| GroupName::from(group.name.as_str()) != *name);
+        let new_names: Vec<GroupName> = new_names.into_iter().filter(unheard).collect();
         let questions = (after.clone(), groups.added.clone());
         blocking(move || ask_masters(&questions.0, &questions.1)).await?;
         let page = match &after.admin {
@@ -105,13 +113,17 @@ impl Inner {
             }
             _ => None,
         };
-        groups.added.iter().for_each(|group| self.source.feeds.add(group));
+        let is_new = |group: &&Group| new_names.contains(&name(group));
+        after.groups.iter().filter(is_new).for_each(|group| self.source.feeds.add(group));
         if let Err(failure) = self.source.traffic.apply(&after, &self.source.feeds) {
-            groups.added.iter().for_each(|group| self.source.feeds.remove(&name(group)));
+            new_names.iter().for_each(|name| self.source.feeds.remove(name));
             return Err(failure);
         }
         let mut lines: Vec<String> = changes.iter().map(Change::to_string).collect();
         lines.extend(self.change_groups(&after, &groups).await);
+        self.source.outside.apply(outside, &self.source.feeds);
+        let gone = running.config.groups.iter().map(name).filter(|gone| after.groups.iter().all(|g| name(g) != *gone));
+        gone.for_each(|gone| self.source.feeds.remove(&gone));
         if after.node.announce != old.node.announce {
             let request = Request::Configure { announce: Some(after.node.announce), reconnect: false };
             lines.extend(self.ask("node", request).await);
@@ -139,7 +151,6 @@ impl Inner {
         let mut troubles = Vec::new();
         for name in &groups.removed {
             troubles.extend(self.ask(name.as_str(), Request::Remove { group: name.clone() }).await);
-            self.source.feeds.remove(name);
         }
         for group in &groups.added {
             let request = Request::Monitor { group: name(group), rules: compose::watched(group) };
@@ -179,7 +190,13 @@ fn after(old: &Config, new: Config) -> Config {
     Config { told, node, proxy, ..new }
 }
 
-/// What happens to groups.
+/// Whether nodes vote decides about the Sentinel port and the state directory.
+fn needs_restart() -> Failure {
+    let why = "with this file the program becomes a proxy only, or ceases to be one: only a restart can do that. Nothing was changed";
+    Failure::new(Fault::Misconfigured, why)
+}
+
+/// What happens to groups that nodes vote on.
 struct Groups {
     added: Vec<Group>,
     removed: Vec<GroupName>,
@@ -190,7 +207,8 @@ struct Groups {
 impl Groups {
     fn between(old: &Config, new: &Config) -> Self {
         let by_name = |config: &Config| -> BTreeMap<String, Group> {
-            config.groups.iter().map(|group| (group.name.clone(), group.clone())).collect()
+            let voted = config.groups.iter().filter(|group| group.origin == config::Origin::Monitor);
+            voted.map(|group| (group.name.clone(), group.clone())).collect()
         };
         let (old, new) = (by_name(old), by_name(new));
         let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| GroupName::from(name.as_str()));

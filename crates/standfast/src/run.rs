@@ -24,9 +24,10 @@ use crate::history::Memory;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
 use crate::link::Ways;
+use crate::outside::Plan;
 use crate::reload::Origin;
 use crate::traffic::Traffic;
-use crate::{check, compose, identity, log, probe, serve};
+use crate::{check, compose, identity, log, probe, proxy_only, serve};
 
 /// `standfast run`.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -34,9 +35,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let _ = clock::now();
     let config = check::read(&args.file.config)?;
     log::start(&config.log);
+    if !config.votes() {
+        return proxy_only::of_file(&args.file.config, &config);
+    }
     raise_limits(&config);
     let sockets = Sockets::bind(&config)?;
     let feeds = Feeds::of(&config);
+    let outside = Plan::of(&config)?;
     let traffic = Traffic::start(&config, &feeds)?;
     let store = Store::open(&config.node.state_dir).map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
     let store = Arc::new(store);
@@ -62,9 +67,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         origin: Some(origin),
         tell: log::announce,
         feeds,
+        outside,
         traffic: traffic.clone(),
         doors: Doors {
-            sentinel: vec![sockets.sentinel],
+            sentinel: sockets.sentinel.into_iter().collect(),
             encrypted: Vec::new(),
             local: None,
             admin: sockets.admin,
@@ -113,7 +119,8 @@ fn machine(config: &Config, store: &Store, seed: Option<u64>) -> Result<Sentinel
 fn probe_masters(config: &Config, state: &State) -> Result<(), Failure> {
     let agreed: BTreeMap<&str, _> = state.groups.iter().map(|(name, group)| (name.as_str(), group.master)).collect();
     let credentials = compose::credentials(config);
-    let questions = config.groups.iter().map(|group| probe::Question {
+    let watched = config.groups.iter().filter(|group| group.origin == config::Origin::Monitor);
+    let questions = watched.map(|group| probe::Question {
         group: &group.name,
         master: agreed.get(group.name.as_str()).copied().unwrap_or(group.master),
         credentials: credentials.get(&GroupName::from(group.name.as_str())).cloned().unwrap_or_default(),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use host::clock;
 use machine::Instant;
 use sentinel::Sentinel;
 use sentinel::record::{Outcome, Record};
-use sentinel::report::{GroupReport, PeerReport, Report, ServerReport};
+use sentinel::report::{GroupReport, PeerReport, Report, ServerReport, SourceKind};
 use serde::{Deserialize, Serialize};
 use view::GroupName;
 
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::history::History;
 use crate::node_loop::Node;
+use crate::outside::Outside;
 use crate::overlay::{Standing, State};
 use crate::server::word;
 use crate::traffic::Traffic;
@@ -78,6 +80,7 @@ pub(crate) struct Source {
     pub(crate) node: Node,
     pub(crate) traffic: Traffic,
     pub(crate) feeds: Feeds,
+    pub(crate) outside: Outside,
     pub(crate) history: History,
 }
 
@@ -90,7 +93,13 @@ impl Source {
             let scripts = ScriptsStatus { running, queued, dropped: scripts.dropped(), stray: scripts.stray() };
             (machine.report(), scripts)
         };
-        let (report, scripts) = self.node.look(look).await?;
+        let (mut report, scripts) = self.node.look(look).await?;
+        report.groups.extend(self.outside.reports().await);
+        report.groups.sort_by(|a, b| a.name.cmp(&b.name));
+        if is_proxy_only(&report) {
+            // The machine of a proxy hears of nothing.
+            report.at = clock::now();
+        }
         Some(Status {
             name: self.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -118,13 +127,12 @@ pub(crate) fn status(args: &StatusArgs) -> Result<(), Failure> {
 fn table(status: &Status) -> String {
     let Status { name, version, report, .. } = status;
     let up = report.at.as_millis() / 1_000;
-    let mut out = format!(
-        "node {name} ({}) at {}, epoch {}, up {}, standfast {version}\n",
-        report.id.short(),
-        report.announce,
-        report.epoch,
-        span(up)
-    );
+    let mut out = if is_proxy_only(report) {
+        format!("proxy {name}, up {}, standfast {version}\n", span(up))
+    } else {
+        let (id, announce, epoch) = (report.id.short(), report.announce, report.epoch);
+        format!("node {name} ({id}) at {announce}, epoch {epoch}, up {}, standfast {version}\n", span(up))
+    };
     if status.scripts.dropped > 0 {
         let _ = writeln!(out, "{} scripts were given up: too many waited", status.scripts.dropped);
     }
@@ -150,9 +158,14 @@ fn table(status: &Status) -> String {
 
 fn write_group(out: &mut String, group: &GroupReport, standings: &[Standing]) {
     let GroupReport { name, view, explain, quorum, .. } = group;
+    let source = match group.source {
+        SourceKind::Monitor => format!("quorum {quorum}"),
+        SourceKind::Sentinels => "as Sentinels say".to_owned(),
+        SourceKind::Probe => "as checks say".to_owned(),
+    };
+    let master = if view.master.port() == 0 { "not known".to_owned() } else { view.master.to_string() };
     // Writing to a String cannot fail.
-    let _ =
-        writeln!(out, "group {name}: {:?}, master {}, epoch {}, quorum {quorum}", view.phase, view.master, view.epoch);
+    let _ = writeln!(out, "group {name}: {:?}, master {master}, epoch {}, {source}", view.phase, view.epoch);
     let _ = writeln!(out, "  {explain}");
     for held in standings.iter().filter(|standing| standing.holds) {
         let (addr, word) = (held.addr, word(held));
@@ -169,11 +182,22 @@ fn write_group(out: &mut String, group: &GroupReport, standings: &[Standing]) {
         rows.iter_mut().for_each(|row| drop(row.pop()));
     }
     write_rows(out, &rows);
+    if group.servers.iter().any(|server| server.check.is_some()) {
+        let mut rows = vec![row(["SERVER", "LAST CHECK"])];
+        let checks = group.servers.iter().map(|s| vec![s.addr.to_string(), s.check.clone().unwrap_or_default()]);
+        rows.extend(checks);
+        write_rows(out, &rows);
+    }
     let mut rows = vec![row(["NODE", "ID", "STATE", "ITS MASTER", "HELLO"])];
     rows.extend(group.peers.iter().map(peer));
     if rows.len() > 1 {
         write_rows(out, &rows);
     }
+}
+
+/// Whether no group is watched by nodes.
+fn is_proxy_only(report: &Report) -> bool {
+    !report.groups.is_empty() && report.groups.iter().all(|group| group.source != SourceKind::Monitor)
 }
 
 fn server(server: &ServerReport, standing: Option<&Standing>) -> Vec<String> {

@@ -14,7 +14,7 @@ use super::{header, missing};
 /// Every inner table of listeners and groups.
 pub(super) fn inner(found: &mut Vec<Problem>, tables: &Tables) {
     for group in &tables.groups {
-        if let Some(tls) = group.get::<Settings>("server-tls") {
+        for tls in ["server-tls", "sentinel-tls"].into_iter().filter_map(|key| group.get::<Settings>(key)) {
             missing(found, &tls);
             pair(found, &tls);
         }

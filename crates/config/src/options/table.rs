@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use super::edge::{CLIENT_TCP, LISTENER_LIMITS, LISTENER_TLS, LISTENER_TLS_SNI, LISTENER_UNIX, SERVER_TCP, SERVER_TLS};
+use super::source::{
+    CHECK, CHECK_TIMEOUT, EXPECT, FALL, FAST_INTERVAL, GROUP_CHECK, INTERVAL, RISE, SENTINEL_PASSWORD, SENTINEL_TLS,
+    SENTINEL_USERNAME, SENTINELS, SERVERS, SOURCE, WITH_SENTINEL_TLS,
+};
 use super::{Absent, Definition, Kind, Section};
 use crate::choice::{Balance, Fallback, LogFormat, LogLevel, Mode, OnUnknown, Pool, Role, SendProxy};
 
@@ -39,11 +43,13 @@ pub static SECTIONS: &[Section] = &[
     Section {
         name: "group",
         repeated: true,
-        what: "A master with its replicas. The replicas are found by asking the master. At least one group.",
+        what: "A master with its replicas. Replicas are found. At least one group.",
         also: &["master", "monitor", "backend", "cluster", "redis"],
         options: GROUP,
     },
     SERVER_TLS,
+    SENTINEL_TLS,
+    GROUP_CHECK,
     Section {
         name: "listener",
         repeated: true,
@@ -169,14 +175,15 @@ static GROUP: &[Definition] = &[
         example: "\"cache\"",
         also: &["master-name", "group"],
     },
+    SOURCE,
     Definition {
         key: "master",
         kind: Kind::Address { wildcard: false },
-        absent: Absent::Required,
+        absent: Absent::Words("required with `source = \"monitor\"`"),
         why: "The first question must go somewhere.",
         what: "Where the master was when the file was written. Once the nodes have agreed on another, that one counts.",
         example: "\"10.0.0.1:6379\"",
-        also: &["monitor", "address", "server", "servers"],
+        also: &["monitor", "address"],
     },
     Definition {
         key: "nodes",
@@ -185,7 +192,7 @@ static GROUP: &[Definition] = &[
         why: "The smallest number that can lose a node and still have a majority.",
         what: "How many nodes watch this group. A failover needs the majority of this, or of all nodes ever seen if that is more.",
         example: "3",
-        also: &["sentinels", "node-count", "voters"],
+        also: &["node-count", "voters"],
     },
     Definition {
         key: "quorum",
@@ -318,6 +325,18 @@ static GROUP: &[Definition] = &[
         example: "{ \"10.0.0.2:6379\" = 50 }",
         also: &["weight", "server-weights"],
     },
+    SENTINELS,
+    SENTINEL_USERNAME,
+    SENTINEL_PASSWORD,
+    WITH_SENTINEL_TLS,
+    SERVERS,
+    INTERVAL,
+    FAST_INTERVAL,
+    CHECK_TIMEOUT,
+    RISE,
+    FALL,
+    EXPECT,
+    CHECK,
 ];
 
 static LISTENER: &[Definition] = &[

@@ -9,7 +9,9 @@ let rates = {};
 
 function draw(status) {
   const report = status.report;
-  $("node").textContent = `node ${status.name} (${report.id.slice(0, 8)}) at ${report.announce}, up ${span(ms(report.at) / 1000)}`;
+  const votes = !report.groups.length || report.groups.some((g) => g.source === "monitor");
+  const who = votes ? `node ${status.name} (${report.id.slice(0, 8)}) at ${report.announce}` : `proxy ${status.name}`;
+  $("node").textContent = `${who}, up ${span(ms(report.at) / 1000)}`;
   $("version").textContent = `standfast ${status.version}`;
   document.title = title(report.groups);
   measure(status);
@@ -40,9 +42,11 @@ function drawGroup(status, group, first) {
   find("phase").className = `phase ${phase}`;
   find("phase").textContent = phase;
   find("epoch").textContent = view.epoch;
-  find("quorum").textContent = group.quorum;
+  const voted = group.source === "monitor";
+  find("quorum").previousSibling.textContent = voted ? "quorum " : "as ";
+  find("quorum").textContent = voted ? group.quorum : group.source === "probe" ? "checks say" : "Sentinels say";
   find("explain").textContent = group.explain;
-  find("master").textContent = view.master;
+  find("master").textContent = view.master.endsWith(":0") ? "not known" : view.master;
   find("master-note").textContent = view.phase === "Steady" ? "takes the writes" : "the last agreed one; requests wait";
   const standings = new Map((status.servers[group.name] || []).map((s) => [s.addr, s]));
   if ([...standings.values()].some((s) => s.holds)) find("explain").textContent += " By order of an operator, requests to the master wait.";
@@ -71,7 +75,7 @@ function server(s, standing) {
     : s.is_master ? tag("answers", "ok")
     : s.link_up ? tag("in sync", "ok") : tag("does not hear its master", "wait");
   const behind = s.is_master || s.lag == null ? "–" : bytes(s.lag);
-  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.version || "–", n(s.answered_ms_ago + " ms ago"), serves(standing)];
+  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.check || s.version || "–", n(s.answered_ms_ago + " ms ago"), serves(standing)];
   return { cells, name: s.is_master ? "is-master" : "" };
 }
 

@@ -152,6 +152,12 @@ impl Server {
     }
 
     async fn switchover(&self, group: &str, to: Option<std::net::SocketAddr>) -> String {
+        if self.source.outside.has(&GroupName::from(group)) {
+            return refused(
+                "ERR",
+                "nodes do not vote on this group: whoever made its master (its Sentinels, or an operator) has to move it",
+            );
+        }
         let request = Request::Switchover { group: GroupName::from(group), to };
         match self.source.node.ask(request).await {
             Some(Reply::Switched { from, to, epoch, held }) => json(&Answer::Ok(Switched { from, to, epoch, held })),

@@ -41,6 +41,7 @@ use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
 use crate::link::Ways;
+use crate::outside::Plan;
 use crate::serve;
 use crate::serve::rules::Owner;
 use crate::tls;
@@ -244,6 +245,7 @@ fn start(
         names: names.clone(),
         tls: compose::connector(&server)?,
         infos: InfoCache::default(),
+        is_quiet: false,
     };
     conf.settings.set("dir", &[dir.display().to_string()]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
     let book = Book::new(path, state, conf, names.clone());
@@ -275,6 +277,7 @@ fn start(
         origin: None,
         tell: log::announce,
         feeds: Feeds::default(),
+        outside: Plan::default(),
         traffic: Traffic::none(),
         doors,
         port: Box::new(move |node| {

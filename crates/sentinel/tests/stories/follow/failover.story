@@ -19,7 +19,7 @@ at 2ms answered link=10.0.0.9:26379#2 answer=ok
 at 2ms answered link=10.0.0.9:26379#1 answer=ok
 at 2ms answered link=10.0.0.9:26379#1 answer=instances{list=[{addr=10.0.0.1:6379 flags=master epoch=4}]}
 at 2ms answered link=10.0.0.9:26379#1 answer=named{master=10.0.0.1:6379}
-       > announce event={level=warning group=cache name=+master payload="cache 10.0.0.1 6379"}
+       > announce event={level=notice group=cache name=+master payload="cache 10.0.0.1 6379"}
        > connect link=10.0.0.1:6379#3 target=server channel=check
        > publish view={group=cache epoch=4 phase=switching master=10.0.0.1:6379 replicas=[]}
 at 2ms answered link=10.0.0.9:26379#1 answer=instances{list=[{addr=10.0.0.2:6379 flags=slave}]}
@@ -45,7 +45,7 @@ at 4ms answered link=10.0.0.1:6379#3 answer=text{text="role:master\r\nmaster_rep
 at 10ms heard link=10.0.0.9:26379#2 text="+switch-master cache 10.0.0.1 6379 10.0.0.2 6379"
 at 11ms answered link=10.0.0.9:26379#1 answer=instances{list=[{addr=10.0.0.2:6379 flags=master epoch=5}]}
 at 11ms answered link=10.0.0.9:26379#1 answer=named{master=10.0.0.2:6379}
-       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > close link=10.0.0.1:6379#3
        > close link=10.0.0.1:6379#5
        > publish view={group=cache epoch=5 phase=switching master=10.0.0.2:6379 replicas=[]}

@@ -18,7 +18,7 @@ at 2ms answered link=10.0.0.1:6379#1 answer=ok
 at 2ms answered link=10.0.0.1:6379#1 answer=pong
 at 2ms answered link=10.0.0.1:6379#1 answer=text{text="role:master\r\nmaster_replid:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nmaster_repl_offset:100\r\n"}
        > announce event={level=notice group=cache name=+server payload="10.0.0.1:6379: it passes its checks as a master"}
-       > announce event={level=warning group=cache name=+master payload="cache 10.0.0.1 6379"}
+       > announce event={level=notice group=cache name=+master payload="cache 10.0.0.1 6379"}
        > connect link=10.0.0.1:6379#3 target=server channel=check
        > publish view={group=cache epoch=1 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
 at 3ms answered link=10.0.0.2:6379#2 answer=ok
@@ -47,7 +47,7 @@ at 151ms answered link=10.0.0.2:6379#4 answer=text{text="role:master\r\nmaster_r
        > send link=10.0.0.2:6379#2 ask=quit
        > close link=10.0.0.2:6379#2
        > announce event={level=notice group=cache name=+role-change payload="10.0.0.2:6379: it passes its checks as a master"}
-       > announce event={level=warning group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
+       > announce event={level=notice group=cache name=+switch-master payload="cache 10.0.0.1 6379 10.0.0.2 6379"}
        > connect link=10.0.0.1:6379#6 target=server channel=check
        > connect link=10.0.0.2:6379#7 target=server channel=check
        > publish view={group=cache epoch=2 phase=steady master=10.0.0.2:6379 replicas=[{addr=10.0.0.1:6379 link=down offset=100 lag=1}]}
