@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod generate;
 pub mod script;
 pub mod volatile;
 pub mod wire;

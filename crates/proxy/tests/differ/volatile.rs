@@ -71,7 +71,7 @@ pub fn normal(request: &[u8], reply: &[u8]) -> Vec<u8> {
     if begins(&request, b"CLIENT INFO") || begins(&request, b"CLIENT LIST") {
         client_fields(reply)
     } else if begins(&request, b"HELLO") {
-        id_of_hello(reply)
+        without_ids(reply)
     } else if begins(&request, b"INFO") {
         names_of_info(reply)
     } else if asks(NUMBERS) {
@@ -122,13 +122,19 @@ fn client_line(line: &str) -> String {
     line.split(' ').map(field).collect::<Vec<_>>().join(" ")
 }
 
-fn id_of_hello(reply: &[u8]) -> Vec<u8> {
+/// Each connection's own number, as HELLO tells it.
+pub fn without_ids(replies: &[u8]) -> Vec<u8> {
     let mark = b"$2\r\nid\r\n:";
-    let Some(at) = reply.windows(mark.len()).position(|w| w == mark).map(|at| at + mark.len()) else {
-        return reply.to_vec();
-    };
-    let digits = reply[at..].iter().take_while(|b| b.is_ascii_digit()).count();
-    [&reply[..at], b"#", &reply[at + digits..]].concat()
+    let mut out = Vec::with_capacity(replies.len());
+    let mut rest = replies;
+    while let Some(at) = rest.windows(mark.len()).position(|w| w == mark).map(|at| at + mark.len()) {
+        out.extend_from_slice(&rest[..at]);
+        out.push(b'#');
+        rest = &rest[at..];
+        rest = &rest[rest.iter().take_while(|b| b.is_ascii_digit()).count()..];
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 fn names_of_info(reply: &[u8]) -> Vec<u8> {
