@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use differ::script::{Line, Manner, Script};
 use differ::wire::Heard;
 use differ::{Pair, pools, show};
+use session::Rules;
 
 /// A test for each stream, with its manners.
 macro_rules! streams {
     ($($name:ident: $manners:expr;)*) => {
-        $(#[test] fn $name() { compare(stringify!($name), &$manners); })*
-        const ALL: &[&str] = &[$(stringify!($name)),*];
+        $(#[test] fn $name() { compare(stringify!($name), &$manners, &pools()); })*
+        const OF_ALL_POOLS: &[&str] = &[$(stringify!($name)),*];
     };
 }
 
@@ -48,23 +49,31 @@ streams! {
     large: [Manner::Whole, Manner::Pipelined];
 }
 
+const OF_ONE_POOL: &str = "monitor_database";
+
+#[test]
+fn monitor_database() {
+    compare(OF_ONE_POOL, &EVERY, &pools()[..1]);
+}
+
 #[test]
 fn every_stream_is_played() {
     let files = std::fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
     let names = files.filter(|path| path.extension().is_some_and(|e| e == "stream"));
     let names: BTreeSet<String> = names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ALL.iter().map(|name| (*name).to_owned()).collect());
+    let played = OF_ALL_POOLS.iter().chain([&OF_ONE_POOL]);
+    assert_eq!(names, played.map(|name| (*name).to_owned()).collect());
 }
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/streams")
 }
 
-fn compare(name: &str, manners: &[Manner]) {
+fn compare(name: &str, manners: &[Manner], pools: &[(&str, Rules)]) {
     let script = Script::read(&std::fs::read_to_string(directory().join(format!("{name}.stream"))).unwrap());
     let options: Vec<&str> = script.options.iter().map(String::as_str).collect();
     let mut differences = Vec::new();
-    for (pool, rules) in pools() {
+    for (pool, rules) in pools {
         for &manner in manners {
             let pair = Pair::start(rules.clone(), &options);
             let direct = script.play(pair.plain.addr, pair.plain.addr, manner);

@@ -10,14 +10,16 @@ pub mod wire;
 
 use std::net::SocketAddr;
 
-use session::Rules;
+use session::{Pool, Rules};
 use view::Phase;
 
 use crate::real::{Lab, Redis, view};
 
 /// How the sessions of a listener come by their connections to the server.
 pub fn pools() -> Vec<(&'static str, Rules)> {
-    vec![("session", Rules::default())]
+    [("session", Pool::Session), ("shared", Pool::Shared)]
+        .map(|(name, pool)| (name, Rules { pool, ..Rules::default() }))
+        .to_vec()
 }
 
 /// Two servers started alike, and a listener before the second.
