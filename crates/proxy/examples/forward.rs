@@ -1,4 +1,4 @@
-//! A proxy in front of one server, for measuring by hand: `forward LISTEN SERVER [WORKERS]`.
+//! A proxy in front of one server, for measuring by hand: `forward LISTEN SERVER [WORKERS] [shared]`.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -6,22 +6,23 @@ use std::sync::{Arc, OnceLock};
 
 use machine::Instant;
 use proxy::{Edge, Listener, Proxy, ProxyConfig};
-use session::Rules;
+use session::{Pool, Rules};
 use tokio::sync::watch;
 use view::{Epoch, Phase, View};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let mut next = || args.next().ok_or("usage: forward LISTEN SERVER [WORKERS]");
+    let mut next = || args.next().ok_or("usage: forward LISTEN SERVER [WORKERS] [shared]");
     let (addr, master): (SocketAddr, SocketAddr) = (next()?.parse()?, next()?.parse()?);
     let workers = next().ok().map(|n| n.parse()).transpose()?;
+    let pool = if next().is_ok_and(|word| word == "shared") { Pool::Shared } else { Pool::Session };
     let view = View { group: "one".into(), epoch: Epoch(1), phase: Phase::Steady, master, replicas: Vec::new() };
     let (_source, view) = watch::channel(Arc::new(view));
     let listener = Listener {
         name: "forward".to_owned(),
         addr: addr.into(),
         socket: None,
-        rules: Rules::default(),
+        rules: Rules { pool, ..Rules::default() },
         edge: Edge::default(),
         view,
     };
