@@ -48,7 +48,8 @@ impl Stream {
 
     /// From now on the kernel tells what happens to it.
     pub(crate) fn register(&mut self, registry: &Registry, whose: Whose) -> io::Result<()> {
-        // Both from the start: of TCP sockets the kernel reports room only after it had none, so this wakes nobody in vain.
+        // Both from the start. Of TCP sockets the kernel reports room only after it had none; of UNIX sockets whenever the other
+        // side reads, which is noted and forgotten.
         let interests = Interest::READABLE | Interest::WRITABLE;
         match &mut self.socket {
             Socket::Tcp(socket) => socket.register(registry, whose.token(), interests),
@@ -56,8 +57,9 @@ impl Stream {
         }
     }
 
-    /// The kernel has told something.
-    pub(crate) fn note(&mut self, event: &Event) {
+    /// The kernel has told something. False if nothing follows from it.
+    pub(crate) fn note(&mut self, event: &Event) -> bool {
+        let before = (self.readable, self.last, self.blocked);
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.readable = true;
         }
@@ -67,6 +69,7 @@ impl Stream {
         if event.is_writable() || event.is_write_closed() || event.is_error() {
             self.blocked = false;
         }
+        before != (self.readable, self.last, self.blocked)
     }
 
     /// Whether reading may bring something.

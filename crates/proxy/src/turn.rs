@@ -79,8 +79,7 @@ impl Worker {
                 Whose::Listener(listener) => self.entrance.note(listener),
                 Whose::Client(key) => {
                     if let Some(client) = self.clients.get_mut(key) {
-                        client.stream.note(event);
-                        if !std::mem::replace(&mut client.queued, true) {
+                        if client.stream.note(event) && !std::mem::replace(&mut client.queued, true) {
                             self.readable_clients.push(key);
                         }
                     }
