@@ -78,10 +78,11 @@ impl Worker {
                 Whose::Call => self.called = true,
                 Whose::Listener(listener) => self.entrance.note(listener),
                 Whose::Client(key) => {
-                    if let Some(client) = self.clients.get_mut(key) {
-                        if client.stream.note(event) && !std::mem::replace(&mut client.queued, true) {
-                            self.readable_clients.push(key);
-                        }
+                    if let Some(client) = self.clients.get_mut(key)
+                        && client.stream.note(event)
+                        && !std::mem::replace(&mut client.queued, true)
+                    {
+                        self.readable_clients.push(key);
                     }
                 }
                 Whose::Server(key) => {

@@ -10,6 +10,7 @@ const WITH_STD: &[(&str, &str)] = &[("config", "its parser and its diagnostics a
 /// Where `unsafe` may stand, each with the reason.
 const UNSAFE: &[(&str, &str)] = &[
     ("crates/host/", "what std and the crates of the field do not offer of Linux"),
+    ("crates/proxy/tests/steady_state.rs", "an allocator that counts has to be an allocator"),
     ("crates/session/tests/steady_state.rs", "an allocator that counts has to be an allocator"),
 ];
 
