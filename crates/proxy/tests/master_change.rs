@@ -179,10 +179,38 @@ fn a_watch_that_was_cut_makes_exec_fail_as_if_touched() {
 }
 
 #[test]
-fn a_subscriber_is_cut_with_its_master() {
+fn a_subscriber_goes_on_at_the_new_master() {
+    for hello in ["HELLO 2", "HELLO 3"] {
+        let (mut old, new, lab) = pair();
+        let mut client = lab.client();
+        client.say(hello);
+        client.send("SUBSCRIBE a b");
+        client.send("PSUBSCRIBE p*");
+        let first = client.reply();
+        assert_eq!(&first[1..], "[subscribe a :1]");
+        assert_eq!(&client.reply()[1..], "[subscribe b :2]");
+        assert_eq!(&client.reply()[1..], "[psubscribe p* :3]");
+        assert_eq!(old.client().say("PUBLISH a one"), ":1");
+        assert_eq!(&client.reply()[1..], "[message a one]");
+        old.kill();
+        new.promote();
+        lab.publish(view(2, Steady, new.addr, &[]));
+        wait_until("it listens there", || new.client().say("PUBSUB NUMPAT") == ":1");
+        assert_eq!(new.client().say("PUBLISH b two"), ":1");
+        assert_eq!(&client.reply()[1..], "[message b two]");
+        assert_eq!(new.client().say("PUBLISH px three"), ":1");
+        assert_eq!(&client.reply()[1..], "[pmessage p* px three]");
+        client.send("UNSUBSCRIBE");
+        let names = [client.reply(), client.reply()];
+        assert!(names.iter().any(|n| n.contains("unsubscribe a")) && names.iter().any(|n| n.contains("unsubscribe b")));
+    }
+}
+
+#[test]
+fn a_monitor_is_cut_with_its_master() {
     let (old, new, lab) = pair();
     let mut client = lab.client();
-    assert_eq!(client.say("SUBSCRIBE a"), "*[subscribe a :1]");
+    assert_eq!(client.say("MONITOR"), "+OK");
     new.promote();
     lab.publish(view(2, Steady, new.addr, &[old.addr]));
     assert!(client.ends());

@@ -169,7 +169,7 @@ impl<'b> Reader<'b> {
         let mut line = self.line()?;
         while line[0] == b'|' {
             for _ in 0..2 * length(line)?.unwrap_or(0) {
-                self.value()?;
+                self.element()?;
             }
             line = self.line()?;
         }
@@ -205,14 +205,24 @@ impl<'b> Reader<'b> {
             Kind::Push => Value::Push(self.items(length(line)?.unwrap_or(0))?),
             Kind::Map => {
                 let len = length(line)?.unwrap_or(0);
-                let pairs = (0..len).map(|_| Ok((self.value()?, self.value()?)));
+                let pairs = (0..len).map(|_| Ok((self.element()?, self.element()?)));
                 Value::Map(pairs.collect::<Result<_, _>>()?)
             }
         })
     }
 
     fn items(&mut self, len: usize) -> Result<Vec<Value>, Malformed> {
-        (0..len).map(|_| self.value()).collect()
+        (0..len).map(|_| self.element()).collect()
+    }
+
+    /// A value within another one. Pushes in between are not part of it, and are dropped.
+    fn element(&mut self) -> Result<Value, Malformed> {
+        loop {
+            let value = self.value()?;
+            if !matches!(value, Value::Push(_)) {
+                return Ok(value);
+            }
+        }
     }
 
     /// The line without its end; it has a first byte, its type.

@@ -39,8 +39,20 @@ pub(crate) enum Kind {
     /// Back to how the connection began.
     Reset,
     Quit,
+    /// Answered once for each name, and then messages come that answer nobody.
+    Subscribe(Form),
+    /// Without a name: answered once for each that there is.
+    Unsubscribe(Form),
     /// Replies do not match requests one by one after it, or belong to nobody: the session stops looking.
     Pin,
+}
+
+/// What is subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    Channel,
+    Pattern,
+    Shard,
 }
 
 /// Which part of a connection's state a request sets, in the order in which a new connection is told. A later success of the
@@ -55,6 +67,12 @@ pub(crate) enum Key {
     LibVersion,
     NoEvict,
     NoTouch,
+}
+
+impl Kind {
+    pub(crate) const fn is_subscription(self) -> bool {
+        matches!(self, Self::Subscribe(_) | Self::Unsubscribe(_))
+    }
 }
 
 impl Command {
@@ -83,10 +101,12 @@ impl Command {
             7 if is(name, b"UNWATCH") && alone => Kind::Unwatch,
             7 if is(name, b"MONITOR") => Kind::Pin,
             8 if is(name, b"REPLCONF") => Kind::Pin,
-            9 if is(name, b"SUBSCRIBE") => Kind::Pin,
-            10 if is(name, b"PSUBSCRIBE") || is(name, b"SSUBSCRIBE") => Kind::Pin,
-            11 if is(name, b"UNSUBSCRIBE") => Kind::Pin,
-            12 if is(name, b"PUNSUBSCRIBE") || is(name, b"SUNSUBSCRIBE") => Kind::Pin,
+            9 if is(name, b"SUBSCRIBE") && !alone => Kind::Subscribe(Form::Channel),
+            10 if is(name, b"PSUBSCRIBE") && !alone => Kind::Subscribe(Form::Pattern),
+            10 if is(name, b"SSUBSCRIBE") && !alone => Kind::Subscribe(Form::Shard),
+            11 if is(name, b"UNSUBSCRIBE") => Kind::Unsubscribe(Form::Channel),
+            12 if is(name, b"PUNSUBSCRIBE") => Kind::Unsubscribe(Form::Pattern),
+            12 if is(name, b"SUNSUBSCRIBE") => Kind::Unsubscribe(Form::Shard),
             _ => Kind::Plain,
         };
         Self {

@@ -47,7 +47,8 @@ impl Session {
 
     /// The connection has to hear `words`, of which each must be agreed to, and the open transaction again.
     fn begin_restoring(&mut self, words: Vec<u8>, requests: usize) {
-        let restoring = Restoring::new(words, requests, self.kept.retained_bytes(), self.transaction.requests());
+        let transaction = (self.kept.retained_bytes(), self.transaction.requests());
+        let restoring = Restoring::new((words, requests), self.subscriptions.words(), transaction);
         let needs_ping = self.asks_what_others_did();
         self.route.on_connected(if needs_ping { Some(Restoring::with_ping(restoring)) } else { restoring });
     }
@@ -107,7 +108,7 @@ impl Session {
         if self.kept.any_admitted() {
             self.stats.cut += 1;
         }
-        if self.incoming.is_delivered() {
+        if self.is_partly_answered() {
             return self.close(now, Why::CutReply);
         }
         self.mark_spent();
@@ -126,6 +127,11 @@ impl Session {
         }
         self.forget_connection(now);
         self.route.back_off(now, true);
+    }
+
+    /// Whether the client has a part of something, the rest of which cannot come from anywhere else.
+    fn is_partly_answered(&self) -> bool {
+        self.incoming.is_delivered() || self.subscriptions.is_partly_confirmed()
     }
 
     /// Whether a request is in flight that may have been executed, and must not be twice.
@@ -150,7 +156,8 @@ impl Session {
         if self.transaction.on_cut() {
             self.kept.release_retained();
         }
-        if self.remembered.unknown {
+        self.subscriptions.on_cut();
+        if self.remembered.unknown || self.subscriptions.is_tied() {
             self.close(now, Why::Unrestorable);
         }
     }
@@ -170,7 +177,7 @@ impl Session {
         if self.is_pinned() {
             return self.close(now, Why::PinnedCut);
         }
-        if self.incoming.is_delivered() || self.any_unknown() {
+        if self.is_partly_answered() || self.any_unknown() {
             self.kept.admit_no_more();
             let may_wait = self.asked().is_some_and(|o| o.command.blocks);
             self.route.begin_farewell(now, may_wait);

@@ -36,6 +36,7 @@
 //! | `replay` | what is the fate of a request whose connection is gone? |
 //! | `unknown` | what is said of a request that was perhaps executed, where the client is not closed for it? |
 //! | `stream` | what becomes of a request that is larger than what may be kept? |
+//! | `subscribe` | what does a client listen to, and how does it go on listening at another server? |
 //! | `restore` | what must a new connection know before the next request? |
 //! | `transaction` | what becomes of a MULTI that is cut? |
 //! | `explain` | what is it doing, and why? |
@@ -68,6 +69,7 @@ pub mod session;
 mod share;
 pub mod stats;
 mod stream;
+mod subscribe;
 mod transaction;
 mod unknown;
 

@@ -194,6 +194,11 @@ impl Kept {
         self.owed.get(self.admitted)
     }
 
+    /// The last request that a server was given, or is about to be.
+    pub(crate) fn last_admitted(&self) -> Option<&Owed> {
+        self.admitted.checked_sub(1).and_then(|last| self.owed.get(last))
+    }
+
     /// Lets the first waiting request go out.
     pub(crate) fn admit(&mut self) {
         let next = &mut self.owed[self.admitted];
@@ -377,7 +382,7 @@ impl Kept {
     /// From here on all bytes go out as they are: the session stops looking at requests. What was owed must be answered,
     /// but for the request that began it.
     pub(crate) fn turn_raw(&mut self) {
-        assert!(self.owed.len() == 1 && self.admitted == 0 && self.retained == 0);
+        assert!(!self.owed.is_empty() && self.admitted == 0 && self.retained == 0);
         self.owed.clear();
         self.framed = 0;
     }

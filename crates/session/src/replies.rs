@@ -17,6 +17,7 @@ use crate::restore::Restored;
 use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
 use crate::stream::SPENT;
+use crate::subscribe::{self, Word};
 use crate::transaction::Then;
 
 /// What is being done with the reply under way.
@@ -32,6 +33,10 @@ pub(crate) enum Incoming {
     Push,
     /// It waits in `regroup`.
     Parking,
+    /// Its first word is needed before anything is decided.
+    Head,
+    /// It is one of the answers to a subscription.
+    Confirming,
     /// Nobody but us hears it.
     Swallowing,
     /// It is about a request that has not gone out whole.
@@ -41,7 +46,7 @@ pub(crate) enum Incoming {
 impl Incoming {
     /// Whether the client has, or will have, a part of it: the rest cannot come from anywhere else.
     pub(crate) const fn is_delivered(self) -> bool {
-        matches!(self, Self::Passing | Self::Push)
+        matches!(self, Self::Passing | Self::Push | Self::Confirming)
     }
 }
 
@@ -87,6 +92,10 @@ impl Session {
 
     /// Decides by the first byte, as far as that can be. False if the reply is of no use.
     fn begin_reply(&mut self, now: Instant, first: u8) -> bool {
+        if self.needs_word(first) {
+            self.incoming = Incoming::Head;
+            return true;
+        }
         if first == b'>' {
             self.incoming = Incoming::Push;
             return true;
@@ -146,7 +155,8 @@ impl Session {
 
     fn on_part(&mut self, now: Instant, part: &[u8], ended: Option<Reply>) {
         match self.incoming {
-            Incoming::Push => self.out.extend(part),
+            Incoming::Push | Incoming::Confirming => self.out.extend(part),
+            Incoming::Head => self.on_head(now, part, ended.is_some()),
             Incoming::Passing => {
                 self.share.on_reply_part(part.len());
                 self.out.extend(part);
@@ -177,10 +187,44 @@ impl Session {
         }
     }
 
+    /// The beginning of a reply or push: what its first word says decides.
+    fn on_head(&mut self, now: Instant, part: &[u8], ended: bool) {
+        self.line.extend_from_slice(part);
+        let word = match subscribe::word(&self.line) {
+            Some(word) => word,
+            None if ended => Word::Other,
+            None => return,
+        };
+        let head = core::mem::take(&mut self.line);
+        let is_told = self.route.restoring().is_some();
+        match word {
+            Word::Confirms(_) if is_told => self.incoming = Incoming::Swallowing,
+            Word::Confirms(kind) if self.asked().is_some_and(|o| o.command.kind == kind) => {
+                self.incoming = Incoming::Confirming;
+            }
+            // Nobody asked for it, or it is a push of another kind.
+            _ if word != Word::Other || head[0] == b'>' => self.incoming = Incoming::Push,
+            _ if is_told => self.incoming = Incoming::Swallowing,
+            _ => match self.asked() {
+                Some(asked) => self.begin_final(now, asked.command, &head),
+                None => return self.on_misbehaved(now),
+            },
+        }
+        match self.incoming {
+            Incoming::Push | Incoming::Confirming => self.out.extend(&head),
+            Incoming::Passing => {
+                self.share.on_reply_part(head.len());
+                self.out.extend(&head);
+            }
+            Incoming::Parking => self.park(&head),
+            _ => {}
+        }
+    }
+
     /// A whole line: what it says decides.
     fn on_line(&mut self, now: Instant, line: &[u8]) {
         let Some(asked) = self.asked() else { return };
-        if is_refusal(line, asked.command, self.role()) {
+        if is_refusal(line, asked.command, self.role()) && !asked.command.kind.is_subscription() {
             self.stats.refused += 1;
             if self.kept.is_spent() {
                 self.incoming = Incoming::Passing;
@@ -233,7 +277,7 @@ impl Session {
     fn end_reply(&mut self, now: Instant, reply: Reply) {
         let incoming = core::mem::replace(&mut self.incoming, Incoming::Fresh);
         let ok = !reply.kind.is_error();
-        debug_assert!(reply.kind != ReplyKind::Push || incoming == Incoming::Push);
+        debug_assert!(reply.kind != ReplyKind::Push || !matches!(incoming, Incoming::Passing | Incoming::Parking));
         match incoming {
             Incoming::Passing => self.on_answered(ok),
             Incoming::Swallowing => self.on_swallowed(now, ok),
@@ -243,7 +287,8 @@ impl Session {
                 }
             }
             Incoming::Complaint => self.on_complaint(now),
-            Incoming::Push | Incoming::Line | Incoming::Fresh => {}
+            Incoming::Confirming => self.on_confirmed(),
+            Incoming::Head | Incoming::Push | Incoming::Line | Incoming::Fresh => {}
         }
         let all_in = self.regroup.as_ref().is_some_and(|r| r.answered() == self.kept.admitted());
         if all_in {
@@ -252,14 +297,14 @@ impl Session {
     }
 
     /// The oldest request's reply has been passed on.
-    fn on_answered(&mut self, ok: bool) {
+    pub(crate) fn on_answered(&mut self, ok: bool) {
         let Some(front) = self.kept.front().copied() else { return };
         let outside = !self.transaction.is_open();
         if ok && outside {
             match front.command.kind {
                 Kind::Remember(_) if self.kept.is_spent() => self.remembered.unknown = true,
                 Kind::Remember(key) => self.remembered.on_ok(key, self.kept.front_bytes()),
-                Kind::Reset => self.remembered.clear(),
+                Kind::Reset => self.forget_client(),
                 _ => {}
             }
         }
@@ -280,7 +325,7 @@ impl Session {
                 self.kept.release_retained();
                 self.remembered.unknown |= unknown_state;
                 if ok && front.command.kind == Kind::Reset {
-                    self.remembered.clear();
+                    self.forget_client();
                 }
             }
         }
@@ -288,6 +333,12 @@ impl Session {
         self.stats.replies += 1;
         self.hold.on_answer();
         self.route.on_answer();
+    }
+
+    /// RESET: back to how the connection began.
+    fn forget_client(&mut self) {
+        self.remembered.clear();
+        self.subscriptions.clear();
     }
 
     /// Refusals and what came after them go to the client as they are: a later write was executed, or there was too much.

@@ -96,6 +96,8 @@ pub(crate) struct Restoring {
     sent: usize,
     /// Replies to come for what was remembered: each must be a success.
     remembered: u32,
+    /// Answers to come for what is listened to: each must be a success.
+    confirmations: usize,
     /// Replies to come for the open transaction: the server itself aborts it at EXEC if one of them is an error.
     queued: u32,
 }
@@ -112,14 +114,22 @@ pub(crate) enum Restored {
 }
 
 impl Restoring {
-    /// `None` if there is nothing to say. `words` are so many requests, `transaction` are `queued`.
-    pub(crate) fn new(words: Vec<u8>, requests: usize, transaction: &[u8], queued: u32) -> Option<Self> {
-        if requests == 0 && queued == 0 {
+    /// `None` if there is nothing to say. `words` are so many requests, `heard` get so many answers, `transaction` are `queued`.
+    pub(crate) fn new(
+        (words, requests): (Vec<u8>, usize),
+        (heard, confirmations): (Vec<u8>, usize),
+        (transaction, queued): (&[u8], u32),
+    ) -> Option<Self> {
+        if requests == 0 && confirmations == 0 && queued == 0 {
             return None;
         }
-        let mut bytes = words;
-        bytes.extend_from_slice(transaction);
-        Some(Self { bytes, sent: 0, remembered: u32::try_from(requests).unwrap_or(u32::MAX), queued })
+        let bytes = [&words, &heard, transaction].concat();
+        Some(Self { bytes, sent: 0, remembered: u32::try_from(requests).unwrap_or(u32::MAX), confirmations, queued })
+    }
+
+    /// Whether answers to subscriptions may come.
+    pub(crate) const fn awaits_confirmation(&self) -> bool {
+        self.confirmations > 0
     }
 
     pub(crate) fn unsent(&self) -> &[u8] {
@@ -134,7 +144,8 @@ impl Restoring {
     /// After the rest a PING, whatever is answered. WAIT counts up to what its own connection last did, and what the client wrote went
     /// over others: with this, the connection has done something that is later than all of it.
     pub(crate) fn with_ping(words: Option<Self>) -> Self {
-        let mut words = words.unwrap_or(Self { bytes: Vec::new(), sent: 0, remembered: 0, queued: 0 });
+        let mut words =
+            words.unwrap_or(Self { bytes: Vec::new(), sent: 0, remembered: 0, confirmations: 0, queued: 0 });
         resp::write::command(&mut words.bytes, &["PING"]);
         words.queued += 1;
         words
@@ -147,10 +158,15 @@ impl Restoring {
             if !ok {
                 return Restored::Refused;
             }
+        } else if self.confirmations > 0 {
+            self.confirmations -= 1;
+            if !ok {
+                return Restored::Refused;
+            }
         } else {
             self.queued = self.queued.saturating_sub(1);
         }
-        if self.remembered + self.queued == 0 { Restored::Done } else { Restored::NotYet }
+        if self.remembered + self.queued == 0 && self.confirmations == 0 { Restored::Done } else { Restored::NotYet }
     }
 }
 

@@ -34,6 +34,7 @@ use crate::route::{Route, Way};
 use crate::rules::{Role, Rules};
 use crate::share::Share;
 use crate::stats::Stats;
+use crate::subscribe::Subscriptions;
 use crate::transaction::Transaction;
 
 /// What one client is owed. See the module for the driver's side of the contract.
@@ -57,6 +58,7 @@ pub struct Session {
     pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) transaction: Transaction,
     pub(crate) remembered: Remembered,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) share: Share,
     pub(crate) mode: Mode,
     /// What the client sent that is no request.
@@ -118,6 +120,7 @@ impl Session {
             refusal: None,
             transaction: Transaction::default(),
             remembered: Remembered::default(),
+            subscriptions: Subscriptions::default(),
             share: Share::default(),
             mode: Mode::Framed,
             malformed: None,
@@ -360,8 +363,10 @@ impl Session {
     // What the client does.
 
     fn on_client_closed(&mut self, now: Instant) {
-        let endless =
-            self.mode == Mode::Pinned || self.kept.is_open_ended() || self.kept.iter().any(|o| o.command.blocks);
+        let endless = self.subscriptions.any()
+            || self.mode == Mode::Pinned
+            || self.kept.is_open_ended()
+            || self.kept.iter().any(|o| o.command.blocks);
         if endless {
             // A BLPOP for a client that is gone would swallow an element that nobody gets.
             self.close(now, Why::ClientLeft);
@@ -457,7 +462,9 @@ impl Session {
             Mode::Pinned => false,
             _ => match self.kept.first_waiting() {
                 Some(owed) => matches!(owed.state, State::Owed | State::Refused) && owed.command.kind != Kind::Quit,
-                None => self.kept.owed() == 0 && self.kept.len() >= self.rules.hold_bytes,
+                None if self.kept.owed() == 0 && self.kept.len() >= self.rules.hold_bytes => true,
+                // Who listens misses something as long as there is no connection.
+                None => self.subscriptions.any() && !self.route.is_open(),
             },
         }
     }
@@ -468,6 +475,7 @@ impl Session {
             && matches!(next.state, State::Owed | State::Refused)
             && !matches!(next.command.kind, Kind::Pin | Kind::Quit)
             && !self.transaction.owns(next.command.kind)
+            && self.is_of_the_same_sort(&next)
             && self.may_go_along(&next)
         {
             if next.command.kind == Kind::Reset {
@@ -485,7 +493,7 @@ impl Session {
     /// Answers the oldest request if it is the session that must, or gives up telling requests apart. True if something
     /// was done.
     fn answer_front(&mut self, now: Instant, usable: bool) -> bool {
-        let Some(front) = self.kept.front() else { return false };
+        let Some(front) = self.kept.front().copied() else { return false };
         let kind = front.command.kind;
         match front.state {
             // Its end has to come first.
@@ -521,7 +529,7 @@ impl Session {
                 self.pop_own();
                 self.close(now, Why::Quit);
             }
-            _ if kind == Kind::Pin && usable => {
+            _ if usable && (kind == Kind::Pin || (kind.is_subscription() && self.must_pass_raw(&front))) => {
                 self.kept.release_retained();
                 self.kept.turn_raw();
                 self.mode = Mode::Pinned;

@@ -60,9 +60,9 @@ impl Session {
         let Some(begun) = self.requests.get().begun() else { return false };
         let command = Command::of(&begun, self.kept.unframed());
         self.stats.requests += 1;
-        if matches!(command.kind, Kind::Pin) {
+        if command.kind == Kind::Pin || command.kind.is_subscription() {
             // Its bytes pass as they are, and nobody looks for its end.
-            self.kept.push(0, command, State::Owed);
+            self.kept.push(0, Command { kind: Kind::Pin, ..command }, State::Owed);
             self.mode = Mode::Paused;
             return false;
         }

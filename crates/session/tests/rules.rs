@@ -313,10 +313,10 @@ fn a_watch_that_was_cut_ends_in_a_null_of_the_clients_protocol() {
 }
 
 #[test]
-fn a_subscriber_is_passed_through_once_all_before_is_answered() {
+fn a_monitor_is_passed_through_once_all_before_is_answered() {
     let mut talk = master();
-    talk.c("GET a; SUBSCRIBE x; PING").connected().server_hears("GET a").s("$-1").server_hears("SUBSCRIBE x PING");
-    talk.s("*3; $9; subscribe; $1; x; :1").client_hears("$-1; *3; $9; subscribe; $1; x; :1");
+    talk.c("GET a; MONITOR; PING").connected().server_hears("GET a").s("$-1").server_hears("MONITOR PING");
+    talk.s("+OK; +1.0 [0 lua] PING; +PONG").client_hears("$-1; +OK; +1.0 [0 lua] PING; +PONG");
     talk.view(2, Phase::Steady, 2).closes(Why::PinnedCut);
 }
 

@@ -299,7 +299,11 @@ impl ReplyScanner {
         if self.around.is_empty() && self.reply.is_none() {
             self.reply = Some(Reply::new(kind));
         }
-        self.left -= 1;
+        // A push within an aggregate is no element of it: Redis 7.0 tells a client of what it published itself in the middle of the
+        // reply to EXEC.
+        if kind != Kind::Push || self.around.is_empty() {
+            self.left -= 1;
+        }
         self.state = match kind.header() {
             Some(of) => State::Number { of, number },
             None => State::Line { after_cr: false },
@@ -460,6 +464,11 @@ mod tests {
 
     fn fault(bytes: &[u8]) -> Malformed {
         ReplyScanner::default().feed(bytes).unwrap_err()
+    }
+
+    #[test]
+    fn a_push_within_a_reply_is_no_element_of_it() {
+        assert_eq!(whole(b"*2\r\n>2\r\n+m\r\n+x\r\n:1\r\n>0\r\n$1\r\nv\r\n").kind, Kind::Array);
     }
 
     #[test]
