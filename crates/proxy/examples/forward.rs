@@ -1,4 +1,5 @@
-//! A proxy in front of one server, for measuring by hand: `forward LISTEN SERVER [WORKERS] [shared]`.
+//! A proxy in front of one server that never changes: `forward LISTEN SERVER [WORKERS] [shared]`. For measuring by hand, and for
+//! `cargo xtask suite redis`: tests that count a server's clients, or read its replication stream, would see a node that watches it.
 
 use std::error::Error;
 use std::net::SocketAddr;

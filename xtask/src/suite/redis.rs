@@ -23,9 +23,9 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
     packages::install(&[REDIS_SERVER, REDIS_TOOLS, TCLSH, DPKG_DEV, PROCPS])?;
     let dir = cargo::target_dir()?.join("suite").join("redis");
     let source = Debian::new(dir.clone(), None)?.source("redis")?;
-    cargo::run(cargo(&["build", "--package", "proxy", "--example", "before", "--profile", "fast"]))?;
-    let before = cargo::target_dir()?.join("fast/examples/before");
-    let bed = Bed { dir: dir.join("data"), before, pool: asked.pool.clone() };
+    cargo::run(cargo(&["build", "--package", "proxy", "--example", "forward", "--profile", "fast"]))?;
+    let forward = cargo::target_dir()?.join("fast/examples/forward");
+    let bed = Bed { dir: dir.join("data"), forward, pool: asked.pool.clone() };
     let tests = [REDIS_CONF, "tests"].map(|name| source.join(name));
     prepare_tests(&bed.dir, &tests, Path::new("/usr/bin"))?;
     let units = if asked.units.is_empty() { units(&source)? } else { asked.units };
@@ -101,7 +101,7 @@ fn units(source: &Path) -> Result<Vec<String>, Failure> {
 /// Where units are played.
 struct Bed {
     dir: PathBuf,
-    before: PathBuf,
+    forward: PathBuf,
     pool: String,
 }
 
@@ -123,7 +123,7 @@ impl Bed {
         if !packages::is_root() {
             command.args(["--user", "--map-root-user"]);
         }
-        command.args(["sh", "-c", SCRIPT, "sh"]).arg(&self.before).args([SERVER, LISTENER, &self.pool, port, unit]);
+        command.args(["sh", "-c", SCRIPT, "sh"]).arg(&self.forward).args([SERVER, LISTENER, &self.pool, port, unit]);
         command.current_dir(&self.dir).stdin(Stdio::null());
         let watch = stopwatch();
         let output = command.output().or_fail(format_args!("play {unit}"))?;
@@ -213,7 +213,7 @@ const SCRIPT: &str = r#"
 ulimit -v 8388608
 ip link set lo up
 redis-server --port "$2" --save "" --enable-debug-command yes --enable-protected-configs yes --logfile redis.log >/dev/null 2>&1 &
-"$1" "127.0.0.1:$3" "127.0.0.1:$2" "$4" >before.log 2>&1 &
+"$1" "127.0.0.1:$3" "127.0.0.1:$2" 1 "$4" >forward.log 2>&1 &
 tries=0
 until redis-cli -p "$3" ping 2>/dev/null | grep -q PONG; do
     tries=$((tries + 1)); [ $tries -lt 200 ] || exit 1
