@@ -4,6 +4,7 @@
 //! idle ones are cheap.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use machine::Instant;
 use session::{Loads, Session, Why};
@@ -13,8 +14,10 @@ use crate::feed::Feed;
 use crate::gate::Seat;
 use crate::listener::FrontDesk;
 use crate::post::Line;
+use crate::refused::Refused;
 use crate::slots::Key;
 use crate::stream::Stream;
+use crate::tls::HANDSHAKE;
 
 /// One client, its session and which server connection it uses.
 #[derive(Debug)]
@@ -39,6 +42,14 @@ pub(crate) struct Client {
     /// Something happened to it in this turn.
     pub(crate) touched: bool,
     pub(crate) closed: Option<Why>,
+    /// It has not said anything yet.
+    pub(crate) fresh: bool,
+    /// When it or its server last said something.
+    pub(crate) heard: Instant,
+    /// When to look whether it has been silent for too long, as the timers know it.
+    pub(crate) idle_due: Option<Instant>,
+    /// It is over; until when it may take what it was told.
+    pub(crate) lingers: Option<Instant>,
     /// Its place among those whom the listener's limits allow: given back when it goes.
     _seat: Seat,
 }
@@ -62,7 +73,7 @@ impl Desk {
 
 impl Client {
     /// A client that has just come in.
-    pub(crate) fn new(stream: Stream, peer: Peer, desk: Rc<Desk>, seat: Seat) -> Self {
+    pub(crate) fn new(stream: Stream, peer: Peer, desk: Rc<Desk>, seat: Seat, now: Instant) -> Self {
         desk.front.counters.client_came();
         Self {
             session: Session::new(desk.feed.rules(), desk.feed.view(), desk.loads.clone()),
@@ -79,6 +90,10 @@ impl Client {
             queued: false,
             touched: false,
             closed: None,
+            fresh: true,
+            heard: now,
+            idle_due: None,
+            lingers: None,
         }
     }
 
@@ -88,12 +103,13 @@ impl Client {
     }
 
     /// Sends what there is. True if the session was rid of everything: it may have something to say about that.
-    pub(crate) fn write(&mut self) -> bool {
+    pub(crate) fn write(&mut self, now: Instant) -> bool {
         let mut delivered = false;
         while !self.stream.is_blocked() && !self.session.to_client().is_empty() {
             match self.stream.write(self.session.to_client()) {
                 Ok(n) => {
                     self.session.delivered(n);
+                    self.heard = now;
                     delivered = self.session.to_client().is_empty();
                 }
                 Err(_) => {
@@ -103,6 +119,23 @@ impl Client {
             }
         }
         delivered
+    }
+
+    /// Whether the first byte that it says is that of somebody who is at the wrong port: it is told so, and is over.
+    pub(crate) fn is_lost(&mut self, first: u8) -> bool {
+        if first == HANDSHAKE {
+            self.desk.front.refuse(&mut self.stream, self.peer, Refused::Tls, &"");
+            self.closed = Some(Why::Malformed);
+        }
+        first == HANDSHAKE
+    }
+
+    /// Whether some of what it was told last is still here, and may be for a while.
+    pub(crate) fn has_last_words(&mut self, now: Instant) -> bool {
+        if !self.stream.has_unsent() || self.closed == Some(Why::ClientLeft) {
+            return false;
+        }
+        *self.lingers.get_or_insert(now + FLUSH) > now
     }
 
     /// Tells the numbers of this turn.
@@ -134,3 +167,6 @@ impl Drop for Client {
         }
     }
 }
+
+/// How long the rest of what a client was told may take to go out after everything was handed over, as for a plain one.
+const FLUSH: Duration = Duration::from_secs(5);

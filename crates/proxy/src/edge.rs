@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::gate::{Limits, Lists};
+use crate::gate::{Limits, Lists, Network};
+use crate::proxy_protocol::Version;
+use crate::tls::{ClientTls, ServerTls};
 
 /// Where clients come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +40,37 @@ pub enum Peer {
     Unix,
 }
 
+/// What is understood of the bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Requests are told apart.
+    #[default]
+    Redis,
+    /// Nothing: they pass as they are.
+    Tcp,
+}
+
 /// Everything about a listener that does not concern requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edge {
+    /// What is understood of the bytes.
+    pub mode: Mode,
     /// Who may come in.
     pub lists: Lists,
     /// How many may.
     pub limits: Limits,
+    /// Who has to say for whom it connects, before anything else; at a UNIX socket everybody, if there is somebody.
+    pub proxy_protocol_from: Vec<Network>,
+    /// Clients speak TLS.
+    pub tls: Option<ClientTls>,
+    /// Servers speak TLS.
+    pub server_tls: Option<ServerTls>,
+    /// How servers are told for whom we connect.
+    pub send_proxy: Option<Version>,
+    /// How long a client may take to say anything, after it has shaken hands. Zero: as long as it likes.
+    pub first_byte_timeout: Duration,
+    /// How long neither it nor its server may say anything. Zero: as long as they like.
+    pub idle_timeout: Duration,
     /// How long silent clients are believed in.
     pub client_tcp: ClientTcp,
     /// How long silent servers are believed in.
@@ -71,6 +97,17 @@ pub struct ClientTcp(pub Patience);
 /// The patience with servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerTcp(pub Patience);
+
+impl Edge {
+    /// Whether this peer has to say for whom it connects.
+    #[must_use]
+    pub fn expects_header(&self, peer: Peer) -> bool {
+        match peer.ip() {
+            Some(ip) => self.proxy_protocol_from.iter().any(|network| network.contains(ip)),
+            None => !self.proxy_protocol_from.is_empty(),
+        }
+    }
+}
 
 impl Endpoint {
     /// Its port, if it is one.

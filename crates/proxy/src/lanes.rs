@@ -21,12 +21,12 @@ impl Worker {
     pub(crate) fn share(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<bool> {
         let Some(client) = self.clients.get(key) else { return Ok(false) };
         let identity = client.session.identity();
-        let (timeout, patience) = (client.desk.feed.rules().connect_timeout, client.desk.front.edge.server_tcp);
+        let (timeout, edge) = (client.desk.feed.rules().connect_timeout, client.desk.front.edge.clone());
         let lane = match self.pool.lane(addr, &identity) {
             Some(lane) => lane,
             None => {
                 let owner = Owner::Lane(Box::new(Lane::new(self.now, identity.clone().into(), timeout)));
-                let lane = self.connect_to(addr, patience, owner)?;
+                let lane = self.connect_to(addr, edge, owner)?;
                 self.pool.open_lane(addr, identity.into(), lane);
                 lane
             }

@@ -26,6 +26,8 @@
 //! | [`edge`] | where is a listener, and how long is silence believed? |
 //! | [`gate`] | who may come in, and how many? |
 //! | `refused` | why may a client not come in, and what is it told? |
+//! | `porch` | what must somebody do before the session begins? |
+//! | [`tls`] | how do bytes pass through TLS? |
 //! | `post` | how is a worker reached from other threads? |
 //! | `feed` | how does a new view reach every session of a thread? |
 //! | `lanes` | how do clients come by connections that are not only theirs? |
@@ -44,6 +46,7 @@ mod feed;
 pub mod gate;
 mod lanes;
 mod listener;
+mod porch;
 mod post;
 pub mod proxy;
 pub mod proxy_protocol;
@@ -53,6 +56,7 @@ mod slots;
 mod socket;
 mod stream;
 mod timers;
+pub mod tls;
 mod turn;
 mod worker;
 

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 
 use crate::closing::ClosingLog;
 use crate::counters::Counters;
-use crate::edge::{Edge, Peer};
+use crate::edge::{Edge, Mode, Peer};
 use crate::gate::{Seat, Turnstile};
 use crate::post::{Door, Handed};
 use crate::refused::Refused;
@@ -107,8 +107,12 @@ impl FrontDesk {
     pub(crate) fn refuse(&self, client: &mut Stream, peer: Peer, why: Refused, more: &dyn fmt::Display) {
         self.counters.refused(why);
         self.closings.refused(peer, why, more);
-        // A fresh socket's buffer takes one line; whoever does not read it is told by the end of stream.
-        let _ = client.write(why.answer());
+        // Where TLS is spoken, nobody can read a word before the handshake is done: but for those who speak none.
+        let is_readable = self.edge.tls.is_none() || why == Refused::NoTls;
+        if is_readable && self.edge.mode == Mode::Redis {
+            // A fresh socket's buffer takes one line; whoever does not read it is told by the end of stream.
+            let _ = client.write_wire(why.answer());
+        }
     }
 }
 
@@ -211,7 +215,12 @@ impl Worker {
         // What is asked of clients may have changed since this listener was opened.
         let Some(desk) = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current()) else { return };
         let has_room = entrance.clients() < entrance.max_clients;
-        let seat = match if has_room { desk.front.admit(peer) } else { Err(Refused::TooMany) } {
+        let admitted = match has_room {
+            false => Err(Refused::TooMany),
+            true if desk.front.edge.expects_header(peer) => Ok(None),
+            true => desk.front.admit(peer).map(Some),
+        };
+        let seat = match admitted {
             Ok(seat) => seat,
             Err(why) => return desk.front.refuse(&mut Stream::new(client), peer, why, &""),
         };

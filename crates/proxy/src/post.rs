@@ -62,7 +62,8 @@ pub(crate) struct Line {
 pub(crate) struct Handed {
     pub(crate) socket: Socket,
     pub(crate) peer: Peer,
-    pub(crate) seat: Seat,
+    /// `None`: it has to say first for whom it comes.
+    pub(crate) seat: Option<Seat>,
     pub(crate) listener: u32,
 }
 

@@ -1,22 +1,29 @@
 //! What is a server connection to its worker?
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use machine::Instant;
 use session::Conn;
 use session::lane::Lane;
 
-use crate::edge::ServerTcp;
+use crate::edge::{Edge, Peer};
+use crate::proxy_protocol::{self, Header};
 use crate::slots::Key;
-use crate::stream::Stream;
+use crate::socket;
+use crate::stream::{Got, Stream};
+use crate::tls::Tls;
 
 /// One connection to a server.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) stream: Stream,
     pub(crate) addr: SocketAddr,
-    /// How long its silence is believed.
-    pub(crate) patience: ServerTcp,
+    /// What was said about such connections.
+    pub(crate) edge: Arc<Edge>,
+    /// For whom it is made, if that is to be told.
+    header: Option<Box<Header>>,
     pub(crate) owner: Owner,
     pub(crate) state: State,
     /// It is in the queue of those who are read.
@@ -43,6 +50,8 @@ pub(crate) enum Owner {
 pub(crate) enum State {
     /// It is being made.
     Connecting,
+    /// It is made, and shakes hands.
+    Shaking,
     /// It carries bytes.
     Open,
     /// Writing failed. Reading tells what the server said before it went.
@@ -50,9 +59,59 @@ pub(crate) enum State {
 }
 
 impl Server {
-    pub(crate) const fn new(stream: Stream, addr: SocketAddr, patience: ServerTcp, owner: Owner) -> Self {
+    pub(crate) const fn new(stream: Stream, addr: SocketAddr, edge: Arc<Edge>, owner: Owner) -> Self {
         let state = State::Connecting;
-        Self { stream, addr, patience, owner, state, queued: false, to_write: false, due: None }
+        Self { stream, addr, edge, header: None, owner, state, queued: false, to_write: false, due: None }
+    }
+
+    /// It is for this client: that is told where it has to be.
+    pub(crate) fn on_behalf_of(mut self, peer: Peer, client: &Stream) -> Self {
+        if self.edge.send_proxy.is_some() {
+            let header = match (peer, client.tcp().and_then(|socket| socket.local_addr().ok())) {
+                (Peer::Inet(source), Some(destination)) => Header::Inet { source, destination },
+                // A balancer came by a UNIX socket and told for whom: that was at no port.
+                (Peer::Inet(_), None) => Header::Unknown,
+                (Peer::Unix, _) => Header::Unix,
+            };
+            self.header = Some(Box::new(header));
+        }
+        self
+    }
+
+    /// It is made. It is told for whom, and hands are shaken, if that is to be; otherwise it is open.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        let Some(socket) = self.stream.tcp() else { return Ok(()) };
+        socket::tune_server(socket, self.edge.server_tcp)?;
+        if let (Some(said), Some(version)) = (self.header.take(), self.edge.send_proxy) {
+            let mut header = Vec::new();
+            proxy_protocol::encode(&said, version, &mut header);
+            // The kernel takes the first bytes of a connection whole.
+            if self.stream.write_wire(&header)? < header.len() {
+                return Err(io::Error::other("no room for a PROXY protocol header"));
+            }
+        }
+        self.state = State::Open;
+        if let Some(tls) = &self.edge.server_tls {
+            self.state = State::Shaking;
+            self.stream.begin_tls(Tls::with_server(tls, self.addr.ip())?)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with shaking hands, until it is open.
+    pub(crate) fn shake(&mut self, scratch: &mut [u8]) -> io::Result<()> {
+        while self.state == State::Shaking && self.stream.is_readable() {
+            match self.stream.read(scratch)? {
+                // Nobody was asked anything.
+                Got::Bytes(_) => return Err(io::Error::other("the server speaks before it is asked")),
+                Got::End => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Got::Nothing => {}
+            }
+            if !self.stream.tls().is_some_and(Tls::is_shaking) {
+                self.state = State::Open;
+            }
+        }
+        Ok(())
     }
 
     /// Whether bytes may be written to it at this moment.

@@ -31,6 +31,8 @@ pub(crate) enum Whose {
     Client(Key),
     /// Something is new with a server connection.
     Server(Key),
+    /// Something is new with the socket of somebody who is not in yet.
+    Guest(Key),
 }
 
 impl<T> Slots<T> {
@@ -91,6 +93,7 @@ impl Whose {
             Self::Listener(number) => LISTENER << KIND_AT | number as usize,
             Self::Client(key) => CLIENT << KIND_AT | key.bits(),
             Self::Server(key) => SERVER << KIND_AT | key.bits(),
+            Self::Guest(key) => GUEST << KIND_AT | key.bits(),
         })
     }
 
@@ -99,6 +102,7 @@ impl Whose {
             LISTENER => Self::Listener(token.0 as u32),
             CLIENT => Self::Client(Key::from_bits(token.0)),
             SERVER => Self::Server(Key::from_bits(token.0)),
+            GUEST => Self::Guest(Key::from_bits(token.0)),
             _ => Self::Call,
         }
     }
@@ -115,12 +119,13 @@ impl Key {
 }
 
 /// A token is 64 bits: kind, generation, place.
-const KIND_AT: u32 = 62;
+const KIND_AT: u32 = 61;
 const LISTENER: usize = 1;
 const CLIENT: usize = 2;
 const SERVER: usize = 3;
-/// A key is forgotten within a turn or with its owner; a thousand million others do not come in between.
-const GENERATIONS: u32 = (1 << 30) - 1;
+const GUEST: usize = 4;
+/// A key is forgotten within a turn or with its owner; five hundred million others do not come in between.
+const GENERATIONS: u32 = (1 << 29) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -144,7 +149,9 @@ mod tests {
     fn a_token_names_whom_it_was_made_for() {
         let mut slots = Slots { generation: GENERATIONS, ..Slots::new() };
         for key in [slots.insert(()), slots.insert(())] {
-            for whose in [Whose::Call, Whose::Listener(u32::MAX), Whose::Client(key), Whose::Server(key)] {
+            for whose in
+                [Whose::Call, Whose::Listener(u32::MAX), Whose::Client(key), Whose::Server(key), Whose::Guest(key)]
+            {
                 assert_eq!(Whose::of(whose.token()), whose);
             }
         }

@@ -11,6 +11,11 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry};
 
 use crate::slots::Whose;
+use crate::tls::Tls;
+
+/// Bytes that are read from the wire at once where they are encrypted: a whole record (RFC 8446 5.2), so that large values come in few
+/// pieces.
+pub(crate) const WIRE: usize = (1 << 14) + 256 + 5;
 
 /// A socket, and what is known of it.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub(crate) struct Stream {
     last: bool,
     /// The kernel took less than it was offered.
     blocked: bool,
+    /// What is said on it is encrypted.
+    tls: Option<Box<Tls>>,
 }
 
 /// What carries the bytes.
@@ -43,7 +50,7 @@ pub(crate) enum Got {
 
 impl Stream {
     pub(crate) const fn new(socket: Socket) -> Self {
-        Self { socket, readable: false, last: false, blocked: false }
+        Self { socket, readable: false, last: false, blocked: false, tls: None }
     }
 
     /// From now on the kernel tells what happens to it.
@@ -68,6 +75,8 @@ impl Stream {
         }
         if event.is_writable() || event.is_write_closed() || event.is_error() {
             self.blocked = false;
+            // An error is met again by whoever reads or writes.
+            let _ = self.flush();
         }
         before != (self.readable, self.last, self.blocked)
     }
@@ -87,8 +96,73 @@ impl Stream {
         self.readable = true;
     }
 
-    /// Reads once. Whether there is more, [`Self::is_readable`] knows.
+    /// What is said from now on is encrypted.
+    pub(crate) fn begin_tls(&mut self, tls: Tls) -> io::Result<()> {
+        self.tls = Some(Box::new(tls));
+        self.flush()
+    }
+
+    /// How the bytes are encrypted, if they are.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
+    }
+
+    /// Whether bytes that were taken by [`Self::write`] are still here.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.tls().is_some_and(Tls::has_unsent)
+    }
+
+    /// Tells the other side that nothing more comes, where there are words for that.
+    pub(crate) fn farewell(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.say_end();
+            let _ = self.flush();
+        }
+    }
+
+    /// Reads once. Whether there is more, [`Self::is_readable`] knows. Into at least twice [`WIRE`].
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Got> {
+        if self.tls.is_none() {
+            return self.read_wire(into);
+        }
+        let (said, wire) = into.split_at_mut(into.len() - WIRE);
+        match self.read_wire(wire)? {
+            Got::Bytes(n) => self.decrypt(&wire[..n], said),
+            Got::Nothing if self.tls().is_some_and(Tls::has_ended) => Ok(Got::End),
+            other => Ok(other),
+        }
+    }
+
+    /// What the other side said by these bytes that came over the wire.
+    pub(crate) fn decrypt(&mut self, wire: &[u8], into: &mut [u8]) -> io::Result<Got> {
+        let Some(tls) = &mut self.tls else { return Ok(Got::Nothing) };
+        let said = tls.receive(wire, into);
+        let ended = tls.has_ended();
+        // Answers of a handshake, or why it fails.
+        let flushed = self.flush();
+        match said? {
+            0 if ended => Ok(Got::End),
+            n => {
+                flushed?;
+                self.readable |= ended;
+                Ok(if n == 0 { Got::Nothing } else { Got::Bytes(n) })
+            }
+        }
+    }
+
+    /// Sends what is encrypted already.
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(tls) = self.tls.as_mut().filter(|tls| tls.has_unsent()) else { return Ok(()) };
+        let sent = match &mut self.socket {
+            Socket::Tcp(socket) => tls.send(socket),
+            Socket::Unix(socket) => tls.send(socket),
+        };
+        self.blocked = !sent?;
+        Ok(())
+    }
+
+    /// Reads once what comes over the wire.
+    pub(crate) fn read_wire(&mut self, into: &mut [u8]) -> io::Result<Got> {
         loop {
             let read = match &mut self.socket {
                 Socket::Tcp(socket) => socket.read(into),
@@ -113,6 +187,22 @@ impl Stream {
 
     /// Writes once and says how much the kernel took. If that is less than all, it is [blocked](Self::is_blocked).
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(tls) = &mut self.tls {
+            let mut said = tls.say(bytes)?;
+            self.flush()?;
+            // It takes so much at a time; what the kernel took has left its room.
+            while said < bytes.len() && !self.blocked {
+                let Some(tls) = &mut self.tls else { break };
+                said += tls.say(&bytes[said..])?;
+                self.flush()?;
+            }
+            return Ok(said);
+        }
+        self.write_wire(bytes)
+    }
+
+    /// Writes once, past any encryption.
+    pub(crate) fn write_wire(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             let written = match &mut self.socket {
                 Socket::Tcp(socket) => socket.write(bytes),
@@ -130,6 +220,15 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// From now on the kernel tells another one.
+    pub(crate) fn reregister(&mut self, registry: &Registry, whose: Whose) -> io::Result<()> {
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        match &mut self.socket {
+            Socket::Tcp(socket) => socket.reregister(registry, whose.token(), interests),
+            Socket::Unix(socket) => socket.reregister(registry, whose.token(), interests),
         }
     }
 

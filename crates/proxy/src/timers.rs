@@ -18,6 +18,10 @@ pub(crate) enum Due {
     Server(Key),
     /// Connections that wait for somebody.
     Spare,
+    /// A client that may have been silent for too long.
+    Idle(Key),
+    /// Somebody who takes long to come in.
+    Guest(Key),
     /// The listener of this number may accept again.
     Listener(u32),
     /// Clients of the listener of this number, which is gone, had their time to leave.

@@ -50,6 +50,7 @@ impl Worker {
         self.visit();
         self.read_servers();
         self.accept();
+        self.welcome_all();
         self.read_clients();
         self.write();
     }
@@ -77,6 +78,12 @@ impl Worker {
             match Whose::of(event.token()) {
                 Whose::Call => self.called = true,
                 Whose::Listener(listener) => self.entrance.note(listener),
+                Whose::Guest(key) => {
+                    if let Some(guest) = self.guests.get_mut(key) {
+                        guest.stream.note(event);
+                        self.noted_guests.push(key);
+                    }
+                }
                 Whose::Client(key) => {
                     if let Some(client) = self.clients.get_mut(key)
                         && client.stream.note(event)
@@ -108,6 +115,8 @@ impl Worker {
                         self.touch(key);
                     }
                 }
+                Due::Idle(key) => self.look_at_idle(key),
+                Due::Guest(key) => self.lose_patience(key),
                 Due::Listener(listener) => self.entrance.wake(listener),
                 Due::Leave(_) => self.tour = Some(0),
                 Due::Server(server) => self.on_lane_due(server),
@@ -116,6 +125,18 @@ impl Worker {
                 Due::Stop => {}
             }
         }
+    }
+
+    /// A client is closed that was silent for too long; another one is looked at when it would be.
+    fn look_at_idle(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let due = client.heard + client.desk.front.edge.idle_timeout;
+        client.idle_due = (due > self.now).then_some(due);
+        if due > self.now {
+            return self.timers.shift(Due::Idle(key), None, Some(due));
+        }
+        client.closed.get_or_insert(session::Why::Idle);
+        self.touch(key);
     }
 
     /// Clients learn, some in each turn, that there is a new view or that they may go.
@@ -169,11 +190,15 @@ impl Worker {
         self.catch_up(key);
         // The view may have ended it.
         let Some(server) = self.servers.get_mut(server_key) else { return };
-        if server.state == State::Connecting {
-            if let Some(made) = server.stream.made() {
-                self.on_made(server_key, made);
+        match server.state {
+            State::Connecting => {
+                if let Some(made) = server.stream.made() {
+                    self.on_made(server_key, made);
+                }
+                return;
             }
-            return;
+            State::Shaking => return self.shake(server_key),
+            State::Open | State::Deaf => {}
         }
         let Some(client) = self.clients.get_mut(key) else { return };
         if !server.stream.is_readable() || !client.session.wants_server_bytes() {
@@ -197,6 +222,8 @@ impl Worker {
             if let Some(made) = server.stream.made() {
                 self.on_made(server_key, made);
             }
+        } else if server.state == State::Shaking {
+            self.shake(server_key);
         } else if server.is_lane() {
             self.read_lane(server_key);
         } else if server.stream.is_readable() {
@@ -223,11 +250,7 @@ impl Worker {
             return;
         }
         match client.stream.read(&mut self.scratch) {
-            Ok(Got::Bytes(n)) => {
-                client.session.lend(&mut self.spare);
-                client.session.handle(self.now, Event::ClientBytes(&self.scratch[..n]));
-                self.act(key);
-            }
+            Ok(Got::Bytes(n)) => self.hear(key, n),
             Ok(Got::Nothing) => {}
             Ok(Got::End) => {
                 client.ended = true;
@@ -274,16 +297,16 @@ impl Worker {
     fn finish(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.touched = false;
-        if client.write() {
+        if client.write(self.now) {
             self.act(key);
         }
         let Some(client) = self.clients.get_mut(key) else { return };
         client.count();
         client.session.reclaim(&mut self.spare);
-        if client.is_over(self.now) {
+        if client.is_over(self.now) && !client.has_last_words(self.now) {
             return self.dismiss(key);
         }
-        let due = client.session.deadline().map(|(at, _)| at);
+        let due = client.session.deadline().map(|(at, _)| at).or(client.lingers);
         self.timers.shift(Due::Client(key), client.due, due);
         client.due = due;
         if client.is_readable() && !std::mem::replace(&mut client.queued, true) {
@@ -297,7 +320,7 @@ impl Worker {
             self.touched.push(key);
         }
         if server.stream.is_readable()
-            && server.state != State::Connecting
+            && matches!(server.state, State::Open | State::Deaf)
             && client.session.wants_server_bytes()
             && !std::mem::replace(&mut server.queued, true)
         {

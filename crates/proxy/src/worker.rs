@@ -25,9 +25,10 @@ use session::{Action, Conn, Event, Spare};
 use tracing::debug;
 
 use crate::client::{Client, Desk};
-use crate::edge::ServerTcp;
+use crate::edge::Edge;
 use crate::listener::Entrance;
-use crate::post::{Door, Handed, Line, Order};
+use crate::porch::Guest;
+use crate::post::{Door, Line, Order};
 use crate::server::{Owner, Server, State};
 use crate::slots::{Key, Slots, Whose};
 use crate::socket;
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     pub(crate) called: bool,
     /// Those that have clients or may get some.
     pub(crate) desks: Vec<Rc<Desk>>,
+    /// Those who are not in yet.
+    pub(crate) guests: Slots<Guest>,
     pub(crate) clients: Slots<Client>,
     pub(crate) servers: Slots<Server>,
     pub(crate) scratch: Box<[u8]>,
@@ -67,6 +70,8 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool<Key>,
     /// When one of them may be too old, as the timers know it.
     pub(crate) spare_due: Option<Instant>,
+    /// Guests to whom something happened.
+    pub(crate) noted_guests: Queue,
     /// Which place is next to be visited, if all clients are: they must learn of something.
     pub(crate) tour: Option<usize>,
     pub(crate) entrance: Entrance,
@@ -135,6 +140,7 @@ impl Worker {
             orders,
             called: false,
             desks: Vec::new(),
+            guests: Slots::new(),
             clients: Slots::new(),
             servers: Slots::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
@@ -146,6 +152,7 @@ impl Worker {
             written_lanes: Queue::default(),
             pool: Pool::default(),
             spare_due: None,
+            noted_guests: Queue::default(),
             tour: None,
             entrance,
             load,
@@ -212,29 +219,13 @@ impl Worker {
         self.stop = Some(until);
     }
 
-    /// Serves a client that was accepted, and counted as load.
-    pub(crate) fn serve(&mut self, client: Handed) {
-        let Handed { socket, peer, seat, listener } = client;
-        // The listener may have gone while the client was on its way.
-        let desk = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current());
-        let Some(desk) = desk.cloned() else {
-            self.load.fetch_sub(1, Relaxed);
-            return;
-        };
-        let mut stream = Stream::new(socket);
-        if let Err(error) = stream.register(self.poll.registry(), Whose::Client(self.clients.next_key())) {
-            debug!(%peer, %error, "client lost");
-            self.load.fetch_sub(1, Relaxed);
-            return;
-        }
-        self.clients.insert(Client::new(stream, peer, desk, seat));
-    }
-
     /// The client goes, and its server connection with it.
     pub(crate) fn dismiss(&mut self, key: Key) {
         self.let_go(key);
-        let Some(client) = self.clients.remove(key) else { return };
+        let Some(mut client) = self.clients.remove(key) else { return };
         self.timers.shift(Due::Client(key), client.due, None);
+        self.timers.shift(Due::Idle(key), client.idle_due, None);
+        client.stream.farewell();
         self.load.fetch_sub(1, Relaxed);
     }
 
@@ -278,12 +269,13 @@ impl Worker {
 
     /// Makes a connection for one client, or finds one. True if it was found, and may be used at once.
     fn connect(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<bool> {
-        if self.take_spare(key, conn, addr) {
+        let Some(client) = self.clients.get(key) else { return Ok(false) };
+        let edge = client.desk.front.edge.clone();
+        // One that was told for whom it is stays with that one.
+        if edge.send_proxy.is_none() && self.take_spare(key, conn, addr) {
             return Ok(true);
         }
-        let Some(client) = self.clients.get(key) else { return Ok(false) };
-        let patience = client.desk.front.edge.server_tcp;
-        let server = self.connect_to(addr, patience, Owner::Client { key, conn })?;
+        let server = self.connect_to(addr, edge, Owner::Client { key, conn })?;
         if let Some(client) = self.clients.get_mut(key) {
             client.server = Some(server);
         }
@@ -291,10 +283,15 @@ impl Worker {
     }
 
     /// Begins to make a connection.
-    pub(crate) fn connect_to(&mut self, addr: SocketAddr, patience: ServerTcp, owner: Owner) -> io::Result<Key> {
+    pub(crate) fn connect_to(&mut self, addr: SocketAddr, edge: Arc<Edge>, owner: Owner) -> io::Result<Key> {
         let mut stream = Stream::new(Socket::Tcp(socket::connect(addr)?));
         stream.register(self.poll.registry(), Whose::Server(self.servers.next_key()))?;
-        Ok(self.servers.insert(Server::new(stream, addr, patience, owner)))
+        let whose = if let Owner::Client { key, .. } = owner { self.clients.get(key) } else { None };
+        let mut server = Server::new(stream, addr, edge, owner);
+        if let Some(client) = whose {
+            server = server.on_behalf_of(client.peer, &client.stream);
+        }
+        Ok(self.servers.insert(server))
     }
 
     fn tell_unreached(&self, key: Key, conn: Conn, error: &io::Error) -> Event<'static> {
@@ -306,18 +303,27 @@ impl Worker {
 
     /// A connection that is being made has been made, or not.
     pub(crate) fn on_made(&mut self, server: Key, made: io::Result<()>) {
-        let Some(Server { owner, stream, state, addr, patience, .. }) = self.servers.get_mut(server) else { return };
-        let tuned = made.and_then(|()| stream.tcp().map_or(Ok(()), |socket| socket::tune_server(socket, *patience)));
-        match (tuned, owner) {
+        let Some(link) = self.servers.get_mut(server) else { return };
+        let begun = made.and_then(|()| link.begin());
+        self.on_begun(server, begun);
+    }
+
+    /// A server shakes hands, or has something to say about it.
+    pub(crate) fn shake(&mut self, server: Key) {
+        let Some(link) = self.servers.get_mut(server) else { return };
+        let shaken = link.shake(&mut self.scratch);
+        self.on_begun(server, shaken);
+    }
+
+    fn on_begun(&mut self, server: Key, begun: io::Result<()>) {
+        let Some(Server { owner, state, addr, .. }) = self.servers.get(server) else { return };
+        match (begun, owner) {
+            (Ok(()), _) if *state != State::Open => {}
             (Ok(()), Owner::Client { key, conn }) => {
-                *state = State::Open;
                 let (key, conn) = (*key, *conn);
                 self.step(key, Event::ServerConnected { conn });
             }
-            (Ok(()), _) => {
-                *state = State::Open;
-                self.on_lane_made(server);
-            }
+            (Ok(()), _) => self.on_lane_made(server),
             (Err(error), Owner::Client { key, conn }) => {
                 let (key, conn) = (*key, *conn);
                 let event = self.tell_unreached(key, conn, &error);

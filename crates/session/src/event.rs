@@ -135,6 +135,8 @@ pub enum Why {
     Unrestorable,
     /// A request larger than what may wait was waiting for too long.
     HoldExpired,
+    /// Neither it nor its server said anything for as long as the operator wanted.
+    Idle,
     /// The server has said its last, and so has the client (opaque bytes).
     ServerLeft,
     /// The server's connection broke (opaque bytes).
@@ -145,7 +147,7 @@ pub enum Why {
 
 impl Why {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ClientLeft,
         Self::Quit,
         Self::Malformed,
@@ -155,6 +157,7 @@ impl Why {
         Self::RestoreRefused,
         Self::Unrestorable,
         Self::HoldExpired,
+        Self::Idle,
         Self::ServerLeft,
         Self::ServerBroke,
         Self::Moved,
@@ -173,6 +176,7 @@ impl Why {
             Self::RestoreRefused => "restore-refused",
             Self::Unrestorable => "unrestorable",
             Self::HoldExpired => "hold-expired",
+            Self::Idle => "idle",
             Self::ServerLeft => "server-left",
             Self::ServerBroke => "server-broke",
             Self::Moved => "moved",
@@ -182,7 +186,7 @@ impl Why {
     /// Whether the session took something from the client that it had a right to expect.
     #[must_use]
     pub const fn is_loss(self) -> bool {
-        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed | Self::ServerLeft)
+        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed | Self::Idle | Self::ServerLeft)
     }
 }
 
