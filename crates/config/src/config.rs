@@ -271,7 +271,7 @@ impl Listener {
             mode: sure(table, "mode"),
             hold: sure(table, "hold"),
             hold_bytes: sure(table, "hold-bytes"),
-            pool: sure(table, "pool"),
+            pool: pool(table),
             balance: sure(table, "balance"),
             fallback: sure(table, "fallback"),
             connect_timeout: sure(table, "connect-timeout"),
@@ -290,6 +290,14 @@ impl Listener {
             defined_at: place(source, table, "listen"),
         }
     }
+}
+
+/// Whose the server connections of a listener are. One that is made for somebody is nobody else's.
+fn pool(listener: &Settings) -> Pool {
+    if listener.lacks("pool") && sure::<SendProxy>(listener, "send-proxy") != SendProxy::None {
+        return Pool::Session;
+    }
+    sure(listener, "pool")
 }
 
 /// The control socket's path: as written, or in the state directory.

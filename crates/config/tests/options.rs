@@ -7,7 +7,7 @@ use std::time::Duration;
 use config::options::{Absent, SECTIONS};
 use config::{
     ClientCertificates, Config, Endpoint, Fallback, Limits, LogFormat, LogLevel, MinVersion, Mode, Network, OnUnknown,
-    Origin, Role, Secret, SendProxy, Tcp, UnixFile, Workers,
+    Origin, Pool, Role, Secret, SendProxy, Tcp, UnixFile, Workers,
 };
 
 const LEAST: &str = r#"
@@ -219,6 +219,7 @@ fn what_is_written_about_the_edges_is_what_one_gets() {
     assert_eq!(tls.certificate.as_ref().unwrap().key.to_str(), Some("/k"));
     let listener = &config.listeners[0];
     assert_eq!((listener.mode, listener.send_proxy), (Mode::Tcp, SendProxy::V2));
+    assert_eq!((listener.pool, config.listeners[1].pool), (Pool::Session, Pool::Shared));
     assert_eq!((listener.idle_timeout.as_secs(), listener.first_byte_timeout.as_secs()), (3600, 10));
     let shown = |networks: &[Network]| networks.iter().map(Network::to_string).collect::<Vec<_>>().join(" ");
     assert_eq!((shown(&listener.allow), shown(&listener.deny)), ("10.0.0.0/8 fd00::/8".into(), "10.6.0.0/16".into()));

@@ -1,11 +1,14 @@
 //! What does the file say about the edges of listeners, in the words of the proxy?
 
+pub(crate) mod tls;
+
 use std::io;
 
-use config::{Config, Limits, Listener, Mode, SendProxy};
+use config::{Config, Group, Limits, Listener, SendProxy};
 use host::account;
-use proxy::edge::{ClientTcp, Patience, ServerTcp, UnixFile};
+use proxy::edge::{ClientTcp, Mode, Patience, ServerTcp, UnixFile};
 use proxy::gate::{self, Lists, Network};
+use proxy::proxy_protocol::Version;
 use proxy::{Edge, Endpoint};
 
 use crate::failure::{Failure, Fault};
@@ -17,8 +20,14 @@ use crate::failure::{Failure, Fault};
 pub(crate) fn all_served(config: &Config) -> Result<(), Failure> {
     config.listeners.iter().try_for_each(|listener| {
         endpoint(config, listener)?;
-        edge(config, listener).map(|_| ())
+        edge(config, listener, group_of(config, listener)).map(|_| ())
     })
+}
+
+/// The group that a listener leads to.
+pub(crate) fn group_of<'a>(config: &'a Config, listener: &Listener) -> &'a Group {
+    let group = config.groups.iter().find(|group| group.name == listener.group);
+    group.expect("the configuration was checked: every listener names a group")
 }
 
 /// Where a listener is.
@@ -54,12 +63,26 @@ pub(crate) fn endpoint(config: &Config, listener: &Listener) -> Result<Endpoint,
 ///
 /// # Errors
 /// What is asked for and not done in this version: silence would let an operator believe in a lock that is open.
-pub(crate) fn edge(config: &Config, listener: &Listener) -> Result<Edge, Failure> {
+pub(crate) fn edge(config: &Config, listener: &Listener, group: &Group) -> Result<Edge, Failure> {
     is_served(config, listener)?;
     let networks = |list: &[config::Network]| list.iter().map(|n| Network { ip: n.ip, bits: n.bits }).collect();
     Ok(Edge {
+        mode: match listener.mode {
+            config::Mode::Redis => Mode::Redis,
+            config::Mode::Tcp => Mode::Tcp,
+        },
         lists: Lists { allow: networks(&listener.allow), deny: networks(&listener.deny) },
         limits: limits(listener.limits),
+        proxy_protocol_from: networks(&listener.proxy_protocol_from),
+        tls: tls::clients(config, listener)?,
+        server_tls: tls::servers(config, group)?,
+        send_proxy: match listener.send_proxy {
+            SendProxy::None => None,
+            SendProxy::V1 => Some(Version::V1),
+            SendProxy::V2 => Some(Version::V2),
+        },
+        first_byte_timeout: listener.first_byte_timeout,
+        idle_timeout: listener.idle_timeout,
         client_tcp: ClientTcp(patience(listener.client_tcp)),
         server_tcp: ServerTcp(patience(listener.server_tcp)),
     })
@@ -84,20 +107,9 @@ fn patience(tcp: config::Tcp) -> Patience {
 }
 
 fn is_served(config: &Config, listener: &Listener) -> Result<(), Failure> {
-    let asked = [
-        (listener.mode == Mode::Tcp, "mode = \"tcp\""),
-        (listener.tls.is_some(), "tls"),
-        (!listener.proxy_protocol_from.is_empty(), "proxy-protocol-from"),
-        (listener.send_proxy != SendProxy::None, "send-proxy"),
-        (!listener.idle_timeout.is_zero(), "idle-timeout"),
-        (!listener.first_byte_timeout.is_zero(), "first-byte-timeout"),
-    ];
-    if let Some((_, option)) = asked.iter().find(|(asked, _)| *asked) {
-        return Err(not_yet(config, option, listener.defined_at));
-    }
-    match config.groups.iter().find(|group| group.server_tls.is_some()) {
-        Some(group) => Err(not_yet(config, "server-tls", group.defined_at)),
-        None => Ok(()),
+    match listener.mode {
+        config::Mode::Tcp => Err(not_yet(config, "mode = \"tcp\"", listener.defined_at)),
+        config::Mode::Redis => Ok(()),
     }
 }
 

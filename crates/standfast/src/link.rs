@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use view::GroupName;
 
+use crate::edges::tls::ByGroup;
 use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::names::Names;
@@ -34,6 +35,8 @@ pub(crate) struct Ways {
     pub(crate) names: Names,
     /// How they are encrypted; `None`: not at all.
     pub(crate) tls: Option<tls::Connector>,
+    /// How those to the servers of some groups are.
+    pub(crate) server_tls: ByGroup,
     /// What servers say of themselves is kept here.
     pub(crate) infos: InfoCache,
     /// Operators are told by somebody else of what goes wrong.
@@ -127,7 +130,8 @@ async fn live(reports: &Reports, door: Door, ways: Ways, orders: mpsc::Receiver<
         Err(e) => return fault(&e),
     };
     let local = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
-    let tls = ways.tls.clone();
+    let of_group = (door.target == Target::Server).then(|| ways.server_tls.connector(&door.group)).flatten();
+    let tls = of_group.or_else(|| ways.tls.clone());
     let talk = Talk::new(local, door, ways);
     let Some(tls) = tls else { return talk.run(stream, reports, orders).await };
     match tls.connect(stream, reports.id.to).await {

@@ -16,6 +16,7 @@ use view::RunId;
 use crate::bind::Sockets;
 use crate::cli::ProxyArgs;
 use crate::disk::{Keep, Nowhere};
+use crate::edges::tls::ByGroup;
 use crate::failure::{Failure, Fault};
 use crate::feeds::Feeds;
 use crate::history::Memory;
@@ -50,7 +51,8 @@ pub(crate) fn of_file(file: &Path, config: &Config) -> Result<(), Failure> {
     };
     let has_control = control.is_some();
     let plan = Plan::of(config)?;
-    let origin = Origin { file: file.to_owned(), config: config.clone(), keys: Keys::default() };
+    let origin =
+        Origin { file: file.to_owned(), config: config.clone(), keys: Keys::default(), server_tls: ByGroup::default() };
     let ended = live(config, plan, store, control, Some(origin));
     if has_control {
         // So that the next start finds no trace of this one; if it cannot be removed, the next start takes its place.

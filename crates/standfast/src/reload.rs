@@ -21,6 +21,7 @@ use view::GroupName;
 use crate::bind::{self, Page};
 use crate::cli::NodeArgs;
 use crate::control;
+use crate::edges::tls::ByGroup;
 use crate::failure::{Failure, Fault};
 use crate::keys::Keys;
 use crate::life::notify;
@@ -36,6 +37,7 @@ pub(crate) struct Origin {
     pub(crate) config: Config,
     /// What links log in with.
     pub(crate) keys: Keys,
+    pub(crate) server_tls: ByGroup,
 }
 
 /// Takes up the file, one time after the other. Cheap to clone.
@@ -45,6 +47,7 @@ pub(crate) struct Reloader(Arc<Inner>);
 struct Inner {
     file: PathBuf,
     keys: Keys,
+    server_tls: ByGroup,
     source: Source,
     running: Mutex<Running>,
 }
@@ -57,8 +60,8 @@ struct Running {
 
 impl Reloader {
     pub(crate) fn new(origin: Origin, source: Source, page: Option<AbortHandle>) -> Self {
-        let Origin { file, config, keys } = origin;
-        Self(Arc::new(Inner { file, keys, source, running: Mutex::new(Running { config, page }) }))
+        let Origin { file, config, keys, server_tls } = origin;
+        Self(Arc::new(Inner { file, keys, server_tls, source, running: Mutex::new(Running { config, page }) }))
     }
 
     /// Takes up the file; what changed, a line each. `by`: who wants it, for the log.
@@ -147,6 +150,10 @@ impl Inner {
     /// The machine's part. Who listens to a group has left it already, or comes only then.
     async fn change_groups(&self, after: &Config, groups: &Groups) -> Vec<String> {
         self.keys.replace(compose::keys(after));
+        // What could fail has been done once, before anything was changed.
+        if let Err(failure) = self.server_tls.replace(after) {
+            tracing::warn!("links are encrypted as before: {failure}");
+        }
         after.groups.iter().for_each(|group| self.source.feeds.add(group));
         let mut troubles = Vec::new();
         for name in &groups.removed {

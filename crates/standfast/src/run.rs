@@ -18,6 +18,7 @@ use view::GroupName;
 use crate::bind::Sockets;
 use crate::cli::RunArgs;
 use crate::control;
+use crate::edges::tls::ByGroup;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::history::Memory;
@@ -51,8 +52,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let flights = store.dir().to_owned();
     let (listen, file) = (config.node.listen, config.file_name.clone());
     let keys = Keys::new(compose::keys(&config));
-    let ways = Ways { keys: keys.clone(), ..Ways::default() };
-    let origin = Origin { file: args.file.config.clone(), config: config.clone(), keys };
+    let server_tls = ByGroup::of(&config)?;
+    let ways = Ways { keys: keys.clone(), server_tls: server_tls.clone(), ..Ways::default() };
+    let origin = Origin { file: args.file.config.clone(), config: config.clone(), keys, server_tls };
     let rules = serve::rules::Rules { info: ways.infos.clone(), ..serve::rules::Rules::of_file(&file) };
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let life = Life {

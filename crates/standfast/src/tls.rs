@@ -4,7 +4,7 @@
 //! Files are read anew when they change: certificates live shorter than processes. One that cannot be used leaves the one before in
 //! place, with a warning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use machine::Instant;
+use proxy::tls::Source;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
@@ -28,7 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 /// What is needed for either side.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// `tls-cert-file`: our certificate and those above it; a client may do without.
     pub(crate) cert: Option<PathBuf>,
@@ -46,6 +47,21 @@ pub(crate) struct Settings {
     pub(crate) clients: Clients,
     /// `tls-protocols`; empty: those that are safe.
     pub(crate) protocols: Vec<Protocol>,
+    /// What is shown to clients that name one of these hosts. Stock Redis has one certificate for all.
+    pub(crate) named: Vec<Named>,
+    /// The name that a server's certificate must hold. `None`: whoever is of our authority is the right one, whatever names are in it.
+    pub(crate) name: Option<ServerName<'static>>,
+}
+
+/// A certificate for some hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// In small letters; the first label may be `*`.
+    pub(crate) names: Vec<String>,
+    /// It and those above it.
+    pub(crate) cert: PathBuf,
+    /// The key to it.
+    pub(crate) key: PathBuf,
 }
 
 /// Whether clients of the port have to show a certificate.
@@ -71,17 +87,30 @@ pub(crate) enum Protocol {
 
 /// The server's side. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub(crate) struct Acceptor(Arc<Mutex<Fresh<ServerConfig>>>);
+pub(crate) struct Acceptor(Arc<Mutex<Fresh<ServerConfig>>>, Source<ServerConfig>);
 
 /// The client's side. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<Mutex<Fresh<ClientConfig>>>, Arc<Mutex<BTreeSet<SocketAddr>>>);
+pub(crate) struct Connector {
+    fresh: Arc<Mutex<Fresh<ClientConfig>>>,
+    source: Source<ClientConfig>,
+    name: Option<ServerName<'static>>,
+    /// Servers that an operator was told about.
+    told: Arc<Mutex<BTreeSet<SocketAddr>>>,
+}
 
 impl Acceptor {
     /// # Errors
     /// Which file cannot be used, and why.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
-        Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, server_config)?))))
+        let fresh = Arc::new(Mutex::new(Fresh::new(settings, server_config)?));
+        let source = fresh.clone();
+        Ok(Self(fresh, Source::new(move || lock(&source).config())))
+    }
+
+    /// The configuration of the next handshake, for who shakes hands otherwise.
+    pub(crate) fn source(&self) -> Source<ServerConfig> {
+        self.1.clone()
     }
 
     /// Shakes hands with a client.
@@ -101,11 +130,24 @@ impl Connector {
     /// # Errors
     /// Which file cannot be used, and why.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
-        Ok(Self(Arc::new(Mutex::new(Fresh::new(settings, client_config)?)), Arc::default()))
+        let name = settings.name.clone();
+        let fresh = Arc::new(Mutex::new(Fresh::new(settings, client_config)?));
+        let source = fresh.clone();
+        Ok(Self { fresh, source: Source::new(move || lock(&source).config()), name, told: Arc::default() })
     }
 
-    /// Shakes hands with the server at `to`. Whoever shows a certificate of our authority is the right one, whatever names are in it:
-    /// Redis does not look at them either, and servers of a group are known by address.
+    /// The configuration of the next handshake, for who shakes hands otherwise.
+    pub(crate) fn source(&self) -> Source<ClientConfig> {
+        self.source.clone()
+    }
+
+    /// The name that every server has, if it matters.
+    pub(crate) fn name(&self) -> Option<ServerName<'static>> {
+        self.name.clone()
+    }
+
+    /// Shakes hands with the server at `to`. If no name is asked for, whoever shows a certificate of our authority is the right one, whatever
+    /// names are in it: Redis does not look at them either, and servers of a group are known by address.
     ///
     /// # Errors
     /// A server that is not of our authority, speaks no TLS, or takes too long.
@@ -114,15 +156,16 @@ impl Connector {
         stream: S,
         to: SocketAddr,
     ) -> io::Result<client::TlsStream<S>> {
-        let config = lock(&self.0).config();
-        let done = in_time(TlsConnector::from(config).connect(ServerName::IpAddress(to.ip().into()), stream)).await;
+        let config = lock(&self.fresh).config();
+        let name = self.name().unwrap_or_else(|| ServerName::IpAddress(to.ip().into()));
+        let done = in_time(TlsConnector::from(config).connect(name, stream)).await;
         self.tell(to, done.as_ref().err());
         done
     }
 
     /// Tells an operator that a server cannot be talked to: once, until it can. Others on its host may be well.
     fn tell(&self, to: SocketAddr, fault: Option<&io::Error>) {
-        let mut told = lock(&self.1);
+        let mut told = lock(&self.told);
         match fault {
             None => {
                 told.remove(&to);
@@ -189,7 +232,8 @@ impl Settings {
             let data = std::fs::metadata(path).ok()?;
             Some((data.modified().ok()?, data.len()))
         };
-        files.into_iter().flatten().map(|path| (path.clone(), stamp(path))).collect()
+        let named = self.named.iter().flat_map(|named| [&named.cert, &named.key]);
+        files.into_iter().flatten().chain(named).map(|path| (path.clone(), stamp(path))).collect()
     }
 
     fn versions(&self) -> Vec<&'static SupportedProtocolVersion> {
@@ -235,7 +279,10 @@ fn server_config(settings: &Settings) -> Result<ServerConfig, String> {
         let verifier = if settings.clients == Clients::Optional { verifier.allow_unauthenticated() } else { verifier };
         builder.with_client_cert_verifier(verifier.build().map_err(|e| format!("tls-ca-cert-file: {e}"))?)
     };
-    Ok(builder.with_cert_resolver(Arc::new(own(cert, key)?)))
+    let mut config = builder.with_cert_resolver(Arc::new(ByName::new(settings, cert, key)?));
+    // Clients go on with a session that they remember, on any thread, as long as these files are the same.
+    config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(|e| format!("session tickets: {e}"))?;
+    Ok(config)
 }
 
 fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
@@ -243,11 +290,17 @@ fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
     let builder = builder.map_err(|e| format!("tls-protocols: {e}"))?;
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(settings.roots()?), provider()).build();
     let inner = inner.map_err(|e| format!("tls-ca-cert-file: {e}"))?;
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName { inner }));
+    let verifier: Arc<dyn ServerCertVerifier> = match settings.name {
+        Some(_) => inner,
+        None => Arc::new(AnyName { inner }),
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let cert = settings.client_cert.as_ref().or(settings.cert.as_ref());
     let key = settings.client_key.as_ref().or(settings.key.as_ref());
     match (cert, key) {
-        (Some(cert), Some(key)) => Ok(builder.with_client_cert_resolver(Arc::new(own(cert, key)?))),
+        (Some(cert), Some(key)) => {
+            Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own(cert, key)?))))
+        }
         _ => Ok(builder.with_no_client_auth()),
     }
 }
@@ -256,18 +309,49 @@ fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
 ///
 /// Whether it is good is the other side's to say. One that rustls cannot read, X.509 version 1 above all, which OpenSSL makes when it is given
 /// no extensions, and takes, is shown all the same: it has to hold the key's public half.
-fn own(cert: &Path, key: &Path) -> Result<SingleCertAndKey, String> {
+fn own(cert: &Path, key: &Path) -> Result<CertifiedKey, String> {
     let chain = certificates(cert)?;
     let fail = |e: &dyn std::fmt::Display| format!("{} and {}: {e}", cert.display(), key.display());
     let signs = provider().key_provider.load_private_key(private_key(key)?).map_err(|e| fail(&e))?;
     let certified = CertifiedKey::new(chain, signs);
     match certified.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified.into()),
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
         Err(rustls::Error::InvalidCertificate(_)) if holds_key(&certified) => {
             tracing::warn!("{}: {OLD_FORM}", cert.display());
-            Ok(certified.into())
+            Ok(certified)
         }
         Err(e) => Err(fail(&e)),
+    }
+}
+
+/// The certificate for the host that a client names, or the one for all others.
+#[derive(Debug)]
+struct ByName {
+    named: BTreeMap<String, Arc<CertifiedKey>>,
+    others: Arc<CertifiedKey>,
+}
+
+impl ByName {
+    fn new(settings: &Settings, cert: &Path, key: &Path) -> Result<Self, String> {
+        let mut named = BTreeMap::new();
+        for of_names in &settings.named {
+            let certified = Arc::new(own(&of_names.cert, &of_names.key)?);
+            named.extend(of_names.names.iter().map(|name| (name.clone(), Arc::clone(&certified))));
+        }
+        Ok(Self { named, others: Arc::new(own(cert, key)?) })
+    }
+
+    /// A whole name goes before one with `*`, which stands for one label.
+    fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        let name = name.to_ascii_lowercase();
+        self.named.get(&name).or_else(|| self.named.get(&format!("*.{}", name.split_once('.')?.1)))
+    }
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let found = hello.server_name().and_then(|name| self.find(name));
+        Some(Arc::clone(found.unwrap_or(&self.others)))
     }
 }
 

@@ -104,14 +104,13 @@ impl Traffic {
 /// Every listener of the file, as the proxy wants it.
 fn all(config: &Config, feeds: &Feeds) -> Result<Vec<proxy::Listener>, Failure> {
     let listeners = config.listeners.iter().map(|listener| {
-        let group = config.groups.iter().find(|group| group.name == listener.group);
-        let group = group.expect("the configuration was checked: every listener names a group");
+        let group = edges::group_of(config, listener);
         Ok(proxy::Listener {
             name: name(config, listener),
             addr: edges::endpoint(config, listener)?,
             socket: None,
             rules: rules(listener, group),
-            edge: edges::edge(config, listener)?,
+            edge: edges::edge(config, listener, group)?,
             view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
         })
     });

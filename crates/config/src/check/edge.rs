@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::choice::ClientCertificates;
+use crate::choice::{ClientCertificates, Pool, SendProxy};
 use crate::config::Tables;
 use crate::diagnostic::Problem;
 use crate::edge::{Endpoint, Network};
@@ -26,6 +26,7 @@ pub(super) fn inner(found: &mut Vec<Problem>, tables: &Tables) {
             names(found, &tls);
         }
         networks(found, listener);
+        shared(found, listener);
         unix(found, listener);
     }
     paths(found, &tables.listeners);
@@ -90,6 +91,22 @@ fn networks(found: &mut Vec<Problem>, listener: &Settings) {
             let problem = Problem::new(span, wrong, "only for `IP:port`, or with `proxy-protocol-from`");
             found.push(problem.help("who may connect is said by the rights of its file: see `unix`"));
         }
+    }
+}
+
+/// A connection that is made for one client, and is shared by many.
+fn shared(found: &mut Vec<Problem>, listener: &Settings) {
+    let tells = listener.get::<SendProxy>("send-proxy").is_some_and(|told| told != SendProxy::None);
+    if let (Some(own), Some(other)) = (listener.span("pool"), listener.span("send-proxy"))
+        && tells
+        && listener.get("pool") == Some(Pool::Shared)
+    {
+        let wrong = "a shared connection is made for nobody in particular, so that `send-proxy` has nobody to tell of";
+        let problem =
+            Problem::new(own, wrong, "expected \"session\"").related(other, "each is to be told for whom it is");
+        found.push(
+            problem.help("remove one of the lines; with `send-proxy` alone, each client has a connection of its own"),
+        );
     }
 }
 

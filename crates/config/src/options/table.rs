@@ -493,7 +493,7 @@ static LISTENER: &[Definition] = &[
         kind: Kind::Choice(SendProxy::WORDS),
         absent: Absent::Value("\"none\""),
         why: "Redis itself takes the header for garbage; only who has something before it wants this.",
-        what: "Tells each server with the PROXY protocol for whom a connection is made.",
+        what: "Tells each server with the PROXY protocol for whom a connection is made. Each client then has one of its own: see `pool`.",
         example: "\"v2\"",
         also: &["send-proxy-v2"],
     },

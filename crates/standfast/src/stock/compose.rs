@@ -65,6 +65,7 @@ pub(super) fn tls(server: &Server) -> tls::Settings {
             _ => tls::Clients::Verified,
         },
         protocols: protocols.collect(),
+        ..tls::Settings::default()
     }
 }
 

@@ -245,7 +245,7 @@ fn start(
         names: names.clone(),
         tls: compose::connector(&server)?,
         infos: InfoCache::default(),
-        is_quiet: false,
+        ..Ways::default()
     };
     conf.settings.set("dir", &[dir.display().to_string()]).map_err(|why| format!("dir {}: {why}", dir.display()))?;
     let book = Book::new(path, state, conf, names.clone());

@@ -112,7 +112,7 @@ async fn files_are_read_anew_and_bad_ones_leave_those_before() {
     let before = lock(&acceptor.0).config();
     office.sign("other.example");
     lock(&acceptor.0).reload().unwrap();
-    lock(&connector.0).reload().unwrap();
+    lock(&connector.fresh).reload().unwrap();
     assert!(!Arc::ptr_eq(&before, &lock(&acceptor.0).config()));
     fs::write(office.dir.join("cert.pem"), "nonsense").unwrap();
     let why = lock(&acceptor.0).reload().unwrap_err();
@@ -126,4 +126,35 @@ fn what_is_missing_is_named() {
     assert!(why.contains("tls-cert-file"), "{why}");
     let why = Connector::new(Settings::default()).err().unwrap();
     assert!(why.contains("tls-ca-cert-file"), "{why}");
+}
+
+#[test]
+fn a_certificate_is_chosen_by_the_name_that_a_client_says() {
+    let office = Office::open("sni");
+    let settings = office.settings();
+    let (cert, key) = (settings.cert.clone().unwrap(), settings.key.clone().unwrap());
+    let named = |names: &[&str]| Named {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        cert: cert.clone(),
+        key: key.clone(),
+    };
+    let settings = Settings { named: vec![named(&["a.example"]), named(&["*.a.example", "b.example"])], ..settings };
+    let by_name = ByName::new(&settings, &cert, &key).unwrap();
+    let which = |name| {
+        let found = by_name.find(name)?;
+        ["a.example", "b.example"].into_iter().find(|first| Arc::ptr_eq(&by_name.named[*first], found))
+    };
+    assert_eq!((which("A.example"), which("x.a.example")), (Some("a.example"), Some("b.example")));
+    assert_eq!((which("x.y.a.example"), which("example"), which("c.example")), (None, None, None));
+}
+
+#[tokio::test]
+async fn a_name_that_is_asked_for_has_to_be_in_the_certificate() {
+    let office = Office::open("name");
+    let acceptor = Acceptor::new(Settings { clients: Clients::Anybody, ..office.settings() }).unwrap();
+    for (name, right) in [("host.example", true), ("other.example", false)] {
+        let name = Some(ServerName::try_from(name).unwrap());
+        let connector = Connector::new(Settings { name, ..office.settings() }).unwrap();
+        assert_eq!(talks(&acceptor, &connector).await, right);
+    }
 }
