@@ -26,6 +26,7 @@
 //! | [`edge`] | where is a listener, and how long is silence believed? |
 //! | [`gate`] | who may come in, and how many? |
 //! | `refused` | why may a client not come in, and what is it told? |
+//! | `opaque` | how do bytes pass of which nothing is known? |
 //! | `porch` | what must somebody do before the session begins? |
 //! | [`tls`] | how do bytes pass through TLS? |
 //! | `post` | how is a worker reached from other threads? |
@@ -46,6 +47,7 @@ mod feed;
 pub mod gate;
 mod lanes;
 mod listener;
+mod opaque;
 mod porch;
 mod post;
 pub mod proxy;

@@ -18,7 +18,7 @@ use session::Event;
 use tracing::debug;
 
 use crate::client::{Client, Desk};
-use crate::edge::{Edge, Peer};
+use crate::edge::{Edge, Mode, Peer};
 use crate::gate::Seat;
 use crate::post::Handed;
 use crate::proxy_protocol::{self, Header};
@@ -77,7 +77,7 @@ impl Worker {
         let step = first_step(&desk.front.edge, seat.is_some());
         let whose = match step {
             Some(_) => Whose::Guest(self.guests.next_key()),
-            None => Whose::Client(self.clients.next_key()),
+            None => self.next_whose(&desk),
         };
         let tls = desk.front.edge.tls.as_ref().filter(|_| matches!(step, Some(Step::Handshake)));
         let begun = tls.map_or(Ok(()), |tls| stream.begin_tls(Tls::with_client(tls)?));
@@ -140,7 +140,7 @@ impl Worker {
             self.load.fetch_sub(1, Relaxed);
             return;
         };
-        let whose = Whose::Client(self.clients.next_key());
+        let whose = self.next_whose(&desk);
         match stream.reregister(self.poll.registry(), whose) {
             Ok(()) => self.begin(stream, peer, desk, seat, said),
             Err(error) => {
@@ -150,8 +150,19 @@ impl Worker {
         }
     }
 
+    /// What the next client of this desk will be to the kernel.
+    fn next_whose(&self, desk: &Desk) -> Whose {
+        match desk.front.edge.mode {
+            Mode::Redis => Whose::Client(self.clients.next_key()),
+            Mode::Tcp => Whose::PairClient(self.pairs.next_key()),
+        }
+    }
+
     /// Its session begins; so much of what it said is in the scratch already.
     fn begin(&mut self, stream: Stream, peer: Peer, desk: Rc<Desk>, seat: Seat, said: usize) {
+        if desk.front.edge.mode == Mode::Tcp {
+            return self.begin_pair(stream, peer, desk, seat, said);
+        }
         let idle = desk.front.edge.idle_timeout;
         let mut client = Client::new(stream, peer, desk, seat, self.now);
         client.idle_due = (!idle.is_zero()).then_some(self.now + idle);

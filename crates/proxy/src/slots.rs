@@ -33,6 +33,10 @@ pub(crate) enum Whose {
     Server(Key),
     /// Something is new with the socket of somebody who is not in yet.
     Guest(Key),
+    /// Something is new with a client of whose bytes nothing is known.
+    PairClient(Key),
+    /// Something is new with its server.
+    PairServer(Key),
 }
 
 impl<T> Slots<T> {
@@ -94,6 +98,8 @@ impl Whose {
             Self::Client(key) => CLIENT << KIND_AT | key.bits(),
             Self::Server(key) => SERVER << KIND_AT | key.bits(),
             Self::Guest(key) => GUEST << KIND_AT | key.bits(),
+            Self::PairClient(key) => PAIR_CLIENT << KIND_AT | key.bits(),
+            Self::PairServer(key) => PAIR_SERVER << KIND_AT | key.bits(),
         })
     }
 
@@ -103,6 +109,8 @@ impl Whose {
             CLIENT => Self::Client(Key::from_bits(token.0)),
             SERVER => Self::Server(Key::from_bits(token.0)),
             GUEST => Self::Guest(Key::from_bits(token.0)),
+            PAIR_CLIENT => Self::PairClient(Key::from_bits(token.0)),
+            PAIR_SERVER => Self::PairServer(Key::from_bits(token.0)),
             _ => Self::Call,
         }
     }
@@ -124,6 +132,8 @@ const LISTENER: usize = 1;
 const CLIENT: usize = 2;
 const SERVER: usize = 3;
 const GUEST: usize = 4;
+const PAIR_CLIENT: usize = 5;
+const PAIR_SERVER: usize = 6;
 /// A key is forgotten within a turn or with its owner; five hundred million others do not come in between.
 const GENERATIONS: u32 = (1 << 29) - 1;
 
@@ -149,9 +159,15 @@ mod tests {
     fn a_token_names_whom_it_was_made_for() {
         let mut slots = Slots { generation: GENERATIONS, ..Slots::new() };
         for key in [slots.insert(()), slots.insert(())] {
-            for whose in
-                [Whose::Call, Whose::Listener(u32::MAX), Whose::Client(key), Whose::Server(key), Whose::Guest(key)]
-            {
+            for whose in [
+                Whose::Call,
+                Whose::Listener(u32::MAX),
+                Whose::Client(key),
+                Whose::Server(key),
+                Whose::Guest(key),
+                Whose::PairClient(key),
+                Whose::PairServer(key),
+            ] {
                 assert_eq!(Whose::of(whose.token()), whose);
             }
         }

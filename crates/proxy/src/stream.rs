@@ -246,6 +246,11 @@ impl Stream {
         }
     }
 
+    /// The socket under it.
+    pub(crate) const fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// The socket under it, for its options, where it has some.
     pub(crate) const fn tcp(&self) -> Option<&TcpStream> {
         match &self.socket {

@@ -20,6 +20,8 @@ pub(crate) enum Due {
     Spare,
     /// A client that may have been silent for too long.
     Idle(Key),
+    /// A client of whose bytes nothing is known.
+    Pair(Key),
     /// Somebody who takes long to come in.
     Guest(Key),
     /// The listener of this number may accept again.

@@ -52,11 +52,12 @@ impl Worker {
         self.accept();
         self.welcome_all();
         self.read_clients();
+        self.pass();
         self.write();
     }
 
     fn is_over(&self) -> bool {
-        self.stop.is_some_and(|until| self.clients.is_empty() || until <= self.now)
+        self.stop.is_some_and(|until| (self.clients.is_empty() && self.pairs.is_empty()) || until <= self.now)
     }
 
     /// How long to sleep if the kernel tells nothing.
@@ -65,6 +66,7 @@ impl Worker {
             || !self.readable_servers.is_empty()
             || !self.touched.is_empty()
             || !self.written_lanes.is_empty()
+            || !self.stirred.is_empty()
             || self.tour.is_some()
             || self.entrance.is_busy();
         if is_busy {
@@ -82,6 +84,22 @@ impl Worker {
                     if let Some(guest) = self.guests.get_mut(key) {
                         guest.stream.note(event);
                         self.noted_guests.push(key);
+                    }
+                }
+                Whose::PairClient(key) => {
+                    if let Some(pair) = self.pairs.get_mut(key) {
+                        pair.client.note(event);
+                        if !std::mem::replace(&mut pair.queued, true) {
+                            self.stirred.push(key);
+                        }
+                    }
+                }
+                Whose::PairServer(key) => {
+                    if let Some(pair) = self.pairs.get_mut(key) {
+                        pair.note_server(event);
+                        if !std::mem::replace(&mut pair.queued, true) {
+                            self.stirred.push(key);
+                        }
                     }
                 }
                 Whose::Client(key) => {
@@ -116,6 +134,7 @@ impl Worker {
                     }
                 }
                 Due::Idle(key) => self.look_at_idle(key),
+                Due::Pair(key) => self.on_pair_due(key),
                 Due::Guest(key) => self.lose_patience(key),
                 Due::Listener(listener) => self.entrance.wake(listener),
                 Due::Leave(_) => self.tour = Some(0),
@@ -142,6 +161,9 @@ impl Worker {
     /// Clients learn, some in each turn, that there is a new view or that they may go.
     fn visit(&mut self) {
         let Some(first) = self.tour else { return };
+        if first == 0 {
+            self.stir_all();
+        }
         let end = self.clients.places();
         for place in first..end.min(first + TOUR) {
             if let Some(key) = self.clients.key_at(place) {

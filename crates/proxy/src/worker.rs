@@ -27,6 +27,7 @@ use tracing::debug;
 use crate::client::{Client, Desk};
 use crate::edge::Edge;
 use crate::listener::Entrance;
+use crate::opaque::Pair;
 use crate::porch::Guest;
 use crate::post::{Door, Line, Order};
 use crate::server::{Owner, Server, State};
@@ -55,6 +56,8 @@ pub(crate) struct Worker {
     /// Those who are not in yet.
     pub(crate) guests: Slots<Guest>,
     pub(crate) clients: Slots<Client>,
+    /// Clients of whose bytes nothing is known, each with its server.
+    pub(crate) pairs: Slots<Pair>,
     pub(crate) servers: Slots<Server>,
     pub(crate) scratch: Box<[u8]>,
     pub(crate) spare: Spare,
@@ -72,6 +75,8 @@ pub(crate) struct Worker {
     pub(crate) spare_due: Option<Instant>,
     /// Guests to whom something happened.
     pub(crate) noted_guests: Queue,
+    /// Pairs to which something happened.
+    pub(crate) stirred: Queue,
     /// Which place is next to be visited, if all clients are: they must learn of something.
     pub(crate) tour: Option<usize>,
     pub(crate) entrance: Entrance,
@@ -142,6 +147,7 @@ impl Worker {
             desks: Vec::new(),
             guests: Slots::new(),
             clients: Slots::new(),
+            pairs: Slots::new(),
             servers: Slots::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             spare: Spare::new(),
@@ -153,6 +159,7 @@ impl Worker {
             pool: Pool::default(),
             spare_due: None,
             noted_guests: Queue::default(),
+            stirred: Queue::default(),
             tour: None,
             entrance,
             load,

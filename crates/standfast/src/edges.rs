@@ -62,9 +62,8 @@ pub(crate) fn endpoint(config: &Config, listener: &Listener) -> Result<Endpoint,
 /// Who may come in, and how.
 ///
 /// # Errors
-/// What is asked for and not done in this version: silence would let an operator believe in a lock that is open.
+/// Which file of certificates cannot be used, and why.
 pub(crate) fn edge(config: &Config, listener: &Listener, group: &Group) -> Result<Edge, Failure> {
-    is_served(config, listener)?;
     let networks = |list: &[config::Network]| list.iter().map(|n| Network { ip: n.ip, bits: n.bits }).collect();
     Ok(Edge {
         mode: match listener.mode {
@@ -104,21 +103,6 @@ fn patience(tcp: config::Tcp) -> Patience {
         count: tcp.keepalive_count,
         user_timeout: tcp.user_timeout,
     }
-}
-
-fn is_served(config: &Config, listener: &Listener) -> Result<(), Failure> {
-    match listener.mode {
-        config::Mode::Tcp => Err(not_yet(config, "mode = \"tcp\"", listener.defined_at)),
-        config::Mode::Redis => Ok(()),
-    }
-}
-
-fn not_yet(config: &Config, option: &str, place: config::Place) -> Failure {
-    let file = &config.file_name;
-    let text = format!(
-        "`{option}` of the table at {file}:{place} is not done in this version. Nothing was started. What to do: leave it out."
-    );
-    Failure::new(Fault::Misconfigured, text)
 }
 
 fn stranger(config: &Config, listener: &Listener, what: &str, name: &str, why: &str) -> Failure {
