@@ -472,7 +472,7 @@ pub(crate) const fn text_of(fault: Fault) -> &'static str {
         Fault::Refused => "connection refused",
         Fault::Reset => "connection reset",
         Fault::Closed => "connection closed",
-        Fault::Unreachable => "host unreachable",
+        Fault::Unreachable => "host unreachable, or its name not known",
         Fault::TimedOut => "no answer to the connection attempt",
         Fault::Malformed => "not the protocol of Redis (or not its TLS)",
         Fault::Local => "this host could not connect: descriptors, memory or rights",

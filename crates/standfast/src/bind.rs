@@ -70,6 +70,11 @@ pub(crate) fn listen(addr: SocketAddr, backlog: i32, families: Families) -> io::
 
 /// The message for an address that we did not get.
 pub(crate) fn refused(what: &str, addr: SocketAddr, file: &str, place: Place, e: &io::Error) -> Failure {
+    not_listening(&format!("{what} at {file}:{place}"), addr, e)
+}
+
+/// The same for one that no file asked for.
+pub(crate) fn not_listening(what: &str, addr: SocketAddr, e: &io::Error) -> Failure {
     let advice = match e.kind() {
         io::ErrorKind::AddrInUse => {
             let holder = holder(addr.port());
@@ -83,7 +88,7 @@ pub(crate) fn refused(what: &str, addr: SocketAddr, file: &str, place: Place, e:
         _ => "see that the address is right and that this host may use it".to_owned(),
     };
     Failure::host(format!(
-        "cannot listen on {addr} for {what} at {file}:{place}: {e}. Nothing was started. What to do: {advice}."
+        "cannot listen on {addr} for {what}: {e}. Nothing was started. What to do: {advice}."
     ))
 }
 

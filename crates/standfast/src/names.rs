@@ -211,6 +211,11 @@ impl Names {
         Some(SocketAddr::new(ip, port))
     }
 
+    /// Whether an address only stands for a name that nobody knows yet: there is nothing to connect to.
+    pub(crate) fn is_unknown(&self, ip: IpAddr) -> bool {
+        is_nobody(ip) && self.book().names.values().any(|name| name.ip == ip)
+    }
+
     /// What others are told in place of an address: its name, if names are told, or if nothing but the name is known. `None`: the
     /// address itself.
     pub(crate) fn name_of(&self, ip: IpAddr) -> Option<String> {

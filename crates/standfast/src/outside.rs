@@ -198,6 +198,10 @@ impl Links {
         if let Some(to) = ways.names.moved(link.to) {
             self.own.push(Event::Moved { from: link.to, to });
         }
+        if ways.names.is_unknown(link.to.ip()) {
+            self.own.push(Event::Failed { link, fault: Fault::Unreachable });
+            return;
+        }
         self.open.insert(link, Link::open(link, door, ways.clone(), self.inbox.clone()));
     }
 }

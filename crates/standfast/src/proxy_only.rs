@@ -13,7 +13,7 @@ use host::{Store, clock};
 use sentinel::{Sentinel, State};
 use view::RunId;
 
-use crate::bind::Sockets;
+use crate::bind::{self, Sockets};
 use crate::cli::ProxyArgs;
 use crate::disk::{Keep, Nowhere};
 use crate::edges::tls::ByGroup;
@@ -78,6 +78,12 @@ pub(crate) fn proxy(args: &ProxyArgs) -> Result<(), Failure> {
         group.password.clone_from(&password);
     }
     let plan = Plan::of(&config)?.with_names(&names);
+    for (what, addr) in [("--listen", Some(args.listen)), ("--replica-listen", args.replica_listen)] {
+        if let Some(addr) = addr {
+            // Only to tell it in the words of the command line; the proxy binds it a moment later.
+            bind::listen(addr, 1, bind::Families::Both).map_err(|e| bind::not_listening(what, addr, &e))?;
+        }
+    }
     live(&config, plan, None, None, None)
 }
 
