@@ -87,9 +87,7 @@ pub(crate) fn not_listening(what: &str, addr: SocketAddr, e: &io::Error) -> Fail
         }
         _ => "see that the address is right and that this host may use it".to_owned(),
     };
-    Failure::host(format!(
-        "cannot listen on {addr} for {what}: {e}. Nothing was started. What to do: {advice}."
-    ))
+    Failure::host(format!("cannot listen on {addr} for {what}: {e}. Nothing was started. What to do: {advice}."))
 }
 
 /// The message for a UNIX socket that we did not get.
