@@ -259,3 +259,70 @@ fn a_file_is_taken_up_anew_and_clients_stay() {
     let epoch = status(&path).map(|group| group["view"]["epoch"].clone());
     assert_eq!(epoch, Some(Value::from(3)), "it never falls");
 }
+
+#[test]
+fn sentinels_and_servers_that_want_tls_and_passwords_are_followed() {
+    require("redis-server");
+    let room = Room::new("sources-tls");
+    certificates(&room);
+    let (redis, sentinel, listen) = (free_address(), free_address(), free_address());
+    let path = |name: &str| room.path(name).display().to_string();
+    let tls = format!(
+        "port 0\nbind 127.0.0.1\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no\ntls-replication yes\n",
+        path("cert.pem"),
+        path("key.pem"),
+        path("ca.pem")
+    );
+    room.write("redis.conf", &format!("{tls}tls-port {}\nsave \"\"\nrequirepass sesame\n", redis.port()));
+    let watched = format!("sentinel monitor {GROUP} 127.0.0.1 {} 1\nsentinel auth-pass {GROUP} sesame\n", redis.port());
+    room.write("sentinel.conf", &format!("{tls}tls-port {}\nrequirepass mustard\n{watched}", sentinel.port()));
+    let start = |words: &[&str]| {
+        let mut command = Command::new("redis-server");
+        command.args(words);
+        room.start_beside(command)
+    };
+    let _redis = start(&["redis.conf"]);
+    let _sentinel = start(&["sentinel.conf", "--sentinel"]);
+    let file = |password: &str| {
+        format!(
+            "[node]\nstate-dir = {:?}\n[[group]]\nname = \"{GROUP}\"\nsource = \"sentinels\"\nsentinels = [\"{sentinel}\"]\n\
+             sentinel-password = \"{password}\"\nsentinel-tls = {{ ca = {:?} }}\npassword = \"sesame\"\nserver-tls = {{ ca = {:?} }}\n\
+             [[listener]]\nlisten = \"{listen}\"\ngroup = \"{GROUP}\"\nhold = \"30s\"\n",
+            path("state"),
+            path("ca.pem"),
+            path("ca.pem"),
+        )
+    };
+    let config = room.write("standfast.toml", &file("wrong"));
+    let mut command = Command::new(standfast());
+    command.args(["run", "-c"]).arg(&config);
+    let _proxy = room.start(command);
+    let refused = format!("+sentinel-refuses {sentinel}: it does not let us in: WRONGPASS");
+    room.wait(&refused, || room.read("out").contains(&refused).then_some(()));
+    room.write("standfast.toml", &file("mustard"));
+    let said = Command::new(standfast()).args(["reload", "-c"]).arg(&config).output().expect("it can be started");
+    assert!(said.status.success(), "{said:?}");
+    let mut client = room.wait("the listener is there", || Connection::open(listen).ok());
+    assert_eq!(client.request(&["AUTH", "sesame"]).expect("answered"), "OK");
+    assert_eq!(set(&mut client, "sealed"), "OK");
+    let said = Command::new(standfast()).args(["status", "-c"]).arg(&config).output().expect("it can be started");
+    let said = String::from_utf8_lossy(&said.stdout);
+    for words in ["proxy ", "group cache: Steady", "as Sentinels say", "LAST CHECK", "passed"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+/// An authority, and a certificate of it for 127.0.0.1.
+fn certificates(room: &Room) {
+    let key = || rcgen::KeyPair::generate().expect("a key can be made");
+    let (authority_key, own_key) = (key(), key());
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&authority_key).expect("it can be signed");
+    let issuer = rcgen::Issuer::new(params, authority_key);
+    let own = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    let own = own.signed_by(&own_key, &issuer).expect("it can be signed");
+    room.write("ca.pem", &authority.pem());
+    room.write("cert.pem", &own.pem());
+    room.write("key.pem", &own_key.serialize_pem());
+}

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use config::{Config, MinVersion, Origin, Pace, ServerTls};
+use config::{Config, Origin, Pace};
 use sentinel::GroupConfig;
 use sentinel::check::{Exchange, Rules};
 use sentinel::command::Credentials;
 use view::{GroupName, RunId};
 
+use crate::edges;
+use crate::failure::Failure;
 use crate::keys::{Bunch, Keys};
 use crate::link::Ways;
-use crate::tls;
 
 /// What the Sentinel machine is told. No secret is in it: it is written into flight records.
 pub(crate) fn sentinel(config: &Config, id: RunId) -> sentinel::Config {
@@ -82,7 +83,7 @@ fn pace(pace: &Pace) -> Rules {
 ///
 /// # Errors
 /// Which file of certificates cannot be used, and why.
-pub(crate) fn ways(config: &Config, group: &config::Group) -> Result<(Ways, Ways), String> {
+pub(crate) fn ways(config: &Config, group: &config::Group) -> Result<(Ways, Ways), Failure> {
     let peers = match &group.origin {
         Origin::Sentinels(sentinels) => Credentials {
             username: sentinels.username.clone().unwrap_or_default(),
@@ -92,32 +93,13 @@ pub(crate) fn ways(config: &Config, group: &config::Group) -> Result<(Ways, Ways
         Origin::Monitor | Origin::Probe(_) => Credentials::default(),
     };
     let keys = Keys::new(Bunch { servers: credentials(config), peers });
-    let ways = |tls: Option<&ServerTls>| -> Result<Ways, String> {
-        // What goes wrong is told by the machine: there is a connection for every check.
-        Ok(Ways { keys: keys.clone(), tls: tls.map(connector).transpose()?, is_quiet: true, ..Ways::default() })
-    };
-    let to_sentinels = match &group.origin {
-        Origin::Sentinels(sentinels) => ways(sentinels.tls.as_ref())?,
-        Origin::Monitor | Origin::Probe(_) => ways(None)?,
-    };
-    let to_servers = Ways { names: to_sentinels.names.clone(), ..ways(group.server_tls.as_ref())? };
+    // What goes wrong is told by the machine: there is a connection for every check.
+    let ways = |tls| Ways { keys: keys.clone(), tls, is_quiet: true, ..Ways::default() };
+    let to_sentinels = ways(edges::tls::to_sentinels(config, group)?);
+    let to_servers = Ways { names: to_sentinels.names.clone(), ..ways(edges::tls::connector(config, group)?) };
     // Sentinels may tell names.
     to_servers.names.set(true, false);
     Ok((to_servers, to_sentinels))
-}
-
-fn connector(tls: &ServerTls) -> Result<tls::Connector, String> {
-    let protocols = match tls.min_version {
-        MinVersion::Tls12 => Vec::new(),
-        MinVersion::Tls13 => vec![tls::Protocol::Tls13],
-    };
-    tls::Connector::new(tls::Settings {
-        client_cert: tls.certificate.as_ref().map(|c| c.cert.clone()),
-        client_key: tls.certificate.as_ref().map(|c| c.key.clone()),
-        ca: Some(tls.ca.clone()),
-        protocols,
-        ..tls::Settings::default()
-    })
 }
 
 /// What the node is called in logs and on pages.

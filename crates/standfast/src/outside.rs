@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use view::GroupName;
 
-use crate::failure::{Failure, Fault as Blame};
+use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::link::{Door, Link, Ways};
 use crate::node_loop::Input;
@@ -67,12 +67,7 @@ impl Plan {
                 Origin::Probe(probe) => Machine::Probe(compose::probe(group, probe)),
                 Origin::Sentinels(sentinels) => Machine::Follow(compose::follow(group, sentinels)),
             };
-            let unusable = |why| {
-                let place = format!("{}:{}", config.file_name, group.defined_at);
-                let text = format!("group {} at {place}: {why}. Nothing was started", group.name);
-                Failure::new(Blame::Misconfigured, text)
-            };
-            let (to_servers, to_sentinels) = compose::ways(config, group).map_err(unusable)?;
+            let (to_servers, to_sentinels) = compose::ways(config, group)?;
             let told = Told {
                 origin: group.origin.clone(),
                 username: group.username.clone(),

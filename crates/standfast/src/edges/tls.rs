@@ -77,9 +77,19 @@ pub(super) fn servers(config: &Config, group: &config::Group) -> Result<Option<p
     Ok(Some(proxy::tls::ServerTls { source: connector.source(), name: connector.name() }))
 }
 
-fn connector(config: &Config, group: &config::Group) -> Result<Option<Connector>, Failure> {
-    let Some(tls) = &group.server_tls else { return Ok(None) };
-    let fail = |why: &str| unusable(config, "server-tls", group.defined_at, why);
+/// How the servers of a group are spoken with, if by TLS.
+pub(crate) fn connector(config: &Config, group: &config::Group) -> Result<Option<Connector>, Failure> {
+    group.server_tls.as_ref().map(|tls| made(config, "server-tls", group.defined_at, tls)).transpose()
+}
+
+/// How the Sentinels of a group are, where they are followed.
+pub(crate) fn to_sentinels(config: &Config, group: &config::Group) -> Result<Option<Connector>, Failure> {
+    let config::Origin::Sentinels(sentinels) = &group.origin else { return Ok(None) };
+    sentinels.tls.as_ref().map(|tls| made(config, "sentinel-tls", group.defined_at, tls)).transpose()
+}
+
+fn made(config: &Config, option: &str, place: config::Place, tls: &config::ServerTls) -> Result<Connector, Failure> {
+    let fail = |why: &str| unusable(config, option, place, why);
     let path = |path: fn(&config::Certificate) -> &PathBuf| tls.certificate.as_ref().map(|own| path(own).clone());
     let name = tls.name.clone().map(ServerName::try_from).transpose();
     let settings = Settings {
@@ -90,7 +100,7 @@ fn connector(config: &Config, group: &config::Group) -> Result<Option<Connector>
         protocols: protocols(tls.min_version),
         ..Settings::default()
     };
-    kept(&CONNECTORS, settings, Connector::new).map(Some).map_err(|why| fail(&why))
+    kept(&CONNECTORS, settings, Connector::new).map_err(|why| fail(&why))
 }
 
 fn protocols(least: MinVersion) -> Vec<Protocol> {
