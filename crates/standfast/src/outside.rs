@@ -7,7 +7,7 @@
 //!   status, page ──> "how does it stand?" └─ Announce ─> log
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -174,27 +174,27 @@ struct Links {
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     /// What an order led to at once: told to the machine before anything else.
-    own: Vec<Event>,
+    own: VecDeque<Event>,
 }
 
 impl Links {
     fn new(group: GroupName, to_servers: Ways, to_sentinels: Ways) -> Self {
         let (inbox, inputs) = mpsc::channel(MAX_INBOX);
-        Self { group, to_servers, to_sentinels, open: BTreeMap::new(), inbox, inputs, own: Vec::new() }
+        Self { group, to_servers, to_sentinels, open: BTreeMap::new(), inbox, inputs, own: VecDeque::new() }
     }
 
     fn connect(&mut self, link: LinkId, door: Door) {
         if self.open.len() >= MAX_LINKS {
-            self.own.push(Event::Failed { link, fault: Fault::Local });
+            self.own.push_back(Event::Failed { link, fault: Fault::Local });
             return;
         }
         let ways = if door.target == Target::Server { &self.to_servers } else { &self.to_sentinels };
         ways.names.note(link.to);
         if let Some(to) = ways.names.moved(link.to) {
-            self.own.push(Event::Moved { from: link.to, to });
+            self.own.push_back(Event::Moved { from: link.to, to });
         }
         if ways.names.is_unknown(link.to.ip()) {
-            self.own.push(Event::Failed { link, fault: Fault::Unreachable });
+            self.own.push_back(Event::Failed { link, fault: Fault::Unreachable });
             return;
         }
         self.open.insert(link, Link::open(link, door, ways.clone(), self.inbox.clone()));
@@ -203,14 +203,13 @@ impl Links {
 
 /// Drives one machine until it is dropped.
 async fn drive<M: Source>(mut machine: M, mut links: Links, mut desk: Desk) {
+    // Those of its Sentinels are the same.
     let mut names = JoinSet::new();
-    for ways in [&links.to_servers, &links.to_sentinels] {
-        names.spawn(ways.names.clone().keep(links.inbox.clone()));
-    }
+    names.spawn(links.to_servers.names.clone().keep(links.inbox.clone()));
     loop {
         let now = clock::now();
         let due = machine.deadline().is_none_or(|(at, _)| at <= now);
-        if let Some(event) = links.own.pop() {
+        if let Some(event) = links.own.pop_front() {
             happened(&mut machine, &mut links, &desk, event);
             continue;
         }
@@ -260,7 +259,7 @@ fn carry_out(links: &mut Links, desk: &Desk, actions: Vec<Action>) {
                 let sent = links.open.get(&link).map(|open| open.send(ask));
                 if let Some(Err(fault)) = sent {
                     links.open.remove(&link);
-                    links.own.push(Event::Failed { link, fault });
+                    links.own.push_back(Event::Failed { link, fault });
                 }
             }
             Action::Publish { view } => {

@@ -52,9 +52,10 @@ function drawGroup(status, group, first) {
   if ([...standings.values()].some((s) => s.holds)) find("explain").textContent += " By order of an operator, requests to the master wait.";
   rows(find("replicas"), group.servers.map((s) => server(s, standings.get(s.addr))));
   rows(find("clients"), status.listeners.filter((l) => l.group === group.name).map(listener), "no listener leads here");
-  rows(find("nodes"), group.peers.map(peer), "no other node was heard of yet");
+  rows(find("nodes"), group.peers.map(peer), voted ? "no other node was heard of yet" : "nobody votes on this group");
   const records = status.report.records.filter((r) => r.group === group.name);
-  timeline(find("timeline"), records[records.length - 1]);
+  if (voted) timeline(find("timeline"), records[records.length - 1]);
+  else find("timeline").replaceChildren(line("summary quiet", "Not kept for a group that is only looked at: the log tells it."));
 }
 
 // The section of a group, made when it is first seen. The first group's parts have ids, for links and tests.
