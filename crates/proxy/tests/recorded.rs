@@ -47,6 +47,7 @@ streams! {
     users: EVERY;
     zsets: EVERY;
     large: [Manner::Whole, Manner::Pipelined];
+    huge: [Manner::Whole];
 }
 
 const OF_ONE_POOL: &str = "monitor_database";
