@@ -207,6 +207,27 @@ fn a_subscriber_goes_on_at_the_new_master() {
 }
 
 #[test]
+fn a_client_with_a_cache_is_told_to_forget_it_and_goes_on() {
+    let (mut old, new, lab) = pair();
+    let mut client = lab.client();
+    client.say("HELLO 3");
+    assert_eq!(client.say("CLIENT TRACKING ON"), "+OK");
+    assert_eq!(client.say("SET k v"), "+OK");
+    assert_eq!(client.say("GET k"), "v");
+    assert_eq!(old.client().say("SET k w"), "+OK");
+    assert_eq!(client.reply(), ">[invalidate *[k]]");
+    wait_for_copy(&old, &new, "k");
+    old.kill();
+    new.promote();
+    lab.publish(view(2, Steady, new.addr, &[]));
+    assert_eq!(client.reply(), ">[invalidate _]", "the old one tells no more");
+    assert_eq!(client.reply(), ">[invalidate _]", "the new one tells");
+    assert_eq!(client.say("GET k"), "w");
+    assert_eq!(new.client().say("SET k x"), "+OK");
+    assert_eq!(client.reply(), ">[invalidate *[k]]");
+}
+
+#[test]
 fn a_monitor_is_cut_with_its_master() {
     let (old, new, lab) = pair();
     let mut client = lab.client();

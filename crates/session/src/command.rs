@@ -43,6 +43,10 @@ pub(crate) enum Kind {
     Subscribe(Form),
     /// Without a name: answered once for each that there is.
     Unsubscribe(Form),
+    /// Which keys the server tells of when they change.
+    Tracking,
+    /// Whether it tells of those of the next request.
+    Caching,
     /// Replies do not match requests one by one after it, or belong to nobody: the session stops looking.
     Pin,
 }
@@ -149,7 +153,11 @@ fn client(request: &resp::Command, frame: &[u8]) -> Kind {
         Kind::Remember(Key::NoEvict)
     } else if is(sub, b"NO-TOUCH") {
         Kind::Remember(Key::NoTouch)
-    } else if is(sub, b"REPLY") || is(sub, b"TRACKING") || is(sub, b"CACHING") {
+    } else if is(sub, b"TRACKING") {
+        Kind::Tracking
+    } else if is(sub, b"CACHING") {
+        Kind::Caching
+    } else if is(sub, b"REPLY") {
         Kind::Pin
     } else {
         Kind::Plain

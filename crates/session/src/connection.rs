@@ -47,8 +47,14 @@ impl Session {
 
     /// The connection has to hear `words`, of which each must be agreed to, and the open transaction again.
     fn begin_restoring(&mut self, words: Vec<u8>, requests: usize) {
-        let transaction = (self.kept.retained_bytes(), self.transaction.requests());
-        let restoring = Restoring::new((words, requests), self.subscriptions.words(), transaction);
+        let (tracking, more) = self.tracking.words();
+        let (next, one) = self.tracking.next_words();
+        let transaction = [next, self.kept.retained_bytes()].concat();
+        let restoring = Restoring::new(
+            ([words, tracking].concat(), requests + more),
+            self.subscriptions.words(),
+            (&transaction, one + self.transaction.requests()),
+        );
         let needs_ping = self.asks_what_others_did();
         self.route.on_connected(if needs_ping { Some(Restoring::with_ping(restoring)) } else { restoring });
     }
@@ -157,8 +163,10 @@ impl Session {
             self.kept.release_retained();
         }
         self.subscriptions.on_cut();
-        if self.remembered.unknown || self.subscriptions.is_tied() {
+        if self.remembered.unknown || self.subscriptions.is_tied() || self.tracking.is_tied() {
             self.close(now, Why::Unrestorable);
+        } else {
+            self.on_tracking_cut();
         }
     }
 

@@ -127,7 +127,7 @@ pub enum Why {
     UnknownFate,
     /// The server's connection ended within a reply of which the client already has a part.
     CutReply,
-    /// A connection that cannot be carried over (subscribed, monitoring, tracking) lost its server.
+    /// A connection that cannot be carried over (monitoring, without replies) lost its server.
     PinnedCut,
     /// The new server does not accept what the client is (user, database, protocol).
     RestoreRefused,

@@ -37,6 +37,7 @@
 //! | `unknown` | what is said of a request that was perhaps executed, where the client is not closed for it? |
 //! | `stream` | what becomes of a request that is larger than what may be kept? |
 //! | `subscribe` | what does a client listen to, and how does it go on listening at another server? |
+//! | `tracking` | of which keys does the server tell the client when they change, and how does another server do it? |
 //! | `restore` | what must a new connection know before the next request? |
 //! | `transaction` | what becomes of a MULTI that is cut? |
 //! | `explain` | what is it doing, and why? |
@@ -70,6 +71,7 @@ mod share;
 pub mod stats;
 mod stream;
 mod subscribe;
+mod tracking;
 mod transaction;
 mod unknown;
 

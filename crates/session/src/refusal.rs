@@ -134,7 +134,7 @@ impl Session {
     /// All that was in flight is answered, and none of it was executed: it waits to be sent again.
     pub(crate) fn on_regrouped(&mut self, now: Instant) {
         let Some(regroup) = &self.regroup else { return };
-        let changed = regroup.changed_state() || self.transaction.is_open();
+        let changed = regroup.changed_state() || self.transaction.is_open() || self.tracking.awaits_next();
         self.stats.replayed += regroup.answered() as u64;
         self.mark_refused();
         self.regroup = None;

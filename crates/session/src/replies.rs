@@ -300,9 +300,12 @@ impl Session {
     pub(crate) fn on_answered(&mut self, ok: bool) {
         let Some(front) = self.kept.front().copied() else { return };
         let outside = !self.transaction.is_open();
+        if outside || matches!(front.command.kind, Kind::Exec | Kind::Discard) {
+            self.on_tracking_answered(front.command.kind, ok);
+        }
         if ok && outside {
             match front.command.kind {
-                Kind::Remember(_) if self.kept.is_spent() => self.remembered.unknown = true,
+                Kind::Remember(_) | Kind::Tracking if self.kept.is_spent() => self.remembered.unknown = true,
                 Kind::Remember(key) => self.remembered.on_ok(key, self.kept.front_bytes()),
                 Kind::Reset => self.forget_client(),
                 _ => {}
@@ -339,6 +342,7 @@ impl Session {
     fn forget_client(&mut self) {
         self.remembered.clear();
         self.subscriptions.clear();
+        self.tracking.clear();
     }
 
     /// Refusals and what came after them go to the client as they are: a later write was executed, or there was too much.
@@ -371,7 +375,10 @@ impl Session {
         }
         let restored = self.route.restoring_mut().map(|words| words.on_reply(ok));
         match restored {
-            Some(Restored::Done) => self.route.on_restored(),
+            Some(Restored::Done) => {
+                self.route.on_restored();
+                self.on_tracking_restored();
+            }
             Some(Restored::Refused) => self.close(now, Why::RestoreRefused),
             Some(Restored::NotYet) | None => {}
         }

@@ -35,6 +35,7 @@ use crate::rules::{Role, Rules};
 use crate::share::Share;
 use crate::stats::Stats;
 use crate::subscribe::Subscriptions;
+use crate::tracking::Tracking;
 use crate::transaction::Transaction;
 
 /// What one client is owed. See the module for the driver's side of the contract.
@@ -59,6 +60,7 @@ pub struct Session {
     pub(crate) transaction: Transaction,
     pub(crate) remembered: Remembered,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) tracking: Tracking,
     pub(crate) share: Share,
     pub(crate) mode: Mode,
     /// What the client sent that is no request.
@@ -121,6 +123,7 @@ impl Session {
             transaction: Transaction::default(),
             remembered: Remembered::default(),
             subscriptions: Subscriptions::default(),
+            tracking: Tracking::default(),
             share: Share::default(),
             mode: Mode::Framed,
             malformed: None,
@@ -363,7 +366,7 @@ impl Session {
     // What the client does.
 
     fn on_client_closed(&mut self, now: Instant) {
-        let endless = self.subscriptions.any()
+        let endless = self.listens()
             || self.mode == Mode::Pinned
             || self.kept.is_open_ended()
             || self.kept.iter().any(|o| o.command.blocks);
@@ -464,7 +467,7 @@ impl Session {
                 Some(owed) => matches!(owed.state, State::Owed | State::Refused) && owed.command.kind != Kind::Quit,
                 None if self.kept.owed() == 0 && self.kept.len() >= self.rules.hold_bytes => true,
                 // Who listens misses something as long as there is no connection.
-                None => self.subscriptions.any() && !self.route.is_open(),
+                None => self.listens() && !self.route.is_open(),
             },
         }
     }

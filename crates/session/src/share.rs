@@ -78,7 +78,7 @@ impl Session {
         let is_alone = self.share.tied
             || self.remembered.unknown
             || !self.transaction.is_clean()
-            || self.subscriptions.any()
+            || self.listens()
             || next.command.travels != Travels::Shared
             || (self.route.way() == Way::Own && self.share.burden > 0)
             || self.share.burden >= HEAVY
@@ -132,7 +132,7 @@ impl Session {
 
     /// Whether nothing is on its connection but what it remembers.
     fn is_free_of_its_connection(&self) -> bool {
-        !self.share.tied && !self.remembered.unknown && !self.subscriptions.any() && self.transaction.is_clean()
+        !self.share.tied && !self.remembered.unknown && !self.listens() && self.transaction.is_clean()
     }
 
     /// Whether the next request counts on what the client did before, over whichever connection.

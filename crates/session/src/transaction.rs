@@ -144,7 +144,7 @@ impl Transaction {
             (State::Open(q), kind) => {
                 q.requests += 1;
                 q.writes |= !command.repeatable;
-                q.sets_state |= matches!(kind, Kind::Remember(_));
+                q.sets_state |= matches!(kind, Kind::Remember(_) | Kind::Tracking | Kind::Caching);
                 q.failed |= !ok;
                 if q.too_long { Then::Release } else { Then::Retain }
             }
