@@ -209,9 +209,10 @@ impl Kept {
 
     /// Takes back what may be sent but has not begun to be.
     pub(crate) fn admit_no_more(&mut self) {
-        while self.admitted > 0 {
+        while self.admitted > self.whole {
             let last = self.owed[self.admitted - 1].len as usize;
-            if self.admitted_len - last < self.sent {
+            // Nothing may be left of one that was sent as it came.
+            if self.admitted_len - last < self.sent || (self.spent && self.admitted == 1) {
                 break;
             }
             self.admitted_len -= last;

@@ -207,3 +207,23 @@ fn it_has_a_connection_of_its_own() {
     let mut talk = Talk::new(shared, view(1, Phase::Steady, 1, &[2]));
     talk.raw(&set(100_000)).orders(&[session::Action::Connect { conn: session::Conn(1), addr: talk::addr(1) }]);
 }
+
+/// Seen in a random world: with no byte of it left, it was taken for one that had not begun to be sent.
+#[test]
+fn a_view_that_names_another_master_does_not_take_it_back() {
+    for whole in [false, true] {
+        let mut talk = small();
+        talk.raw(&set(100_000)).connected().raw(&[b'x'; 100_000]);
+        if whole {
+            talk.raw(b"\r\n");
+        }
+        talk.takes(usize::MAX);
+        talk.view(2, Phase::Steady, 2);
+        if whole {
+            talk.s(READONLY).client_hears(SPENT);
+        } else {
+            talk.raw(b"\r\n").client_hears(SPENT);
+        }
+        talk.c("GET a").connected().server_hears("GET a").s("$-1").client_hears("$-1");
+    }
+}

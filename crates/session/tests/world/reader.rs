@@ -18,12 +18,23 @@ pub(crate) struct Reader<'a> {
     /// Requests of which the client was told that they were perhaps executed.
     unknown: BTreeSet<usize>,
     heard: usize,
+    /// The channels that it believes to listen to.
+    pub(crate) listens: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(world: &'a World, replies: &[Value]) -> Self {
         let unknown = (0..replies.len()).filter(|id| text(&replies[*id]).starts_with("-UNKNOWNFATE ")).collect();
-        Self { world, db: 0, acknowledged: 0, watch: false, multi: None, unknown, heard: replies.len() }
+        Self {
+            world,
+            db: 0,
+            acknowledged: 0,
+            watch: false,
+            multi: None,
+            unknown,
+            heard: replies.len(),
+            listens: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn hears(&mut self, id: usize, reply: &Value) {
@@ -70,6 +81,22 @@ impl<'a> Reader<'a> {
                 let queued = self.multi.take().unwrap_or_default();
                 self.not_executed(&queued, "DISCARD", &context);
                 self.watch = false;
+            }
+            Ask::Subscribe(n) => {
+                assert_eq!(
+                    reply.as_array().unwrap()[..2],
+                    [Value::bulk("subscribe"), Value::bulk(format!("c{n}"))],
+                    "R1"
+                );
+                self.listens.insert(format!("c{n}"));
+            }
+            Ask::Unsubscribe(n) => {
+                assert_eq!(
+                    reply.as_array().unwrap()[..2],
+                    [Value::bulk("unsubscribe"), Value::bulk(format!("c{n}"))],
+                    "R1"
+                );
+                self.listens.remove(&format!("c{n}"));
             }
             Ask::Watch => self.watch = true,
             Ask::Unwatch => self.watch = false,
