@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use machine::Instant;
-use session::{Loads, Session, Why};
+use session::{Conn, Loads, Session, Why};
 
 use crate::edge::Peer;
 use crate::feed::Feed;
@@ -29,6 +29,8 @@ pub(crate) struct Client {
     pub(crate) server: Option<Key>,
     /// Its place there, if it is a lane.
     pub(crate) seat: Option<usize>,
+    /// The connection that it is to have, while too many others are being made.
+    pub(crate) waits: Option<Conn>,
     /// The version of the view that the session was told.
     pub(crate) seen: u64,
     /// When it is to be woken, as the timers know it.
@@ -82,6 +84,7 @@ impl Client {
             seen: desk.feed.version(),
             desk,
             server: None,
+            waits: None,
             _seat: seat,
             seat: None,
             due: None,

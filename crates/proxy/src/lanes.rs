@@ -77,6 +77,7 @@ impl Worker {
     /// A client lets go of its connection: its own ends, a lane has one client less.
     pub(crate) fn let_go(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
+        client.waits = None;
         let Some(server_key) = client.server.take() else { return };
         match client.seat.take() {
             Some(seat) => self.leave(server_key, seat),

@@ -19,6 +19,7 @@
 //! | `turn` | in which order does a worker do things? |
 //! | `worker` | what does one thread own? |
 //! | `client`, `server` | what is one client, one server connection, to its worker? |
+//! | `crowd` | how many connections are made to one server at once? |
 //! | `stream` | what is known of a socket between two events of the kernel? |
 //! | `slots` | whom does an event concern, and is it still the same one? |
 //! | `timers` | who is to be woken when? |
@@ -42,6 +43,7 @@ pub mod change;
 mod client;
 mod closing;
 pub mod counters;
+mod crowd;
 pub mod edge;
 mod feed;
 pub mod gate;

@@ -8,6 +8,7 @@ use machine::Instant;
 use session::Conn;
 use session::lane::Lane;
 
+use crate::crowd::Permit;
 use crate::edge::{Edge, Peer};
 use crate::proxy_protocol::{self, Header};
 use crate::slots::Key;
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     header: Option<Box<Header>>,
     pub(crate) owner: Owner,
     pub(crate) state: State,
+    /// Of one that is a client's alone, until something has come from it.
+    pub(crate) permit: Option<Permit>,
     /// It is in the queue of those who are read.
     pub(crate) queued: bool,
     /// It is in the queue of those who are written.
@@ -61,7 +64,7 @@ pub(crate) enum State {
 impl Server {
     pub(crate) const fn new(stream: Stream, addr: SocketAddr, edge: Arc<Edge>, owner: Owner) -> Self {
         let state = State::Connecting;
-        Self { stream, addr, edge, header: None, owner, state, queued: false, to_write: false, due: None }
+        Self { stream, addr, edge, header: None, owner, state, permit: None, queued: false, to_write: false, due: None }
     }
 
     /// It is for this client: that is told where it has to be.

@@ -26,6 +26,8 @@ pub(crate) enum Due {
     Guest(Key),
     /// The listener of this number may accept again.
     Listener(u32),
+    /// Those who wait until fewer connections are being made.
+    Crowd,
     /// Clients of the listener of this number, which is gone, had their time to leave.
     Leave(u32),
     /// All clients had.

@@ -53,6 +53,7 @@ impl Worker {
         self.welcome_all();
         self.read_clients();
         self.pass();
+        self.connect_waiting();
         self.write();
     }
 
@@ -68,6 +69,7 @@ impl Worker {
             || !self.written_lanes.is_empty()
             || !self.stirred.is_empty()
             || self.tour.is_some()
+            || self.crowds.is_busy()
             || self.entrance.is_busy();
         if is_busy {
             return Some(Duration::ZERO);
@@ -139,6 +141,7 @@ impl Worker {
                 Due::Listener(listener) => self.entrance.wake(listener),
                 Due::Leave(_) => self.tour = Some(0),
                 Due::Server(server) => self.on_lane_due(server),
+                Due::Crowd => self.crowds.due = None,
                 Due::Spare => self.on_spare_due(),
                 // Seen by `is_over`.
                 Due::Stop => {}
@@ -228,6 +231,7 @@ impl Worker {
         }
         match server.stream.read(&mut self.scratch) {
             Ok(Got::Bytes(n)) => {
+                server.permit = None;
                 client.session.lend(&mut self.spare);
                 client.session.handle(self.now, Event::ServerBytes { conn, bytes: &self.scratch[..n] });
                 self.act(key);

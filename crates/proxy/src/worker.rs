@@ -25,6 +25,7 @@ use session::{Action, Conn, Event, Spare};
 use tracing::debug;
 
 use crate::client::{Client, Desk};
+use crate::crowd::{Crowds, Next};
 use crate::edge::Edge;
 use crate::listener::Entrance;
 use crate::opaque::Pair;
@@ -71,6 +72,8 @@ pub(crate) struct Worker {
     pub(crate) written_lanes: Queue,
     /// Connections that are there for whoever fits.
     pub(crate) pool: Pool<Key>,
+    /// Those who want a connection to a server to which many are being made.
+    pub(crate) crowds: Crowds,
     /// When one of them may be too old, as the timers know it.
     pub(crate) spare_due: Option<Instant>,
     /// Guests to whom something happened.
@@ -157,6 +160,7 @@ impl Worker {
             touched: Queue::default(),
             written_lanes: Queue::default(),
             pool: Pool::default(),
+            crowds: Crowds::default(),
             spare_due: None,
             noted_guests: Queue::default(),
             stirred: Queue::default(),
@@ -282,11 +286,52 @@ impl Worker {
         if edge.send_proxy.is_none() && self.take_spare(key, conn, addr) {
             return Ok(true);
         }
+        match self.crowds.enter(addr, key, conn) {
+            Some(permit) => self.connect_own(Next { addr, key, conn, permit })?,
+            None => {
+                if let Some(client) = self.clients.get_mut(key) {
+                    client.waits = Some(conn);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn connect_own(&mut self, next: Next) -> io::Result<()> {
+        let Next { addr, key, conn, permit } = next;
+        let Some(client) = self.clients.get(key) else { return Ok(()) };
+        let edge = client.desk.front.edge.clone();
         let server = self.connect_to(addr, edge, Owner::Client { key, conn })?;
         if let Some(client) = self.clients.get_mut(key) {
             client.server = Some(server);
         }
-        Ok(false)
+        if let Some(server) = self.servers.get_mut(server) {
+            server.permit = Some(permit);
+        }
+        Ok(())
+    }
+
+    /// Those who had to wait make their connections, as far as there is room.
+    pub(crate) fn connect_waiting(&mut self) {
+        while let Some(server) = self.crowds.overdue(self.now) {
+            if let Some(server) = self.servers.get_mut(server) {
+                server.permit = None;
+            }
+        }
+        while let Some(next) = self.crowds.next() {
+            let (key, conn) = (next.key, next.conn);
+            let still_waits = |client: &mut Client| client.waits.take_if(|waits| *waits == conn).is_some();
+            if self.clients.get_mut(key).is_some_and(still_waits)
+                && let Err(error) = self.connect_own(next)
+            {
+                let event = self.tell_unreached(key, conn, &error);
+                self.touch(key);
+                self.step(key, event);
+            }
+        }
+        let due = self.crowds.deadline();
+        self.timers.shift(Due::Crowd, self.crowds.due, due);
+        self.crowds.due = due;
     }
 
     /// Begins to make a connection.
@@ -328,6 +373,7 @@ impl Worker {
             (Ok(()), _) if *state != State::Open => {}
             (Ok(()), Owner::Client { key, conn }) => {
                 let (key, conn) = (*key, *conn);
+                self.crowds.on_made(self.now, server);
                 self.step(key, Event::ServerConnected { conn });
             }
             (Ok(()), _) => self.on_lane_made(server),
