@@ -227,6 +227,10 @@ async fn drive<M: Source>(mut machine: M, mut links: Links, mut desk: Desk) {
             }
             question = desk.asked.recv() => {
                 if let Some(reply) = question {
+                    // Ages are counted from the last time that the machine knows.
+                    let mut actions = Vec::new();
+                    machine::wake(&mut machine, clock::now(), |action| actions.push(action));
+                    carry_out(&mut links, &desk, actions);
                     // Who asked may have gone away.
                     drop(reply.send(machine.report()));
                 }
