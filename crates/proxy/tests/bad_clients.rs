@@ -255,6 +255,23 @@ fn a_pipeline_of_20_000_is_answered_in_order_beside_others() {
     });
 }
 
+/// As directly: the others hear that Redis is busy, and may end it.
+#[test]
+fn a_script_without_an_end_can_be_killed_by_others() {
+    for (pool, rules) in pools() {
+        let redis = Redis::start();
+        let lab = Lab::start(view(1, Phase::Steady, redis.addr, &[]), rules);
+        let (mut runner, mut other) = (lab.client(), lab.client());
+        assert_eq!(other.say("CONFIG SET busy-reply-threshold 20"), "+OK");
+        assert_eq!(runner.say("PING"), "+PONG");
+        runner.send_words(&["EVAL", "while true do end", "0"]);
+        wait_until("it is busy", || other.say("GET k").starts_with("-BUSY "));
+        assert_eq!(other.say("SCRIPT KILL"), "+OK", "pool {pool}");
+        assert!(runner.reply().contains("killed by user"));
+        assert_eq!(other.say("GET k"), "$-1");
+    }
+}
+
 #[test]
 fn those_who_are_too_many_are_told_so_and_disturb_nobody() {
     for (_, rules) in pools() {

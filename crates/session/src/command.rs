@@ -129,7 +129,8 @@ fn travels(spec: Option<&Spec>) -> Travels {
     let Some(spec) = spec else { return Travels::Tied };
     match spec.name() {
         "ping" | "echo" | "time" | "publish" | "spublish" => Travels::Shared,
-        "eval" | "evalsha" | "eval_ro" | "evalsha_ro" | "fcall" | "fcall_ro" => Travels::Shared,
+        // It may run for ever: who kills it must be heard, and the others must hear that Redis is busy.
+        "eval" | "evalsha" | "eval_ro" | "evalsha_ro" | "fcall" | "fcall_ro" => Travels::Own,
         // They ask what only this connection knows, or change what comes after them.
         "client|id" | "client|info" | "wait" | "waitaof" | "asking" | "readonly" | "readwrite" | "script|debug" => {
             Travels::Tied
