@@ -61,7 +61,8 @@ pub(crate) fn markdown(options: &Options, samples: &[Sample], about: &[String]) 
     let mut text = format!(
         "# What a way to Redis costs\n\nDirect, HAProxy with one and two threads, twemproxy, and Standfast with `pool = \"session\"` and \
          `pool = \"shared\"`, in one run. Medians of {} rounds (lowest to highest), each ratio taken within a round; conn. = connections, \
-         P = pipelining. A fixed rate is {} requests a second in all. Load, proxy and Redis share this machine's cores.\n\n",
+         P = pipelining. A fixed rate is {} requests a second in all, by a load that \
+         runs before all others where the system allows that. Load, proxy and Redis share this machine's cores.\n\n",
         options.rounds, options.rate
     );
     for line in about {

@@ -161,8 +161,7 @@ impl Setup {
             .or_fail("start `standfast check`")?;
         let said = [checked.stdout, checked.stderr].concat();
         let said = String::from_utf8_lossy(&said);
-        let first = said.lines().find(|line| line.starts_with("error")).or_else(|| said.lines().next());
-        let said = first.unwrap_or("it says nothing").to_owned();
+        let said = said.lines().take(2).collect::<Vec<_>>().join(": ");
         Ok((!checked.status.success()).then_some(said))
     }
 
