@@ -43,7 +43,7 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
     let mut load = || stand.measure(way, cell, &options);
     let plain = load()?;
     let sampled = {
-        let record = ["record", "-q", "-F", "1999", "-g", "-p", &process, "-o"];
+        let record = ["record", "-q", "-F", "1999", "-p", &process, "-o"];
         let perf = start(Command::new("perf").args(record).arg(&data))?;
         load()?;
         end(perf)?;
@@ -121,11 +121,14 @@ fn end(perf: Child) -> Result<String, Failure> {
 /// What took at least half a percent of the time, most first.
 fn report(data: &Path, by: &str) -> Result<String, Failure> {
     let mut perf = Command::new("perf");
-    perf.args(["report", "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.5", "--sort", by, "-i"])
-        .arg(data);
+    perf.args(["report", "--stdio", "--percent-limit", "0.5", "--sort", by, "-i"]).arg(data);
     let said = perf.output().or_fail("start perf report")?;
     let text = String::from_utf8_lossy(&said.stdout);
-    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    // Columns for kernels that know more are empty: they end in dashes.
+    let lines = text
+        .lines()
+        .map(|line| line.trim_end_matches([' ', '-']))
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let lines: Vec<&str> = lines.collect();
     if lines.is_empty() {
         return Err(Failure::new(format!("perf has no samples: {}", String::from_utf8_lossy(&said.stderr))));
