@@ -293,6 +293,10 @@ impl Worker {
     fn write(&mut self) {
         let batch = self.touched.take();
         for key in &batch {
+            // From here on it can be put on the next turn's list: by a lane, too, that had no room for it and then has.
+            if let Some(client) = self.clients.get_mut(*key) {
+                client.touched = false;
+            }
             self.write_server_of(*key);
         }
         self.write_lanes();
@@ -322,7 +326,6 @@ impl Worker {
     /// The end of a client's turn: it gets its replies, its buffers go back, and what is left to do is put where it is found.
     fn finish(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        client.touched = false;
         if client.write(self.now) {
             self.act(key);
         }
@@ -341,8 +344,10 @@ impl Worker {
         // A lane is seen to by itself.
         let Some(server_key) = client.server.filter(|_| client.seat.is_none()) else { return };
         let Some(server) = self.servers.get_mut(server_key) else { return };
-        if server.takes_bytes() && !client.session.to_server().is_empty() {
-            client.touched = true;
+        if server.takes_bytes()
+            && !client.session.to_server().is_empty()
+            && !std::mem::replace(&mut client.touched, true)
+        {
             self.touched.push(key);
         }
         if server.stream.is_readable()

@@ -149,3 +149,24 @@ fn with_connections_of_their_own_everybody_gets_what_is_theirs() {
 fn over_shared_connections_everybody_gets_what_is_theirs() {
     everybody_gets_what_is_theirs(Pool::Shared);
 }
+
+#[test]
+fn who_finds_no_room_on_a_shared_connection_has_a_turn_as_soon_as_there_is_some() {
+    let redis = Redis::start();
+    let rules = Rules { pool: Pool::Shared, ..Rules::default() };
+    let lab = Lab::start(view(1, Phase::Steady, redis.addr, &[]), rules);
+    let mut clients: Vec<_> = (0..400).map(|_| lab.client()).collect();
+    let mut pipeline = Vec::new();
+    (0..ECHOES).for_each(|_| frame(&mut pipeline, &["ECHO", ECHO]));
+    for _ in 0..5 {
+        // Together they have many times as much to say as a shared connection takes at once, and say it within few turns.
+        clients.iter_mut().for_each(|client| client.send_raw(&pipeline));
+        for client in &mut clients {
+            (0..ECHOES).for_each(|_| assert_eq!(client.reply(), ECHO));
+        }
+    }
+}
+
+/// Not more requests than a client may have under way on a shared connection.
+const ECHOES: usize = 100;
+const ECHO: &str = "a word of fifty letters, so that a hundred make six";
