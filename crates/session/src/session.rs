@@ -428,7 +428,9 @@ impl Session {
             self.change_way();
             let target = self.route.target(&self.rules, &self.view);
             usable = self.route.is_usable(target) && self.regroup.is_none();
-            if !self.kept.any_admitted() && self.answer_front(now, usable) {
+            // Not in the middle of a message: its end is under way, or that of the connection.
+            let may_speak = !self.kept.any_admitted() && self.incoming != Incoming::Push;
+            if may_speak && self.answer_front(now, usable) {
                 // Room for more: what came after it may be told apart.
                 self.frame();
                 continue;
