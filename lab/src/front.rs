@@ -56,13 +56,30 @@ impl Front {
         front.room.write(FILE, &front.file());
         let mut node = Command::new(standfast());
         node.args(["run", "-c"]).arg(front.room.path(FILE));
-        front.node = Some(front.room.start(node));
-        front.room.wait("the node has a master and both replicas", || {
-            let group = front.group("cache")?;
+        front.start_node(node);
+        front
+    }
+
+    /// Starts the node by this command, in the place of the one that runs, and waits until all replicas are read.
+    ///
+    /// # Panics
+    /// When that does not come.
+    pub fn start_node(&mut self, node: Command) {
+        self.node = None;
+        self.node = Some(self.room.start(node));
+        self.is_whole();
+    }
+
+    /// Waits until the group has a master, and all its replicas are read.
+    ///
+    /// # Panics
+    /// When that does not come.
+    pub fn is_whole(&self) {
+        self.room.wait("the node has a master and both replicas", || {
+            let group = self.group("cache")?;
             let up = group["view"]["replicas"].as_array()?.iter().filter(|r| r["link"] == "Up").count();
             (group["view"]["phase"] == "Steady" && up == SERVERS - 1).then_some(())
         });
-        front
     }
 
     /// Starts another server, perhaps a replica.
@@ -116,6 +133,15 @@ impl Front {
         said(&output)
     }
 
+    /// Moves the master, as soon as there is a replica that is fit: shortly after a change there may be none.
+    ///
+    /// # Panics
+    /// When there never is.
+    pub fn moves_the_master(&self) {
+        let moved = || self.operate(&["switchover", "cache"]).status.success().then_some(());
+        self.room.wait("another server is master", moved);
+    }
+
     /// How it stands; `None`: it does not answer.
     #[must_use]
     pub fn status(&self) -> Option<Value> {
@@ -141,6 +167,16 @@ impl Front {
     /// When none was.
     pub fn first(&mut self) -> &mut Running {
         self.node.as_mut().expect("it was started")
+    }
+
+    /// Waits until the process that was started by the test has ended well.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn first_ends(&mut self) {
+        let node = self.node.as_mut().expect("it was started");
+        let status = self.room.wait("the first process ends", || node.ended());
+        assert!(status.success(), "{status}");
     }
 
     /// What it has logged.
@@ -175,7 +211,7 @@ pub struct Crowd {
 pub enum Habit {
     /// Counts up, on one connection, and sees that no number is missing or there twice.
     Count,
-    /// Asks which server it reads from, on one connection.
+    /// Asks how many keys there are, on one connection.
     Read,
     /// Connects, asks once, and leaves.
     Knock,
@@ -255,7 +291,11 @@ fn live(habit: Habit, addr: SocketAddr, key: &str, stop: &AtomicBool, answered: 
     let mut connection = None;
     let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
-        let words: &[&str] = if habit == Habit::Count { &["INCR", key] } else { &["INFO", "server"] };
+        let words: &[&str] = match habit {
+            Habit::Count => &["INCR", key],
+            Habit::Read => &["DBSIZE"],
+            Habit::Knock => &["PING"],
+        };
         let answer = match once(&mut connection, addr, words) {
             Ok(answer) => answer,
             Err(e) => return complaint(e.to_string()),

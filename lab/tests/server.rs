@@ -1,16 +1,29 @@
 //! An operator lets single servers rest: their readers go elsewhere without an error, and the master is not stopped by accident.
 
+use std::net::SocketAddr;
+
 use lab::Front;
 use lab::front::{Crowd, Habit};
 use lab::program::said;
 use lab::wire::ask;
 
-/// Connections of clients at a server, those of replication and of the node left out.
-fn readers(server: std::net::SocketAddr) -> usize {
-    let list = ask(server, &["CLIENT", "LIST", "TYPE", "normal"]).unwrap_or_default();
-    let list = list.as_str().unwrap_or_default();
-    // The node names its own.
-    list.lines().filter(|line| line.contains(" name= ") && !line.contains("cmd=client|list")).count()
+/// How often readers have asked a server.
+fn asked(server: SocketAddr) -> u64 {
+    let stats = ask(server, &["INFO", "commandstats"]).unwrap_or_default();
+    let line = stats.as_str().unwrap_or_default().lines().find_map(|line| line.strip_prefix("cmdstat_dbsize:calls="));
+    line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
+}
+
+/// Waits until readers ask these servers, and no others of the two.
+fn are_read(front: &Front, crowd: &Crowd, read: &[SocketAddr]) {
+    let both = [front.servers[1], front.servers[2]];
+    front.room.wait("exactly these servers are read", || {
+        let before = both.map(asked);
+        crowd.goes_on(100);
+        let rises =
+            both.iter().zip(before).filter(|(server, before)| asked(**server) > *before).map(|(server, _)| *server);
+        (rises.collect::<Vec<_>>() == read).then_some(())
+    });
 }
 
 #[test]
@@ -19,20 +32,19 @@ fn readers_leave_a_server_that_shall_rest_without_an_error() {
     let (one, two) = (front.servers[1], front.servers[2]);
     let mut crowd = Crowd::new();
     crowd.join(6, Habit::Read, front.replica);
-    front.room.wait("both replicas are read", || (readers(one) > 0 && readers(two) > 0).then_some(()));
+    are_read(&front, &crowd, &[one, two]);
     for (what, word) in [("drain", "drained"), ("maintenance", "in maintenance")] {
-        for server in [one, two] {
+        for (server, other) in [(one, two), (two, one)] {
             let name = server.to_string();
             assert!(front.done(&["server", "cache", &name, what]).contains(word));
-            front.room.wait("its readers are elsewhere", || (readers(server) == 0).then_some(()));
-            crowd.goes_on(100);
+            are_read(&front, &crowd, &[other]);
             assert!(front.done(&["status"]).contains(word));
             assert!(front.done(&["server", "cache"]).contains(word));
             front.done(&["server", "cache", &name, "ready"]);
         }
     }
     front.done(&["server", "cache", &one.to_string(), "weight", "0"]);
-    front.room.wait("its readers are elsewhere", || (readers(one) == 0).then_some(()));
+    are_read(&front, &crowd, &[two]);
     front.done(&["server", "cache", &one.to_string(), "weight", "50"]);
     assert!(front.done(&["server"]).contains("50"));
     let complaints = crowd.leave();

@@ -185,7 +185,9 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
         // Sockets, threads and the directory that hold everything else; the name is in records that are already written.
         ("node", "name" | "listen" | "state-dir" | "control") | ("proxy", "workers") => Some(Applies::AtRestart),
         ("group", "master") => Some(Applies::UntilAgreed),
-        ("admin", "listen") | ("log", "format" | "level") | ("proxy", "max-clients") => Some(Applies::Live),
+        ("admin", "listen") | ("log", "format" | "level") | ("proxy", "max-clients" | "drain-timeout") => {
+            Some(Applies::Live)
+        }
         (
             "group",
             "name"

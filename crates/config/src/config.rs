@@ -76,6 +76,8 @@ pub struct Proxy {
     pub workers: Workers,
     /// Of all listeners together.
     pub max_clients: u32,
+    /// How long an old process serves its clients after an upgrade.
+    pub drain_timeout: Duration,
 }
 
 /// How many threads move clients' bytes.
@@ -207,7 +209,11 @@ impl Config {
             node: Node::build(source, &tables.node),
             admin: tables.admin.header.is_some().then(|| Admin::build(source, &tables.admin)),
             log: Log { format: sure(&tables.log, "format"), level: sure(&tables.log, "level") },
-            proxy: Proxy { workers: sure(&tables.proxy, "workers"), max_clients: sure(&tables.proxy, "max-clients") },
+            proxy: Proxy {
+                workers: sure(&tables.proxy, "workers"),
+                max_clients: sure(&tables.proxy, "max-clients"),
+                drain_timeout: sure(&tables.proxy, "drain-timeout"),
+            },
             groups: tables.groups.iter().map(|table| Group::build(source, table)).collect(),
             listeners: tables.listeners.iter().map(|table| Listener::build(source, table)).collect(),
             told: Told::of(tables),

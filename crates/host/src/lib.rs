@@ -11,6 +11,7 @@
 //! | [`process`] | is that process alive, and how is exactly that one ended? |
 //! | [`daemon`] | how does a program go to the background? |
 //! | [`random`] | what can nobody guess? |
+//! | [`inherit`] | which descriptors does another program get from us, and which did we get? |
 //! | [`limits`] | how many descriptors may this process have? |
 //! | [`account`] | which number has a user or a group of this host? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
@@ -20,6 +21,7 @@ pub mod account;
 pub mod clock;
 pub mod daemon;
 pub mod hostname;
+pub mod inherit;
 pub mod limits;
 pub mod process;
 pub mod random;

@@ -13,7 +13,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Store {
     /// Opened once: an fsync through it is what makes a rename durable.
     handle: File,
     /// Keeps the lock; the kernel lets go of it when the process ends, however it ends.
-    _lock: File,
+    lock: File,
 }
 
 impl Store {
@@ -41,8 +41,47 @@ impl Store {
         let dir = dir.into();
         create(&dir)?;
         let lock = lock(&dir)?;
+        Self::with(dir, lock)
+    }
+
+    /// The same for a process that takes another's place, which handed over its lock: at no moment it is anybody else's. The other one must
+    /// not write any more.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when the lock is another directory's.
+    pub fn take_over(dir: impl Into<PathBuf>, lock: File) -> Result<Self, HostRefused> {
+        let dir = dir.into();
+        let path = dir.join(LOCK);
+        let same =
+            |file: fs::Metadata| fs::metadata(&path).map(|own| (file.dev(), file.ino()) == (own.dev(), own.ino()));
+        match lock.metadata().and_then(same) {
+            Ok(true) => {}
+            Ok(false) => {
+                let source = io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "what was handed over is the lock of another directory",
+                );
+                return Err(HostRefused::new("take over the state directory", &dir, source)
+                    .with_remedy("The directory changed in the file: restart the node to move it."));
+            }
+            Err(e) => return Err(HostRefused::new("take over the state directory", &dir, e)),
+        }
+        let mut lock = lock;
+        // Whoever has a copy of the descriptor has the lock: this only looks.
+        lock.try_lock().map_err(|_| held(&dir, &mut lock))?;
+        sign(&lock).map_err(|e| HostRefused::new("write the lock of the state directory", &path, e))?;
+        Self::with(dir, lock)
+    }
+
+    /// The file whose lock is the directory's, for who takes our place.
+    #[must_use]
+    pub const fn lock(&self) -> &File {
+        &self.lock
+    }
+
+    fn with(dir: PathBuf, lock: File) -> Result<Self, HostRefused> {
         let handle = File::open(&dir).map_err(|e| HostRefused::new("open the state directory", &dir, e))?;
-        let store = Self { dir, handle, _lock: lock };
+        let store = Self { dir, handle, lock };
         store.remove_torn()?;
         // The lock file may be older than the file system's turn to read-only: only a write proves that one can write.
         let probe = store.write_beside(PROBE, b"can this directory be written?")?;
@@ -213,9 +252,14 @@ fn lock(dir: &Path) -> Result<File, HostRefused> {
             Err(TryLockError::Error(e)) => return Err(HostRefused::new("lock the state directory", &path, e)),
         }
     }
-    let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-    written.map_err(|e| HostRefused::new("write the lock of the state directory", &path, e))?;
+    sign(&file).map_err(|e| HostRefused::new("write the lock of the state directory", &path, e))?;
     Ok(file)
+}
+
+/// Leaves our number in the lock.
+fn sign(file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.write_all_at(std::process::id().to_string().as_bytes(), 0)
 }
 
 fn held(dir: &Path, file: &mut File) -> HostRefused {

@@ -9,39 +9,37 @@ use config::{Config, Place};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::failure::Failure;
+use crate::inherited::Inherited;
 
 /// The node's own listening sockets; those of the proxy are the proxy's.
 pub(crate) struct Sockets {
     /// The Sentinel protocol, where nodes vote on a group.
     pub(crate) sentinel: Option<TcpListener>,
     /// The page, if there is one.
-    pub(crate) admin: Option<Page>,
+    pub(crate) admin: Option<TcpListener>,
 }
 
 impl Sockets {
     /// Binds them all, before anything is written or started.
-    pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
-        let open = |what, addr, place| {
-            listen(addr, BACKLOG, Families::Both).map_err(|e| refused(what, addr, &config.file_name, place, &e))
-        };
-        let node = &config.node;
+    pub(crate) fn bind(config: &Config, inherited: &mut Inherited) -> Result<Self, Failure> {
         Ok(Self {
-            sentinel: config
-                .votes()
-                .then(|| open("the Sentinel port, [node] listen,", node.listen, node.defined_at))
-                .transpose()?,
-            admin: config.admin.as_ref().map(|admin| page(config, admin)).transpose()?,
+            sentinel: config.votes().then(|| sentinel(config, inherited)).transpose()?,
+            admin: config.admin.as_ref().map(|admin| page(config, admin, inherited)).transpose()?,
         })
     }
 }
 
-/// Where the page is served.
-pub(crate) type Page = TcpListener;
+fn sentinel(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, Failure> {
+    let node = &config.node;
+    let bound = inherited.tcp(node.listen).map_or_else(|| listen(node.listen, BACKLOG, Families::Both), Ok);
+    let what = "the Sentinel port, [node] listen,";
+    bound.map_err(|e| refused(what, node.listen, &config.file_name, node.defined_at, &e))
+}
 
 /// Binds the page's address.
-pub(crate) fn page(config: &Config, admin: &config::Admin) -> Result<Page, Failure> {
+pub(crate) fn page(config: &Config, admin: &config::Admin, inherited: &mut Inherited) -> Result<TcpListener, Failure> {
     let what = "the status page, [admin] listen,";
-    let bound = listen(admin.listen, BACKLOG, Families::Both);
+    let bound = inherited.tcp(admin.listen).map_or_else(|| listen(admin.listen, BACKLOG, Families::Both), Ok);
     bound.map_err(|e| refused(what, admin.listen, &config.file_name, admin.defined_at, &e))
 }
 

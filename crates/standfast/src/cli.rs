@@ -58,6 +58,11 @@ pub(crate) enum Verb {
     ///
     /// Prints what changed, line by line; what needs a restart is named and waits for one. With a file that is wrong nothing is changed.
     Reload(NodeArgs),
+    /// Let a new version of the program take the place of a running node, without a client that notices
+    ///
+    /// The new process inherits the listening sockets and takes over monitoring; the old one serves its clients to their end, at the longest
+    /// for `drain-timeout` of [proxy]. If the new one does not get ready, the old one goes on as if nothing had happened. SIGUSR2 does the same.
+    Upgrade(UpgradeArgs),
     /// Let a server rest or work: drain it, put it into maintenance, make it ready again, weigh it against the others
     ///
     /// Concerns the clients of this node's listeners, and survives its restart; who is master is not decided here. Without a server: show
@@ -180,6 +185,14 @@ pub(crate) struct SwitchoverArgs {
     /// The replica that shall be master; the fittest if not given
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) to: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The new program; the one that the node was started as, as it is on the disk by now, if none is named
+    pub(crate) binary: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
 }

@@ -74,6 +74,18 @@ impl Feeds {
         shelf.feeds.insert(name, Feed { told, overlay, out });
     }
 
+    /// All views as listeners see them.
+    pub(crate) fn dressed(&self) -> Vec<Arc<View>> {
+        self.shelf().feeds.values().map(|feed| feed.out.borrow().clone()).collect()
+    }
+
+    /// Takes a view that another process has dressed already.
+    pub(crate) fn relay(&self, view: View) {
+        if let Some(feed) = self.shelf().feeds.get(&view.group) {
+            feed.out.send_replace(Arc::new(view));
+        }
+    }
+
     /// Ends a feed: whoever reads it keeps the last view.
     pub(crate) fn remove(&self, group: &GroupName) {
         self.shelf().feeds.remove(group);

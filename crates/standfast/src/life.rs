@@ -2,16 +2,22 @@
 //!
 //! ```text
 //!   machine ─> loop ─> ports answer ─> READY=1 … SIGTERM … STOPPING=1 ─> flight record
+//!                                              … upgrade … ─> clients drain
 //! ```
 
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
+use host::Store;
 use sd_notify::NotifyState;
 use sentinel::{Announcement, Sentinel};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use view::Epoch;
 
 use crate::disk::Keep;
@@ -20,11 +26,12 @@ use crate::feeds::Feeds;
 use crate::history::{History, Memory};
 use crate::link::Ways;
 use crate::node_loop::{Node, NodeLoop, Parts};
-use crate::outside::{self, Outside};
+use crate::outside::{Outside, Plan};
 use crate::reload::{Origin, Reloader};
 use crate::status::Source;
 use crate::traffic::Traffic;
-use crate::{admin, control, recorder, serve, tls};
+use crate::upgrade::{Goods, Order, Predecessor, Upgrader};
+use crate::{admin, control, identity, recorder, serve, tls, upgrade};
 
 /// A node that is about to live.
 pub(crate) struct Life {
@@ -48,7 +55,7 @@ pub(crate) struct Life {
     pub(crate) tell: fn(&Announcement, Epoch),
     pub(crate) feeds: Feeds,
     /// The groups that nodes do not vote on.
-    pub(crate) outside: outside::Plan,
+    pub(crate) outside: Plan,
     pub(crate) traffic: Traffic,
     pub(crate) doors: Doors,
     /// Makes the Sentinel port out of the node that lives.
@@ -74,33 +81,27 @@ pub(crate) struct Doors {
     pub(crate) control: Option<UnixListener>,
 }
 
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Somebody ended it.
+    Stopped,
+    /// Another process has taken its place, with all sockets: what is on the disk is that one's.
+    Replaced,
+}
+
 impl Life {
-    /// Lives until a signal ends it.
-    pub(crate) fn live(self) -> Result<(), Failure> {
+    /// Lives until a signal ends it, or another process takes its place. `predecessor`: the one whose place this one takes, which waits
+    /// for a word.
+    pub(crate) fn live(self, predecessor: Option<Predecessor>) -> Result<End, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Failure::host(format!("cannot start the event loop: {e}")))?;
-        runtime.block_on(self.run())
+        runtime.block_on(self.run(predecessor))
     }
 
-    async fn run(self) -> Result<(), Failure> {
-        let Self {
-            name,
-            machine,
-            ways,
-            keep,
-            memory,
-            ask_at,
-            flights,
-            records_its_end,
-            origin,
-            tell,
-            feeds,
-            outside,
-            traffic,
-            doors,
-            port,
-            summary,
-        } = self;
+    async fn run(self, predecessor: Option<Predecessor>) -> Result<End, Failure> {
+        let Self { name, machine, ways, keep, memory, ask_at, flights, records_its_end, .. } = self;
+        let Self { origin, tell, feeds, outside, traffic, doors, port, summary, .. } = self;
         let recorder = recorder::Shared::new(Mutex::default());
         recorder::write_on_panic(recorder.clone(), flights.clone());
         let parts = Parts { machine, recorder, ways, keep, flights, tell, feeds: feeds.clone() };
@@ -111,17 +112,38 @@ impl Life {
         let outside = Outside::start(outside, &feeds);
         let source = Source { name, node: node.clone(), traffic, feeds, outside, history };
         let port = port(&node);
-        let page = doors.admin.map(|listener| admin::start(listener, source.clone()));
-        let reloader = origin.map(|origin| Reloader::new(origin, source.clone(), page));
-        let doors = Doors { admin: None, ..doors };
-        open(doors, &port, &source, reloader.clone())
-            .map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
-        let stop = signals(reloader).map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?;
+        let (mut house, mut orders) = House::new(doors, port.clone(), source.clone(), origin);
+        house.open().map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
+        let stop = signals(house.operator.clone());
+        let mut stop = pin!(stop.map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?);
         notify(&[NotifyState::Ready, NotifyState::Status(&summary)]);
-        tokio::select! {
-            () = node_loop.run() => {}
-            () = port.stop_asked() => tracing::warn!("User requested shutdown..."),
-            signal = stop => tracing::info!("{signal}: stopping"),
+        if let Some(predecessor) = predecessor {
+            predecessor.done();
+        }
+        let left = loop {
+            tokio::select! {
+                () = node_loop.run() => break None,
+                () = port.stop_asked() => {
+                    tracing::warn!("User requested shutdown...");
+                    break None;
+                }
+                signal = &mut stop => {
+                    tracing::info!("{signal}: stopping");
+                    break None;
+                }
+                Some(order) = orders.recv() => {
+                    let left = house.hand_over(order, &mut node_loop).await?;
+                    if left.is_some() {
+                        break left;
+                    }
+                }
+            }
+        };
+        if let Some(left) = left {
+            drop(node_loop);
+            port.close_all();
+            left.drain(&source, stop).await;
+            return Ok(End::Replaced);
         }
         notify(&[NotifyState::Stopping]);
         if records_its_end {
@@ -130,44 +152,151 @@ impl Life {
                 Err(e) => tracing::warn!("the flight record could not be written: {e}"),
             }
         }
+        Ok(End::Stopped)
+    }
+}
+
+/// Everything that lets somebody in: opened, and closed while another process tries to take our place.
+struct House {
+    doors: Doors,
+    port: Arc<serve::Port>,
+    source: Source,
+    page: admin::Page,
+    operator: Operator,
+    /// Where the state is read from if the machine has to begin anew.
+    store: Option<Arc<Store>>,
+    open: Vec<AbortHandle>,
+}
+
+impl House {
+    /// Orders to hand over come to the receiver; none where the node lives on no file of ours.
+    fn new(
+        mut doors: Doors,
+        port: Arc<serve::Port>,
+        source: Source,
+        origin: Option<Origin>,
+    ) -> (Self, mpsc::Receiver<Order>) {
+        let page = admin::Page::default();
+        page.set(doors.admin.take());
+        let store = origin.as_ref().and_then(|origin| origin.store.clone());
+        let (orders, taken) = mpsc::channel(1);
+        let operator = origin.map_or_else(Operator::default, |origin| {
+            let reloader = Reloader::new(origin, source.clone(), page.clone());
+            Operator { upgrader: Some(Upgrader::new(orders, reloader.clone())), reloader: Some(reloader) }
+        });
+        (Self { doors, port, source, page, operator, store, open: Vec::new() }, taken)
+    }
+
+    /// Begins to answer on every port, beside the loop.
+    fn open(&mut self) -> std::io::Result<()> {
+        let Doors { sentinel, encrypted, local, control, .. } = &self.doors;
+        let port = || Arc::clone(&self.port);
+        for listener in sentinel {
+            let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+            self.open.push(tokio::spawn(port().run(listener)).abort_handle());
+        }
+        for (listener, acceptor) in encrypted {
+            let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+            self.open.push(tokio::spawn(port().run_tls(listener, acceptor.clone())).abort_handle());
+        }
+        if let Some((listener, path)) = local {
+            let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
+            self.open.push(tokio::spawn(port().run_unix(listener, path.clone())).abort_handle());
+        }
+        if let Some(listener) = control {
+            let listener = listener.try_clone()?;
+            let server = control::Server { source: self.source.clone(), operator: self.operator.clone() };
+            let serving = tokio::spawn(async move {
+                if let Err(e) = server.run(listener).await {
+                    tracing::error!("the control socket is gone: {e}; everything else goes on");
+                }
+            });
+            self.open.push(serving.abort_handle());
+        }
+        self.page.open(&self.source);
         Ok(())
     }
-}
 
-/// Begins to answer on every port, beside the loop.
-fn open(doors: Doors, port: &Arc<serve::Port>, source: &Source, reloader: Option<Reloader>) -> std::io::Result<()> {
-    for listener in doors.sentinel {
-        tokio::spawn(Arc::clone(port).run(tokio::net::TcpListener::from_std(listener)?));
+    /// Lets nobody in. Who comes waits in the kernel's queues, for us or for another process.
+    fn close(&mut self) {
+        self.open.drain(..).for_each(|task| task.abort());
+        self.page.close();
     }
-    for (listener, acceptor) in doors.encrypted {
-        tokio::spawn(Arc::clone(port).run_tls(tokio::net::TcpListener::from_std(listener)?, acceptor));
+
+    /// The lock, and copies of all listening sockets.
+    fn goods(&self) -> std::io::Result<Goods> {
+        let lock = self.store.as_ref().map(|store| store.lock().try_clone()).transpose()?;
+        let mut sockets = Vec::new();
+        for listener in &self.doors.sentinel {
+            sockets.push(listener.try_clone()?.into());
+        }
+        if let Some(listener) = &self.doors.control {
+            sockets.push(listener.try_clone()?.into());
+        }
+        sockets.extend(self.page.socket()?);
+        sockets.extend(self.source.traffic.sockets()?);
+        Ok(Goods { lock: lock.map(OwnedFd::from), sockets })
     }
-    if let Some((listener, path)) = doors.local {
-        tokio::spawn(Arc::clone(port).run_unix(tokio::net::UnixListener::from_std(listener)?, path));
-    }
-    if let Some(listener) = doors.control {
-        let source = source.clone();
-        tokio::spawn(async move {
-            if let Err(e) = (control::Server { source, reloader }).run(listener).await {
-                tracing::error!("the control socket is gone: {e}; everything else goes on");
+
+    /// What another program needs for our place, or the place itself. `None`: we go on.
+    ///
+    /// # Errors
+    /// When we cannot go on either.
+    async fn hand_over(&mut self, order: Order, node_loop: &mut NodeLoop) -> Result<Option<upgrade::Left>, Failure> {
+        let begun = match order {
+            Order::Lend(answer) => {
+                // Who asked may have gone away.
+                let _ = answer.send(self.goods());
+                return Ok(None);
             }
-        });
+            Order::Begin(begun) => begun,
+        };
+        self.close();
+        let left = if node_loop.pause().await {
+            let left = begun.begin(&self.source).await;
+            if left.is_none() {
+                let state = self.store.as_ref().map(|store| identity::state(store)).transpose()?;
+                node_loop.restart(state.unwrap_or_default());
+            }
+            left
+        } else {
+            begun.give_up("the disk was too slow: what was to be saved was not saved in time");
+            None
+        };
+        if left.is_some() && self.doors.control.is_some() {
+            // The other process tells of these groups, too.
+            self.source.outside.apply(Plan::default(), &self.source.feeds);
+        }
+        if left.is_none() {
+            self.open().map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
+        }
+        Ok(left)
     }
-    Ok(())
 }
 
-/// Takes up the file at each SIGHUP. Ends when the node shall stop, with the signal's name.
-fn signals(reloader: Option<Reloader>) -> std::io::Result<impl Future<Output = &'static str>> {
+/// What an operator can have done, by the control socket and by signals. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Operator {
+    /// `None`: the node lives on no file of ours.
+    pub(crate) reloader: Option<Reloader>,
+    pub(crate) upgrader: Option<Upgrader>,
+}
+
+/// Takes up the file at each SIGHUP, and lets the program of the disk take our place at SIGUSR2. Ends when the node shall stop, with the
+/// signal's name.
+fn signals(operator: Operator) -> std::io::Result<impl Future<Output = &'static str>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // Not handled, it would end the node without a word.
+    // Not handled, these would end the node without a word.
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut upgrade = signal(SignalKind::user_defined2())?;
     Ok(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => return "SIGTERM",
                 _ = interrupt.recv() => return "SIGINT",
-                _ = hangup.recv() => on_hangup(reloader.clone()),
+                _ = hangup.recv() => on_hangup(operator.reloader.clone()),
+                _ = upgrade.recv() => on_upgrade(operator.upgrader.clone()),
             }
         }
     })
@@ -181,6 +310,16 @@ fn on_hangup(reloader: Option<Reloader>) {
             let _ = reloader.reload("SIGHUP").await;
         })),
         None => tracing::info!("SIGHUP: the file is read at the start only; commands change it"),
+    }
+}
+
+fn on_upgrade(upgrader: Option<Upgrader>) {
+    match upgrader {
+        Some(upgrader) => drop(tokio::spawn(async move {
+            // The log has it.
+            let _ = upgrader.upgrade(None, "SIGUSR2").await;
+        })),
+        None => tracing::info!("SIGUSR2: only a node that lives on a file of ours hands over to another process"),
     }
 }
 

@@ -20,6 +20,7 @@
 //! | [`stock`] | how does a node live on a `sentinel.conf`, in the place of a stock Sentinel? |
 //! | [`life`] | what is the same for every running node? |
 //! | [`reload`] | how does a running node take up its file anew? |
+//! | [`upgrade`], [`inherited`] | how does another program take our place? What was this one started with? |
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
 //! | [`outside`] | how are groups driven whose view comes from stock Sentinels or from checks? |
@@ -51,6 +52,7 @@ mod feeds;
 mod history;
 mod identity;
 mod info_cache;
+mod inherited;
 mod keys;
 mod life;
 mod link;
@@ -73,6 +75,7 @@ mod stock;
 mod switchover;
 mod tls;
 mod traffic;
+mod upgrade;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
         Verb::Server(args) => server::server(&args),
+        Verb::Upgrade(args) => upgrade::upgrade(&args),
         Verb::Reload(args) => reload::reload(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Flight(args) => replay::flight(&args),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use host::clock;
 use machine::{Instant, Machine as _};
-use sentinel::{Action, Announcement, CallId, Event, Fault, LinkId, Reply, Request, Sentinel};
+use sentinel::{Action, Announcement, CallId, Event, Fault, LinkId, Reply, Request, Sentinel, State};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use view::{Epoch, View};
 
@@ -102,8 +102,10 @@ pub(crate) struct NodeLoop {
     announcements: broadcast::Sender<Arc<Announcement>>,
     tell: fn(&Announcement, Epoch),
     changed: watch::Sender<u64>,
-    /// What an order led to at once: told to the machine before anything else.
-    own: VecDeque<Event>,
+    /// What comes before the inbox: what an order led to at once, and what waited while the loop stood still.
+    own: VecDeque<Input>,
+    /// Saves that were ordered and have not ended.
+    saving: usize,
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
 }
@@ -129,6 +131,7 @@ impl NodeLoop {
         let (announcements, _) = broadcast::channel(MAX_UNREAD);
         let (changed, changes) = watch::channel(0);
         let disk = Disk::start(keep, inbox.clone())?;
+        tokio::spawn(ways.names.clone().keep(inbox.clone()));
         let node = Node {
             inbox: inbox.clone(),
             announcements: announcements.clone(),
@@ -150,21 +153,51 @@ impl NodeLoop {
             tell,
             changed,
             own: VecDeque::new(),
+            saving: 0,
             inbox,
             inputs,
         };
         Ok((node_loop, node))
     }
 
+    /// Goes on until all that was to be saved is on the disk, and decides nothing any more from then on: the links end, what is asked waits.
+    /// `false`: the disk is too slow, and nothing has changed.
+    pub(crate) async fn pause(&mut self) -> bool {
+        if tokio::time::timeout(DISK_PATIENCE, self.drive(|node| node.saving == 0)).await.is_err() {
+            return false;
+        }
+        self.links.clear();
+        self.own.retain(|input| !matches!(input, Input::Happened(_)));
+        true
+    }
+
+    /// Begins anew with what is on the disk, as after a restart; what was asked meanwhile is answered.
+    pub(crate) fn restart(&mut self, state: State) {
+        let config = self.machine.config();
+        self.machine = Sentinel::new(config, state, host::random::seed(), clock::now());
+        self.calls.clear();
+        // What the links and scripts of before still said is of another life.
+        while let Ok(input) = self.inputs.try_recv() {
+            match input {
+                Input::Happened(_) => {}
+                asked => self.own.push_back(asked),
+            }
+        }
+        self.begin_segment();
+    }
+
     /// Drives the node until it is dropped.
     pub(crate) async fn run(&mut self) {
-        tokio::spawn(self.ways.names.clone().keep(self.inbox.clone()));
         self.wake(clock::now());
-        loop {
+        self.drive(|_| false).await;
+    }
+
+    async fn drive(&mut self, is_enough: impl Fn(&Self) -> bool) {
+        while !is_enough(self) {
             self.wake_if_due();
             for _ in 0..BUDGET {
                 let input = match self.own.pop_front() {
-                    Some(event) => Input::Happened(event),
+                    Some(input) => input,
                     None => match self.inputs.try_recv() {
                         Ok(input) => input,
                         Err(_) => break,
@@ -226,6 +259,9 @@ impl NodeLoop {
         if let Event::Failed { link, .. } = &event {
             self.links.remove(link);
         }
+        if let Event::Saved { .. } | Event::SaveFailed { .. } = &event {
+            self.saving = self.saving.saturating_sub(1);
+        }
         let now = clock::now();
         self.record(|recorder| recorder.event(now, &event));
         let mut actions = Vec::new();
@@ -254,13 +290,14 @@ impl NodeLoop {
                 let sent = self.links.get(&link).map(|open| open.send(ask));
                 if let Some(Err(fault)) = sent {
                     self.links.remove(&link);
-                    self.own.push_back(Event::Failed { link, fault });
+                    self.own.push_back(Input::Happened(Event::Failed { link, fault }));
                 }
             }
             Action::Save { seq, state } => {
                 let config = self.machine.config();
+                self.saving += 1;
                 if !self.disk.save(Order { seq, config, state }) {
-                    self.own.push_back(Event::SaveFailed { seq });
+                    self.own.push_back(Input::Happened(Event::SaveFailed { seq }));
                 }
             }
             Action::Reply { call, reply } => {
@@ -283,12 +320,12 @@ impl NodeLoop {
 
     fn connect(&mut self, link: LinkId, door: Door) {
         if self.links.len() >= MAX_LINKS {
-            self.own.push_back(Event::Failed { link, fault: Fault::Local });
+            self.own.push_back(Input::Happened(Event::Failed { link, fault: Fault::Local }));
             return;
         }
         self.ways.names.note(link.to);
         if let Some(to) = self.ways.names.moved(link.to) {
-            self.own.push_back(Event::Moved { from: link.to, to });
+            self.own.push_back(Input::Happened(Event::Moved { from: link.to, to }));
         }
         self.links.insert(link, Link::open(link, door, self.ways.clone(), self.inbox.clone()));
     }
@@ -335,5 +372,7 @@ const MAX_UNREAD: usize = 1_024;
 const BUDGET: usize = 64;
 /// Connections of ours: three for each server and node of some hundred groups.
 const MAX_LINKS: usize = 4_096;
+/// How long a loop that shall stand still waits for the disk.
+const DISK_PATIENCE: Duration = Duration::from_secs(3);
 /// A look at the clock at least this often, whatever the deadline says: a host that slept tells nobody.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);

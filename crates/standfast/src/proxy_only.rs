@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,20 +21,34 @@ use crate::edges::tls::ByGroup;
 use crate::failure::{Failure, Fault};
 use crate::feeds::Feeds;
 use crate::history::Memory;
+use crate::inherited::Inherited;
 use crate::keys::Keys;
 use crate::life::{Doors, Life};
 use crate::link::Ways;
 use crate::names::Names;
 use crate::outside::Plan;
 use crate::reload::Origin;
+use crate::run::{Place, Prepared};
 use crate::traffic::Traffic;
-use crate::{compose, control, log, run, serve};
+use crate::{compose, control, edges, log, run, serve};
 
 /// `standfast run` with a file of which no group is watched by nodes.
-pub(crate) fn of_file(file: &Path, config: &Config) -> Result<(), Failure> {
+pub(crate) fn of_file(
+    file: &Path,
+    config: &Config,
+    plan: Plan,
+    mut inherited: Inherited,
+    place: &mut Place,
+) -> Result<Prepared, Failure> {
     let node = &config.node;
+    let mut lock = None;
+    if let Some((predecessor, lent)) = place {
+        edges::all_served(config)?;
+        predecessor.wait()?;
+        lock = lent.take();
+    }
     // Only for convenience: what an operator wants of single servers, and the control socket beside it.
-    let store = match Store::open(&node.state_dir) {
+    let store = match run::take_over(config, lock) {
         Ok(store) => Some(Arc::new(store)),
         Err(e) => {
             tracing::warn!(
@@ -42,23 +57,19 @@ pub(crate) fn of_file(file: &Path, config: &Config) -> Result<(), Failure> {
             None
         }
     };
-    let control = match control::bind(&node.control) {
+    let control = match inherited.unix(&node.control).map_or_else(|| control::bind(&node.control), Ok) {
         Ok(control) => Some(control),
         Err(e) => {
             tracing::warn!("{e} Going on: `standfast status` cannot ask this proxy. Set `control` in [node]");
             None
         }
     };
-    let has_control = control.is_some();
-    let plan = Plan::of(config)?;
-    let origin =
-        Origin { file: file.to_owned(), config: config.clone(), keys: Keys::default(), server_tls: ByGroup::default() };
-    let ended = live(config, plan, store, control, Some(origin));
-    if has_control {
-        // So that the next start finds no trace of this one; if it cannot be removed, the next start takes its place.
-        let _ = fs::remove_file(&node.control);
-    }
-    ended
+    let at = control.is_some().then(|| node.control.clone());
+    let keys = Keys::default();
+    let (file, config_of) = (file.to_owned(), config.clone());
+    let origin = Origin { file, config: config_of, keys, server_tls: ByGroup::default(), store: store.clone() };
+    let life = life(config, plan, store, control, inherited)?;
+    Ok((Life { origin: Some(origin), ..life }, at))
 }
 
 /// `standfast proxy`.
@@ -84,7 +95,11 @@ pub(crate) fn proxy(args: &ProxyArgs) -> Result<(), Failure> {
             bind::listen(addr, 1, bind::Families::Both).map_err(|e| bind::not_listening(what, addr, &e))?;
         }
     }
-    live(&config, plan, None, None, None)
+    let life = life(&config, plan, None, None, Inherited::default())?;
+    let traffic = life.traffic.clone();
+    let ended = life.live(None);
+    traffic.stop();
+    ended.map(|_| ())
 }
 
 /// The command line as a file would say it: what it means, and what is possible, is said in one place.
@@ -140,21 +155,21 @@ fn wrong(text: impl Into<String>) -> Failure {
     Failure::new(Fault::Misconfigured, format!("{}. Nothing was started", text.into()))
 }
 
-/// Lives until a signal ends it.
-fn live(
+/// A proxy that is about to live.
+fn life(
     config: &Config,
     outside: Plan,
     store: Option<Arc<Store>>,
-    control: Option<std::os::unix::net::UnixListener>,
-    origin: Option<Origin>,
-) -> Result<(), Failure> {
+    control: Option<UnixListener>,
+    mut inherited: Inherited,
+) -> Result<Life, Failure> {
     run::raise_limits(config);
-    let sockets = Sockets::bind(config)?;
+    let sockets = Sockets::bind(config, &mut inherited)?;
     let feeds = Feeds::of(config);
     if let Some(store) = &store {
         feeds.remember(store.clone());
     }
-    let traffic = Traffic::start(config, &feeds)?;
+    let traffic = Traffic::start(config, &feeds, &mut inherited)?;
     // Nobody hears this id: it is new at every start.
     let id = RunId::from_bits(host::random::node_id());
     let name = compose::node_name(config);
@@ -165,7 +180,7 @@ fn live(
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let (listen, file) = (config.node.listen, config.file_name.clone());
     let keep: Box<dyn Keep> = Box::new(Nowhere);
-    let life = Life {
+    Ok(Life {
         name,
         machine,
         ways,
@@ -174,11 +189,11 @@ fn live(
         memory: store.map(Memory::Store),
         ask_at: None,
         records_its_end: false,
-        origin,
+        origin: None,
         tell: log::announce,
         feeds,
         outside,
-        traffic: traffic.clone(),
+        traffic,
         doors: Doors {
             sentinel: sockets.sentinel.into_iter().collect(),
             encrypted: Vec::new(),
@@ -188,10 +203,7 @@ fn live(
         },
         port: Box::new(move |node| serve::Port::new(node.clone(), listen, file, rules, users)),
         summary: run::summary(config),
-    };
-    let ended = life.live();
-    traffic.stop();
-    ended
+    })
 }
 
 /// What a command line is called where a file would be named.

@@ -12,22 +12,24 @@ use std::sync::Arc;
 
 use config::change::{self, Applies, Change};
 use config::{Config, Group};
+use host::Store;
 use sd_notify::NotifyState;
 use sentinel::{Reply, Request};
-use tokio::sync::Mutex;
-use tokio::task::AbortHandle;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use view::GroupName;
 
-use crate::bind::{self, Page};
+use crate::admin::Page;
+use crate::bind;
 use crate::cli::NodeArgs;
 use crate::control;
 use crate::edges::tls::ByGroup;
 use crate::failure::{Failure, Fault};
+use crate::inherited::Inherited;
 use crate::keys::Keys;
 use crate::life::notify;
 use crate::outside::Plan;
 use crate::status::Source;
-use crate::{admin, check, compose, edges, log, probe, run};
+use crate::{check, compose, edges, log, probe, run};
 
 /// What a node of our own file needs to take it up anew.
 pub(crate) struct Origin {
@@ -38,6 +40,8 @@ pub(crate) struct Origin {
     /// What links log in with.
     pub(crate) keys: Keys,
     pub(crate) server_tls: ByGroup,
+    /// Where its state is, if it keeps any.
+    pub(crate) store: Option<Arc<Store>>,
 }
 
 /// Takes up the file, one time after the other. Cheap to clone.
@@ -49,19 +53,20 @@ struct Inner {
     keys: Keys,
     server_tls: ByGroup,
     source: Source,
-    running: Mutex<Running>,
-}
-
-/// What the node lives by.
-struct Running {
-    config: Config,
-    page: Option<AbortHandle>,
+    page: Page,
+    /// What the node lives by.
+    running: Arc<Mutex<Config>>,
 }
 
 impl Reloader {
-    pub(crate) fn new(origin: Origin, source: Source, page: Option<AbortHandle>) -> Self {
-        let Origin { file, config, keys, server_tls } = origin;
-        Self(Arc::new(Inner { file, keys, server_tls, source, running: Mutex::new(Running { config, page }) }))
+    pub(crate) fn new(origin: Origin, source: Source, page: Page) -> Self {
+        let Origin { file, config, keys, server_tls, .. } = origin;
+        Self(Arc::new(Inner { file, keys, server_tls, source, page, running: Arc::new(Mutex::new(config)) }))
+    }
+
+    /// What the node lives by. As long as it is held, nothing of it is changed.
+    pub(crate) async fn hold(&self) -> OwnedMutexGuard<Config> {
+        self.0.running.clone().lock_owned().await
     }
 
     /// Takes up the file; what changed, a line each. `by`: who wants it, for the log.
@@ -73,7 +78,7 @@ impl Reloader {
         tracing::info!("{by}: reading {} anew", self.0.file.display());
         notify(&reloading());
         let done = self.0.take_up(&mut running).await.map_err(Failure::while_running);
-        notify(&[NotifyState::Ready, NotifyState::Status(&run::summary(&running.config))]);
+        notify(&[NotifyState::Ready, NotifyState::Status(&run::summary(&running))]);
         match &done {
             Ok(lines) => lines.iter().for_each(|line| tracing::info!("reload: {line}")),
             Err(failure) => {
@@ -90,11 +95,11 @@ impl Reloader {
 }
 
 impl Inner {
-    async fn take_up(&self, running: &mut Running) -> Result<Vec<String>, Failure> {
+    async fn take_up(&self, running: &mut Config) -> Result<Vec<String>, Failure> {
         let file = self.file.clone();
         let new = blocking(move || check::read(&file)).await?;
         edges::all_served(&new)?;
-        let old = &running.config;
+        let old = &*running;
         let changes = change::between(old, &new);
         if changes.is_empty() {
             return Ok(vec!["the file says nothing new".to_owned()]);
@@ -112,7 +117,7 @@ impl Inner {
         blocking(move || ask_masters(&questions.0, &questions.1)).await?;
         let page = match &after.admin {
             Some(admin) if old.admin.as_ref().map(|old| old.listen) != Some(admin.listen) => {
-                Some(bind::page(&after, admin)?)
+                Some(bind::page(&after, admin, &mut Inherited::default())?)
             }
             _ => None,
         };
@@ -125,22 +130,21 @@ impl Inner {
         let mut lines: Vec<String> = changes.iter().map(Change::to_string).collect();
         lines.extend(self.change_groups(&after, &groups).await);
         self.source.outside.apply(outside, &self.source.feeds);
-        let gone = running.config.groups.iter().map(name).filter(|gone| after.groups.iter().all(|g| name(g) != *gone));
+        let gone = running.groups.iter().map(name).filter(|gone| after.groups.iter().all(|g| name(g) != *gone));
         gone.for_each(|gone| self.source.feeds.remove(&gone));
         if after.node.announce != old.node.announce {
             let request = Request::Configure { announce: Some(after.node.announce), reconnect: false };
             lines.extend(self.ask("node", request).await);
         }
-        if let Some(page) = page {
-            self.move_page(running, Some(page));
-        } else if after.admin.is_none() {
-            self.move_page(running, None);
+        if page.is_some() || after.admin.is_none() {
+            self.page.set(page);
+            self.page.open(&self.source);
         }
         log::change(&after.log);
-        if after.proxy.max_clients != running.config.proxy.max_clients {
+        if after.proxy.max_clients != running.proxy.max_clients {
             run::raise_limits(&after);
         }
-        running.config = after;
+        *running = after;
         if changes.iter().any(|change| change.applies() == Applies::AtRestart) {
             lines.push("what needs a restart waits for one; everything else is in effect".to_owned());
         }
@@ -178,14 +182,6 @@ impl Inner {
             Some(_) => None,
             None => Some(format!("group {about}: NOT done: the node is stopping")),
         }
-    }
-
-    /// Browsers that look at the page keep their connection until they ask again.
-    fn move_page(&self, running: &mut Running, page: Option<Page>) {
-        if let Some(old) = running.page.take() {
-            old.abort();
-        }
-        running.page = page.map(|page| admin::start(page, self.source.clone()));
     }
 }
 

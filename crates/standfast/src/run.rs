@@ -5,13 +5,17 @@
 //!        ─> machine ─> life ─> proxy drains
 //! ```
 //!
+//! Who takes another process's place ([`upgrade`](crate::upgrade)) inherits the addresses, and lets clients in last.
+//!
 //! Whatever can fail at the start fails before the machine has said a word to anybody.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::Config;
-use host::{Store, clock};
+use host::{HostRefused, Store, clock};
 use sentinel::{Sentinel, State};
 use view::GroupName;
 
@@ -22,39 +26,74 @@ use crate::edges::tls::ByGroup;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::history::Memory;
+use crate::inherited::Inherited;
 use crate::keys::Keys;
-use crate::life::{Doors, Life};
+use crate::life::{Doors, End, Life};
 use crate::link::Ways;
 use crate::outside::Plan;
 use crate::reload::Origin;
 use crate::traffic::Traffic;
-use crate::{check, compose, identity, log, probe, proxy_only, serve};
+use crate::upgrade::Predecessor;
+use crate::{check, compose, edges, identity, log, probe, proxy_only, serve};
 
 /// `standfast run`.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     // The clock counts from its first use.
     let _ = clock::now();
+    let mut inherited = Inherited::take()?;
+    let mut place = inherited.handover.take().map(Predecessor::of);
+    let prepared = prepare(args, inherited, &mut place);
+    if let (Err(failure), Some((predecessor, _))) = (&prepared, &mut place) {
+        predecessor.tell_failure(failure);
+    }
+    let (life, control) = prepared?;
+    let traffic = life.traffic.clone();
+    let ended = life.live(place.map(|(predecessor, _)| predecessor));
+    traffic.stop();
+    if let (false, Some(control)) = (matches!(ended, Ok(End::Replaced)), control) {
+        // So that the next start finds no trace of this one; if it cannot be removed, the next start takes its place.
+        let _ = std::fs::remove_file(control);
+    }
+    ended.map(|_| ())
+}
+
+/// The process whose place we take, and the lock of the directory that it lends us.
+pub(crate) type Place = Option<(Predecessor, Option<File>)>;
+
+/// A node that is about to live, and where its control socket is.
+pub(crate) type Prepared = (Life, Option<PathBuf>);
+
+/// What a node stands on.
+struct Ground {
+    feeds: Feeds,
+    store: Arc<Store>,
+    machine: Sentinel,
+    traffic: Traffic,
+}
+
+/// All that can fail.
+fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Result<Prepared, Failure> {
     let config = check::read(&args.file.config)?;
     log::start(&config.log);
+    let outside = Plan::of(&config)?;
     if !config.votes() {
-        return proxy_only::of_file(&args.file.config, &config);
+        return proxy_only::of_file(&args.file.config, &config, outside, inherited, place);
     }
     raise_limits(&config);
-    let sockets = Sockets::bind(&config)?;
-    let feeds = Feeds::of(&config);
-    let outside = Plan::of(&config)?;
-    let traffic = Traffic::start(&config, &feeds)?;
-    let store = Store::open(&config.node.state_dir).map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
-    let store = Arc::new(store);
-    feeds.remember(store.clone());
-    let machine = machine(&config, &store, args.seed)?;
-    let control = control::bind(&config.node.control)?;
-    let flights = store.dir().to_owned();
-    let (listen, file) = (config.node.listen, config.file_name.clone());
-    let keys = Keys::new(compose::keys(&config));
     let server_tls = ByGroup::of(&config)?;
+    let sockets = Sockets::bind(&config, &mut inherited)?;
+    let ground = match place {
+        None => Ground::new(&config, args.seed, &mut inherited)?,
+        Some(place) => Ground::take_over(&config, args.seed, &mut inherited, place)?,
+    };
+    let Ground { feeds, store, machine, traffic } = ground;
+    let control = inherited.unix(&config.node.control).map_or_else(|| control::bind(&config.node.control), Ok)?;
+    let flights = store.dir().to_owned();
+    let (listen, file, at) = (config.node.listen, config.file_name.clone(), config.node.control.clone());
+    let keys = Keys::new(compose::keys(&config));
     let ways = Ways { keys: keys.clone(), server_tls: server_tls.clone(), ..Ways::default() };
-    let origin = Origin { file: args.file.config.clone(), config: config.clone(), keys, server_tls };
+    let origin =
+        Origin { file: args.file.config.clone(), config: config.clone(), keys, server_tls, store: Some(store.clone()) };
     let rules = serve::rules::Rules { info: ways.infos.clone(), ..serve::rules::Rules::of_file(&file) };
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let life = Life {
@@ -70,7 +109,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         tell: log::announce,
         feeds,
         outside,
-        traffic: traffic.clone(),
+        traffic,
         doors: Doors {
             sentinel: sockets.sentinel.into_iter().collect(),
             encrypted: Vec::new(),
@@ -81,11 +120,50 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         port: Box::new(move |node| serve::Port::new(node.clone(), listen, file, rules, users)),
         summary: summary(&config),
     };
-    let ended = life.live();
-    traffic.stop();
-    // So that the next start finds no trace of this one; if it cannot be removed, the next start takes its place.
-    let _ = std::fs::remove_file(&config.node.control);
-    ended
+    Ok((life, Some(at)))
+}
+
+impl Ground {
+    /// Clients are let in first: their requests wait.
+    fn new(config: &Config, seed: Option<u64>, inherited: &mut Inherited) -> Result<Self, Failure> {
+        let feeds = Feeds::of(config);
+        let traffic = Traffic::start(config, &feeds, inherited)?;
+        let store = Store::open(&config.node.state_dir).map_err(refused)?;
+        let store = Arc::new(store);
+        feeds.remember(store.clone());
+        probe_masters(config, &identity::state(&store)?)?;
+        let machine = machine(config, &store, seed)?;
+        Ok(Self { feeds, store, machine, traffic })
+    }
+
+    /// Nothing is read before nobody else decides, and clients are let in last: until then the old process can go on.
+    fn take_over(
+        config: &Config,
+        seed: Option<u64>,
+        inherited: &mut Inherited,
+        (predecessor, lock): &mut (Predecessor, Option<File>),
+    ) -> Result<Self, Failure> {
+        edges::all_served(config)?;
+        predecessor.wait()?;
+        let store = Arc::new(take_over(config, lock.take()).map_err(refused)?);
+        let feeds = Feeds::of(config);
+        feeds.remember(store.clone());
+        let machine = machine(config, &store, seed)?;
+        let traffic = Traffic::start(config, &feeds, inherited)?;
+        Ok(Self { feeds, store, machine, traffic })
+    }
+}
+
+/// The state directory, with the lock that another process lends us.
+pub(crate) fn take_over(config: &Config, lock: Option<File>) -> Result<Store, HostRefused> {
+    match lock {
+        Some(lock) => Store::take_over(&config.node.state_dir, lock),
+        None => Store::open(&config.node.state_dir),
+    }
+}
+
+fn refused(e: HostRefused) -> Failure {
+    Failure::host(format!("{e} Nothing was started"))
 }
 
 /// Two descriptors a client, and some for everything else. With fewer, clients are turned away earlier than the file says.
@@ -108,16 +186,16 @@ pub(crate) fn raise_limits(config: &Config) {
     }
 }
 
-/// The machine with what this node promised before, once it is known that its masters can be worked with.
+/// The machine with what this node promised before.
 fn machine(config: &Config, store: &Store, seed: Option<u64>) -> Result<Sentinel, Failure> {
     let id = identity::id(store)?;
     let state = identity::state(store)?;
-    probe_masters(config, &state)?;
     let seed = seed.unwrap_or_else(host::random::seed);
     tracing::info!(node = %compose::node_name(config), %id, seed, "standfast {} starts", env!("CARGO_PKG_VERSION"));
     Ok(Sentinel::new(compose::sentinel(config, id), state, seed, clock::now()))
 }
 
+/// That the masters can be worked with.
 fn probe_masters(config: &Config, state: &State) -> Result<(), Failure> {
     let agreed: BTreeMap<&str, _> = state.groups.iter().map(|(name, group)| (name.as_str(), group.master)).collect();
     let credentials = compose::credentials(config);

@@ -14,13 +14,16 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
+use std::sync::PoisonError;
 
 use host::HostRefused;
 use sentinel::{End, Event};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::inherited::VARIABLE;
 use crate::node_loop::Input;
+use crate::upgrade::STARTING;
 
 /// The scripts that run at present. The machine orders a bounded number, and is told the end of each exactly once.
 pub(crate) struct Scripts {
@@ -78,7 +81,7 @@ fn command(path: &str, args: Vec<String>) -> Command {
     let program = if path.contains('/') { OsString::from(path) } else { OsString::from(format!("./{path}")) };
     let mut command = Command::new(program);
     // In a group of its own: a Ctrl-C at our terminal is for us.
-    command.args(args).stdin(Stdio::null()).process_group(0);
+    command.args(args).env_remove(VARIABLE).stdin(Stdio::null()).process_group(0);
     command
 }
 
@@ -86,7 +89,7 @@ fn command(path: &str, args: Vec<String>) -> Command {
 async fn start_all(mut starts: mpsc::Receiver<Start>, inbox: mpsc::Sender<Input>) {
     while let Some(Start { nr, path, mut command, killed }) = starts.recv().await {
         // Starting a process can take milliseconds, and the loop must not stand still in the middle of a failover.
-        let child = match tokio::task::spawn_blocking(move || command.spawn()).await {
+        let child = match tokio::task::spawn_blocking(move || spawn(&mut command)).await {
             Ok(Ok(child)) => child,
             Ok(Err(e)) => {
                 let refused = HostRefused::new("run the script", path, e);
@@ -104,6 +107,12 @@ async fn start_all(mut starts: mpsc::Receiver<Start>, inbox: mpsc::Sender<Input>
         let inbox = inbox.clone();
         tokio::spawn(async move { tell_end(nr, attend(child, killed, &path).await, &inbox).await });
     }
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    // No descriptor of ours that is meant for another program.
+    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
 }
 
 async fn tell_end(nr: u64, end: End, inbox: &mpsc::Sender<Input>) {

@@ -1,12 +1,14 @@
 //! What does the proxy do? It is started from the file's listeners, fed with views, and its numbers are handed on.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::{Balance, Config, Fallback, OnUnknown, Pool, Role, Workers};
 use host::clock;
-use proxy::{Endpoint, Proxy, ProxyConfig, StartFailed};
+use proxy::{Endpoint, ListeningSocket, Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
 use view::GroupName;
 
@@ -15,6 +17,7 @@ use crate::edges;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::history::Tally;
+use crate::inherited::Inherited;
 use crate::status::ListenerStatus;
 
 /// A running proxy with what the file says about its listeners. Cheap to clone.
@@ -28,13 +31,13 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Binds every listener and starts the workers. Requests wait until the first view is published.
-    pub(crate) fn start(config: &Config, feeds: &Feeds) -> Result<Self, Failure> {
+    pub(crate) fn start(config: &Config, feeds: &Feeds, inherited: &mut Inherited) -> Result<Self, Failure> {
         let workers = match config.proxy.workers {
             Workers::Auto => None,
             Workers::Count(n) => Some(n as usize),
         };
         let limits = ProxyConfig { workers, max_clients: config.proxy.max_clients as usize, clock: clock::now };
-        let proxy = Proxy::start(limits, all(config, feeds)?).map_err(|failed| explain(config, &failed))?;
+        let proxy = Proxy::start(limits, all(config, feeds, inherited)?).map_err(|failed| explain(config, &failed))?;
         let listeners = Arc::new(Mutex::new(config.listeners.clone().into()));
         Ok(Self { proxy: Some(Arc::new(proxy)), listeners })
     }
@@ -42,7 +45,7 @@ impl Traffic {
     /// Leads clients as the file says by now; all of it or nothing. Clients of listeners that stay are not touched.
     pub(crate) fn apply(&self, config: &Config, feeds: &Feeds) -> Result<(), Failure> {
         let Some(proxy) = &self.proxy else { return Ok(()) };
-        let wanted = all(config, feeds)?;
+        let wanted = all(config, feeds, &mut Inherited::default())?;
         let mut listeners = self.lock();
         proxy.apply(wanted).map_err(|failed| explain(config, &failed))?;
         proxy.limit(config.proxy.max_clients as usize);
@@ -92,6 +95,28 @@ impl Traffic {
         tallies
     }
 
+    /// Copies of all listening sockets, for another process.
+    pub(crate) fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
+        let sockets = self.proxy.as_ref().map_or_else(|| Ok(Vec::new()), |proxy| proxy.listening_sockets())?;
+        let sockets = sockets.into_iter().map(|(_, socket)| match socket {
+            ListeningSocket::Tcp(socket) => socket.into(),
+            ListeningSocket::Unix(socket) => socket.into(),
+        });
+        Ok(sockets.collect())
+    }
+
+    /// Lets nobody in any more, because another process does; who is there stays.
+    pub(crate) fn retire(&self) {
+        if let Some(proxy) = &self.proxy {
+            proxy.retire();
+        }
+    }
+
+    /// How many clients there are.
+    pub(crate) fn clients(&self) -> u64 {
+        self.proxy.as_ref().map_or(0, |proxy| proxy.stats().workers.iter().sum::<usize>() as u64)
+    }
+
     /// Lets sessions have what they are owed, and ends.
     pub(crate) fn stop(self) {
         // Nobody else holds it once the runtime is gone; if somebody does, the last one to let go ends it.
@@ -102,13 +127,16 @@ impl Traffic {
 }
 
 /// Every listener of the file, as the proxy wants it.
-fn all(config: &Config, feeds: &Feeds) -> Result<Vec<proxy::Listener>, Failure> {
+fn all(config: &Config, feeds: &Feeds, inherited: &mut Inherited) -> Result<Vec<proxy::Listener>, Failure> {
     let listeners = config.listeners.iter().map(|listener| {
         let group = edges::group_of(config, listener);
         Ok(proxy::Listener {
             name: name(config, listener),
             addr: edges::endpoint(config, listener)?,
-            socket: None,
+            socket: match &listener.listen {
+                config::Endpoint::Tcp(addr) => inherited.tcp(*addr).map(ListeningSocket::Tcp),
+                config::Endpoint::Unix(path) => inherited.unix(path).map(ListeningSocket::Unix),
+            },
             rules: rules(listener, group),
             edge: edges::edge(config, listener, group)?,
             view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),

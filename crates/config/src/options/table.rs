@@ -163,6 +163,16 @@ static PROXY: &[Definition] = &[
         example: "10000",
         also: &["maxclients", "maxconn", "max-connections"],
     },
+    Definition {
+        key: "drain-timeout",
+        kind: Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(24) },
+        absent: Absent::Value("\"5m\""),
+        why: "Most pools give up a connection within minutes by themselves, and an old program should not stay for hours.",
+        what: "After an upgrade of the program (`standfast upgrade`): how long the old process goes on serving clients that were connected \
+               before. Whoever is left then is disconnected when nothing is owed.",
+        example: "\"5m\"",
+        also: &["hard-stop-after", "graceful-timeout"],
+    },
 ];
 
 static GROUP: &[Definition] = &[

@@ -137,6 +137,23 @@ fn a_second_holder_is_told_who_the_first_is() {
 }
 
 #[test]
+fn a_lock_that_is_handed_over_is_nobody_elses_at_any_moment() {
+    let scratch = Scratch::new("handed");
+    let old = Store::open(scratch.state()).unwrap();
+    old.save("votes", b"epoch 7").unwrap();
+    let new = Store::take_over(scratch.state(), old.lock().try_clone().unwrap()).unwrap();
+    assert_eq!(new.load("votes").unwrap().as_deref(), Some(&b"epoch 7"[..]));
+    assert!(Store::open(scratch.state()).is_err(), "both have it");
+    drop(old);
+    assert!(Store::open(scratch.state()).is_err(), "the new one has it");
+    let other = Store::open(scratch.0.join("other")).unwrap();
+    let wrong = Store::take_over(scratch.state(), other.lock().try_clone().unwrap()).unwrap_err();
+    assert!(wrong.to_string().contains("another directory"), "{wrong}");
+    drop(new);
+    Store::open(scratch.state()).unwrap();
+}
+
+#[test]
 fn a_directory_that_cannot_be_is_an_error_with_a_remedy() {
     let scratch = Scratch::new("unwritable");
     // Root ignores permissions, but not that a file is no directory, nor that /proc takes no files.

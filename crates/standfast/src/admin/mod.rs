@@ -12,6 +12,10 @@ mod json;
 mod listener;
 mod page;
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
@@ -22,18 +26,59 @@ use tokio::task::AbortHandle;
 
 use crate::status::Source;
 
-/// Begins to serve, for ever or until it is aborted.
-pub(crate) fn start(listener: std::net::TcpListener, source: Source) -> AbortHandle {
-    let serving = tokio::spawn(async move {
-        if let Err(e) = run(listener, source).await {
-            tracing::error!("the status page is gone: {e}; everything else goes on");
+/// Where the page is served, if it is. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Page(Arc<Mutex<Place>>);
+
+#[derive(Default)]
+struct Place {
+    socket: Option<TcpListener>,
+    serving: Option<AbortHandle>,
+}
+
+impl Page {
+    /// It is here from now on, or nowhere. Browsers that look at it keep their connection.
+    pub(crate) fn set(&self, socket: Option<TcpListener>) {
+        self.close();
+        self.place().socket = socket;
+    }
+
+    /// Lets browsers in.
+    pub(crate) fn open(&self, source: &Source) {
+        let mut place = self.place();
+        let Some(listener) = place.socket.as_ref().map(TcpListener::try_clone) else { return };
+        let source = source.clone();
+        let serving = tokio::spawn(async move {
+            let served = match listener {
+                Ok(listener) => run(listener, source).await,
+                Err(e) => Err(e),
+            };
+            if let Err(e) = served {
+                tracing::error!("the status page is gone: {e}; everything else goes on");
+            }
+        });
+        place.serving = Some(serving.abort_handle());
+    }
+
+    /// Lets nobody in; the socket listens on.
+    pub(crate) fn close(&self) {
+        if let Some(serving) = self.place().serving.take() {
+            serving.abort();
         }
-    });
-    serving.abort_handle()
+    }
+
+    /// The socket, for another process.
+    pub(crate) fn socket(&self) -> std::io::Result<Option<OwnedFd>> {
+        self.place().socket.as_ref().map(|socket| Ok(socket.try_clone()?.into())).transpose()
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Serves for ever.
-async fn run(listener: std::net::TcpListener, source: Source) -> std::io::Result<()> {
+async fn run(listener: TcpListener, source: Source) -> std::io::Result<()> {
     let listener = listener::Bounded::new(tokio::net::TcpListener::from_std(listener)?);
     let feed = events::start(source.clone());
     let router = Router::new()

@@ -6,6 +6,8 @@
 //! | `switchover GROUP [HOST:PORT]` | [`Switched`], when it is done or undone |
 //! | `server GROUP HOST:PORT drain\|maintenance [force]`, `... ready`, `... weight N` | [`Stands`] |
 //! | `reload` | what changed, a line each, when it is done |
+//! | `upgrade [BINARY]` | [`Taken`](crate::upgrade::Taken), when another process has taken over |
+//! | `views` | every view as listeners see it, a line each, until one hangs up: no [`Answer`] |
 //! | `explain N [GROUP]` | [`Explained`](crate::explain::Explained): the last failover but N - 1 |
 //! | `flight` | [`Flight`] |
 //! | `clock` | [`Clock`] |

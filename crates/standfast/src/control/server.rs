@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ use super::{Answer, Clock, Flight, MAX_REQUEST, Stands, Switched};
 use crate::explain;
 use crate::failure::Failure;
 use crate::feeds::Obeyed;
+use crate::life::Operator;
 use crate::overlay::{MAX_WEIGHT, Order, State};
-use crate::reload::Reloader;
 use crate::status::Source;
+use crate::upgrade;
 
 /// Binds the socket; takes the place of one that a killed node left behind, but not of one that somebody answers on.
 pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
@@ -51,8 +52,7 @@ pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
 /// Answers on the control socket.
 pub(crate) struct Server {
     pub(crate) source: Source,
-    /// `None`: the node lives on no file of ours.
-    pub(crate) reloader: Option<Reloader>,
+    pub(crate) operator: Operator,
 }
 
 impl Server {
@@ -84,6 +84,9 @@ impl Server {
     async fn answer(&self, mut stream: UnixStream) -> io::Result<()> {
         let line = tokio::time::timeout(PATIENCE, read_line(&mut stream)).await??;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        if let ["views"] = words.as_slice() {
+            return upgrade::tell_views(&mut stream, &self.source.feeds, self.source.node.changed()).await;
+        }
         let mut answer = match words.as_slice() {
             ["status"] => match self.source.status().await {
                 Some(status) => json(&Answer::Ok(status)),
@@ -101,9 +104,13 @@ impl Server {
                 Ok(to) => self.switchover(group, Some(to)).await,
                 Err(_) => refused("ERR", &format!("{to} is not an address such as 10.0.0.2:6379")),
             },
+            ["upgrade", ..] => self.upgrade(line.trim().strip_prefix("upgrade").unwrap_or_default().trim()).await,
             ["reload"] => self.reload().await,
             ["server", group, addr, words @ ..] => self.server(group, addr, words).await,
-            _ => refused("ERR", "expected `status`, `switchover`, `server`, `reload`, `explain`, `flight` or `clock`"),
+            _ => refused(
+                "ERR",
+                "expected `status`, `switchover`, `server`, `reload`, `upgrade`, `explain`, `flight` or `clock`",
+            ),
         };
         answer.push('\n');
         tokio::time::timeout(PATIENCE, stream.write_all(answer.as_bytes())).await?
@@ -119,7 +126,7 @@ impl Server {
     }
 
     async fn reload(&self) -> String {
-        let Some(reloader) = &self.reloader else {
+        let Some(reloader) = &self.operator.reloader else {
             return refused(
                 "ERR",
                 "this node lives on a sentinel.conf, which commands change: there is nothing to read anew",
@@ -127,6 +134,21 @@ impl Server {
         };
         match reloader.reload("an operator").await {
             Ok(lines) => json(&Answer::Ok(lines)),
+            Err(failure) => refused(failure.word(), &failure.to_string()),
+        }
+    }
+
+    /// The path may have spaces.
+    async fn upgrade(&self, binary: &str) -> String {
+        let Some(upgrader) = &self.operator.upgrader else {
+            return refused(
+                "ERR",
+                "only a node that lives on a file of ours hands over to another process: restart this one",
+            );
+        };
+        let binary = Some(binary).filter(|path| !path.is_empty()).map(PathBuf::from);
+        match upgrader.upgrade(binary, "an operator").await {
+            Ok(taken) => json(&Answer::Ok(taken)),
             Err(failure) => refused(failure.word(), &failure.to_string()),
         }
     }

@@ -151,6 +151,11 @@ impl Port {
         self.stop.notified().await;
     }
 
+    /// Closes all connections as soon as they have been answered.
+    pub(crate) fn close_all(&self) {
+        self.close_where(|_| true);
+    }
+
     /// The users as lines of a file: `user default on nopass ~* &* +@all`.
     pub(crate) fn user_lines(&self) -> Vec<String> {
         self.users().lines().collect()

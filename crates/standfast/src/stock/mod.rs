@@ -120,7 +120,7 @@ fn run(file: &Path, options: &str) -> Result<(), Refused> {
         tracing::warn!("{why}");
         Refused::Logged
     })?;
-    let ended = life.live();
+    let ended = life.live(None);
     drop(clean);
     if let Err(e) = ended {
         tracing::error!("{e}");
