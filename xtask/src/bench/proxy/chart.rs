@@ -144,7 +144,10 @@ fn draw_memory(body: &mut String, top: f64, samples: &[Sample]) -> f64 {
             "<rect class=\"{name}\" x=\"{LABELS}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"12\"/>\n",
             y + 4.0
         ));
-        text(body, "ink", LABELS + wide + 8.0, y + 14.0, &format!("{:.2} KiB a connection", bytes / 1_024.0));
+        // Not under the aim's tick.
+        let aim = width(AIM_OF_MEMORY);
+        let past = if wide < aim && aim < wide + 140.0 { aim } else { wide };
+        text(body, "ink", LABELS + past + 8.0, y + 14.0, &format!("{:.2} KiB a connection", bytes / 1_024.0));
     }
     let bottom = row_at(top + 22.0, measured.len());
     let x = LABELS + width(AIM_OF_MEMORY);
