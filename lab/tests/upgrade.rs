@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lab::Front;
+use lab::cluster::{Kind, Watch};
 use lab::front::{Crowd, FILE, Habit};
-use lab::program::{said, standfast};
+use lab::program::{run, said, standfast};
 use lab::wire::Connection;
+use lab::{Cluster, Front};
 
 /// A copy of the program, so that one sees which one runs.
 fn another(front: &Front, name: &str) -> PathBuf {
@@ -174,4 +175,70 @@ fn sockets_of_a_service_manager_are_used() {
     assert_eq!(client.request(&["PING"]).expect("it answers"), "PONG");
     let mut sentinel = Connection::open(front.sentinel).expect("it listens");
     assert_eq!(sentinel.request(&["PING"]).expect("it answers"), "PONG");
+}
+
+#[test]
+fn a_proxy_only_is_upgraded_as_well() {
+    let mut front = Front::start("upgrade-proxy-only");
+    front.first().signal("TERM");
+    front.first_ends();
+    let servers: Vec<String> = front.servers.iter().map(|server| format!("\"{server}\"")).collect();
+    let file = front
+        .file()
+        .replace(&format!("listen = \"{}\"\n", front.sentinel), "")
+        .replace(
+            &format!("master = \"{}\"\nnodes = 1", front.servers[0]),
+            "source = \"probe\"\nSERVERS\ninterval = \"100ms\"",
+        )
+        .replace("SERVERS", &format!("servers = [{}]", servers.join(", ")));
+    front.room.write(FILE, &file);
+    let mut node = Command::new(standfast());
+    node.args(["run", "-c"]).arg(front.room.path(FILE));
+    front.start_node(node);
+    let mut crowd = Crowd::new();
+    crowd.join(3, Habit::Count, front.master);
+    crowd.join(3, Habit::Read, front.replica);
+    crowd.join(1, Habit::Knock, front.master);
+    let (pid, rests) = (front.pid().expect("it answers"), front.servers[1].to_string());
+    front.done(&["server", "cache", &rests, "drain"]);
+    front.done(&["upgrade"]);
+    assert_ne!(front.room.wait("it answers", || front.pid()), pid);
+    crowd.goes_on(200);
+    assert!(front.done(&["server", "cache"]).contains("drained"), "what was wanted is still wanted");
+    assert!(front.done(&["reload"]).contains("nothing new"));
+    let complaints = crowd.leave();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    front.first_ends();
+}
+
+/// Ends a process that is nobody's child here.
+struct Guard(u64);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-s", "KILL", &self.0.to_string()]).status();
+    }
+}
+
+#[test]
+fn nodes_that_were_upgraded_one_after_the_other_fail_over_together() {
+    let mut cluster = Cluster::start(&[Watch::new(Kind::Ours, 2); 3]);
+    let pid = |control: &str| {
+        let status = run(&["status", "--json", "--control", control]);
+        serde_json::from_slice::<serde_json::Value>(&status.stdout).ok()?["pid"].as_u64()
+    };
+    let mut guards = Vec::new();
+    for n in 0..3 {
+        let control = cluster.control(n);
+        let before = pid(&control);
+        let done = run(&["upgrade", "--control", &control]);
+        assert!(done.status.success(), "{}", said(&done));
+        let after = cluster.wait("another process answers", |_| pid(&control).filter(|pid| Some(*pid) != before));
+        guards.push(Guard(after));
+    }
+    let old = cluster.servers().next().expect("there are three");
+    cluster.kill_server(old);
+    let (new, _) = cluster.wait("there is another master", |cluster| cluster.moved(old));
+    assert_ne!(new, old);
+    drop(guards);
 }

@@ -302,3 +302,11 @@ group = "probed"
     assert!(sentinels.tls.is_some() && sentinels.password == Some(Secret::new("p")));
     assert!(parse(LEAST).votes() && parse(LEAST).groups[0].origin == Origin::Monitor);
 }
+
+#[test]
+fn the_control_socket_is_found_in_a_file_that_is_wrong_otherwise() {
+    let socket = |text: &str| config::control_socket(text);
+    assert_eq!(socket("[node]\ncontrol = \"/run/c.sock\"\n[[group]]\nnonsense = 1\n[["), Some("/run/c.sock".into()));
+    assert_eq!(socket("[node]\nstate-dir = \"/srv\"\nlisten = 7\n"), Some("/srv/control.sock".into()));
+    assert_eq!(socket("[node]\ncontrol = 7\n"), None);
+}
