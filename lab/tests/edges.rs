@@ -180,7 +180,7 @@ fn a_unix_socket_an_opaque_port_and_a_guarded_one() {
     let mut denied = Connection::open(guarded).expect("it listens");
     assert_eq!(denied.reply().expect("it is told")["error"], "DENIED this address may not connect here");
     let listeners = front.status().unwrap()["listeners"].to_string();
-    assert!(listeners.contains("c.sock"), "{listeners}");
+    assert!(listeners.contains("c.sock") && listeners.contains(r#""refused":{"denied":1}"#), "{listeners}");
     // Open to all by now; the others are not touched.
     front.room.write(FILE, &(front.file() + &text.replace("10.0.0.0/8", "127.0.0.1")));
     front.done(&["reload"]);

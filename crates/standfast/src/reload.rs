@@ -239,7 +239,9 @@ fn name(group: &Group) -> GroupName {
 /// That the masters of new groups can be worked with, as at the start.
 fn ask_masters(config: &Config, groups: &[Group]) -> Result<(), Failure> {
     let credentials = compose::credentials(config);
-    let questions = groups.iter().map(|group| probe::Question {
+    // The question is asked in plain words, and the password is one of them.
+    let plain = groups.iter().filter(|group| group.server_tls.is_none());
+    let questions = plain.map(|group| probe::Question {
         group: &group.name,
         master: group.master,
         credentials: credentials.get(&name(group)).cloned().unwrap_or_default(),

@@ -71,6 +71,9 @@ pub(crate) struct ListenerStatus {
     pub(crate) requests: u64,
     /// Requests that wait for a master at present.
     pub(crate) held: u64,
+    /// Clients that were not let in since the start, by reason.
+    #[serde(default)]
+    pub(crate) refused: BTreeMap<String, u64>,
 }
 
 /// Where a status comes from.

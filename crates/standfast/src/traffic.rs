@@ -74,6 +74,7 @@ impl Traffic {
             clients: stats.clients,
             requests: stats.sessions.requests,
             held: stats.held,
+            refused: stats.refused.iter().filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_string(), *n)).collect(),
         });
         status.collect()
     }
@@ -89,7 +90,8 @@ impl Traffic {
             tally.repeated += stats.sessions.replayed;
             tally.expired += stats.sessions.expired + stats.closed(Why::HoldExpired);
             tally.unknown_fate += stats.sessions.unknown + stats.closed(Why::UnknownFate);
-            let cut = [Why::CutReply, Why::PinnedCut, Why::RestoreRefused, Why::Unrestorable];
+            let cut =
+                [Why::CutReply, Why::PinnedCut, Why::RestoreRefused, Why::Unrestorable, Why::Moved, Why::ServerBroke];
             tally.cut += cut.map(|why| stats.closed(why)).iter().sum::<u64>();
         }
         tallies
