@@ -84,8 +84,12 @@ pub struct Place(Option<Who>);
 
 /// A gate that several threads use.
 #[derive(Clone, Debug)]
-pub(crate) struct Turnstile {
-    gate: Arc<Mutex<Gate>>,
+pub(crate) struct Turnstile(Arc<Shared>);
+
+/// Behind one pointer: each client has one.
+#[derive(Debug)]
+struct Shared {
+    gate: Mutex<Gate>,
     clock: fn() -> Instant,
 }
 
@@ -242,7 +246,7 @@ impl Who {
 
 impl Turnstile {
     pub(crate) fn new(lists: Lists, limits: Limits, clock: fn() -> Instant) -> Self {
-        Self { gate: Arc::new(Mutex::new(Gate::new(lists, limits))), clock }
+        Self(Arc::new(Shared { gate: Mutex::new(Gate::new(lists, limits)), clock }))
     }
 
     /// Goes on with other rules. Those who are inside stay, and count.
@@ -257,7 +261,8 @@ impl Turnstile {
 
     fn with<T>(&self, does: impl FnOnce(&mut Gate, Instant) -> T) -> T {
         // Numbers that are off by one are worth no second panic.
-        does(&mut self.gate.lock().unwrap_or_else(PoisonError::into_inner), (self.clock)())
+        let Shared { gate, clock } = &*self.0;
+        does(&mut gate.lock().unwrap_or_else(PoisonError::into_inner), clock())
     }
 }
 
