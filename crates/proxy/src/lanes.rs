@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use session::lane::{Lane, Taken};
-use session::{Conn, Event};
+use session::{Conn, Event, Why};
 
 use crate::server::{Owner, State};
 use crate::slots::Key;
@@ -90,6 +90,9 @@ impl Worker {
     pub(crate) fn leave(&mut self, server: Key, seat: usize) {
         if let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) {
             lane.leave(self.now, seat);
+            if lane.jammed_by().is_some() {
+                self.read_later(server);
+            }
         }
         self.time_lane(server);
     }
@@ -134,6 +137,9 @@ impl Worker {
     /// Reads what came in on a lane, and hands each client its part.
     pub(crate) fn read_lane(&mut self, server: Key) {
         self.write_later(server);
+        if self.is_jammed(server) {
+            return;
+        }
         let scratch = std::mem::take(&mut self.scratch);
         let (scratch, read) = match self.servers.get_mut(server) {
             Some(lane) if lane.stream.is_readable() => {
@@ -149,11 +155,8 @@ impl Worker {
             Ok(Got::End) | Err(_) => self.end_lane(server, |conn| Event::ServerClosed { conn }),
         }
         self.scratch = scratch;
-        if let Some(server_entry) = self.servers.get_mut(server)
-            && server_entry.stream.is_readable()
-            && !std::mem::replace(&mut server_entry.queued, true)
-        {
-            self.readable_servers.push(server);
+        if self.servers.get(server).is_some_and(|entry| entry.stream.is_readable()) {
+            self.read_later(server);
         }
     }
 
@@ -170,6 +173,7 @@ impl Worker {
                         client.session.handle(self.now, Event::ServerBytes { conn, bytes: &rest[..len] });
                         self.act(key);
                     }
+                    self.look_at_reader(server, key);
                     len
                 }
                 Ok(Taken::Nobody { len }) => len,
@@ -186,6 +190,58 @@ impl Worker {
         }
     }
 
+    /// One that reads slowly must not hold up the others.
+    fn look_at_reader(&mut self, server: Key, key: Key) {
+        let Some(client) = self.clients.get(key) else { return };
+        let unread = client.session.to_client().len();
+        let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return };
+        if lane.on_unread(self.now, key, unread) {
+            let idle = lane.idle();
+            self.pool.forget(server);
+            for (key, conn) in idle {
+                self.send_elsewhere(key, conn);
+            }
+        }
+        if self.servers.get_mut(server).and_then(|s| s.lane()).and_then(|lane| lane.jammed_by()) == Some(key) {
+            self.time_lane(server);
+        }
+    }
+
+    /// The client's part in its lane has ended, and nothing of it was under way.
+    fn send_elsewhere(&mut self, key: Key, conn: Conn) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.server = None;
+            client.seat = None;
+        }
+        self.touch(key);
+        self.step(key, Event::ServerClosed { conn });
+    }
+
+    /// Whether nothing may be read because a client does not read.
+    fn is_jammed(&mut self, server: Key) -> bool {
+        let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return false };
+        let Some(key) = lane.jammed_by() else { return false };
+        let unread = self.clients.get(key).map_or(0, |client| client.session.to_client().len());
+        !lane.on_progress(self.now, unread)
+    }
+
+    /// A client has read something for whose sake its lane may be waiting.
+    pub(crate) fn on_reader(&mut self, key: Key, server: Key) {
+        let lane = self.servers.get_mut(server).and_then(|s| s.lane());
+        if lane.is_some_and(|lane| lane.jammed_by() == Some(key)) {
+            self.read_later(server);
+            self.time_lane(server);
+        }
+    }
+
+    fn read_later(&mut self, server: Key) {
+        if let Some(entry) = self.servers.get_mut(server)
+            && !std::mem::replace(&mut entry.queued, true)
+        {
+            self.readable_servers.push(server);
+        }
+    }
+
     /// What a client has to say goes to its lane, as far as there is room.
     pub(crate) fn push(&mut self, key: Key, server: Key, seat: usize) {
         let Some(client) = self.clients.get_mut(key) else { return };
@@ -193,6 +249,11 @@ impl Worker {
         let Some(lane) = entry.lane() else { return };
         let bytes = client.session.to_server();
         let n = bytes.len();
+        if n > 0 && lane.is_retired() && lane.is_idle(seat) {
+            let Some(conn) = lane.name_of(seat) else { return };
+            lane.leave(self.now, seat);
+            return self.send_elsewhere(key, conn);
+        }
         if n > 0 && lane.push(seat, bytes, client.session.unsent_requests()) {
             client.session.sent(n);
             self.write_later(server);
@@ -230,14 +291,12 @@ impl Worker {
             Err(_) => {
                 entry.state = State::Deaf;
                 entry.stream.look();
-                if !std::mem::replace(&mut entry.queued, true) {
-                    self.readable_servers.push(server);
-                }
-                return;
+                return self.read_later(server);
             }
         }
-        while let Some(key) = self.servers.get_mut(server).and_then(|s| s.lane()).and_then(Lane::next_waiting) {
-            self.touch(key);
+        // At once: a client that was touched in this turn is not looked at again for it.
+        while let Some((key, seat)) = self.servers.get_mut(server).and_then(|s| s.lane()).and_then(Lane::next_waiting) {
+            self.push(key, server, seat);
         }
     }
 
@@ -251,8 +310,15 @@ impl Worker {
 
     /// A lane was not made in time, or nobody uses it.
     pub(crate) fn on_lane_due(&mut self, server: Key) {
-        if let Some(entry) = self.servers.get_mut(server) {
-            entry.due = None;
+        let Some(entry) = self.servers.get_mut(server) else { return };
+        entry.due = None;
+        if let Some(key) = entry.lane().and_then(|lane| lane.give_up()) {
+            if let Some(client) = self.clients.get_mut(key) {
+                client.closed = Some(Why::SlowReader);
+                self.touch(key);
+            }
+            self.time_lane(server);
+            return self.read_later(server);
         }
         self.end_lane(server, |conn| Event::ServerFailed { conn });
     }

@@ -342,7 +342,10 @@ impl Worker {
             self.readable_clients.push(key);
         }
         // A lane is seen to by itself.
-        let Some(server_key) = client.server.filter(|_| client.seat.is_none()) else { return };
+        let Some(server_key) = client.server else { return };
+        if client.seat.is_some() {
+            return self.on_reader(key, server_key);
+        }
         let Some(server) = self.servers.get_mut(server_key) else { return };
         if server.takes_bytes()
             && !client.session.to_server().is_empty()

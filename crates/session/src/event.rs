@@ -135,6 +135,8 @@ pub enum Why {
     Unrestorable,
     /// A request larger than what may wait was waiting for too long.
     HoldExpired,
+    /// It did not read what it had asked for on a shared connection, and others waited behind it.
+    SlowReader,
     /// Neither it nor its server said anything for as long as the operator wanted.
     Idle,
     /// The server has said its last, and so has the client (opaque bytes).
@@ -147,7 +149,7 @@ pub enum Why {
 
 impl Why {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ClientLeft,
         Self::Quit,
         Self::Malformed,
@@ -157,6 +159,7 @@ impl Why {
         Self::RestoreRefused,
         Self::Unrestorable,
         Self::HoldExpired,
+        Self::SlowReader,
         Self::Idle,
         Self::ServerLeft,
         Self::ServerBroke,
@@ -176,6 +179,7 @@ impl Why {
             Self::RestoreRefused => "restore-refused",
             Self::Unrestorable => "unrestorable",
             Self::HoldExpired => "hold-expired",
+            Self::SlowReader => "slow-reader",
             Self::Idle => "idle",
             Self::ServerLeft => "server-left",
             Self::ServerBroke => "server-broke",

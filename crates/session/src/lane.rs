@@ -45,6 +45,9 @@ pub struct Lane<C> {
     is_partly_sent: bool,
     /// Since when nobody has a seat.
     empty_since: Option<Instant>,
+    /// One of its clients reads slowly: whoever can goes elsewhere.
+    is_retired: bool,
+    jam: Option<Jam<C>>,
 }
 
 #[derive(Debug)]
@@ -70,6 +73,16 @@ struct Seat<C> {
     awaited: u32,
     /// It has something to say, and there was no room.
     waits: bool,
+}
+
+/// Nothing is read for the sake of one client.
+#[derive(Clone, Copy, Debug)]
+struct Jam<C> {
+    client: C,
+    /// What it has left to read.
+    unread: usize,
+    /// Until when it is waited for, if it reads nothing more.
+    until: Instant,
 }
 
 #[derive(Debug)]
@@ -119,6 +132,12 @@ const MAX_OUT: usize = 256 * 1024;
 const BUSY: u64 = 4;
 /// ... or until they are so many bytes: more would not make the server's work less.
 const GATHERED: usize = 16 * 1024;
+/// A client with so much to read is slow: the lane is its, as far as that is possible.
+const SLOW: usize = 256 * 1024;
+/// With so much to read of one client, nothing more is read from the server ...
+const MAX_UNREAD: usize = 16 * 1024 * 1024;
+/// ... until it has read some, or has read nothing for so long: then it is closed. Others may wait behind it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
 const EMPTY: Duration = Duration::from_secs(30);
 
@@ -138,6 +157,8 @@ impl<C: Copy + PartialEq> Lane<C> {
             answered: 0,
             is_partly_sent: false,
             empty_since: Some(now),
+            is_retired: false,
+            jam: None,
         }
     }
 
@@ -214,13 +235,13 @@ impl<C: Copy + PartialEq> Lane<C> {
     }
 
     /// One of those that had something to say when there was no room, now that there is some.
-    pub fn next_waiting(&mut self) -> Option<C> {
+    pub fn next_waiting(&mut self) -> Option<(C, usize)> {
         if !self.is_open() || self.room() < MAX_OUT / 2 {
             return None;
         }
-        let (_, seat) = self.seats.iter_mut().find(|(_, seat)| seat.waits)?;
+        let (index, seat) = self.seats.iter_mut().find(|(_, seat)| seat.waits)?;
         seat.waits = false;
-        seat.who.map(|(client, _)| client)
+        seat.who.map(|(client, _)| (client, index))
     }
 
     /// Whether there may be somebody for [`Self::next_waiting`].
@@ -345,11 +366,70 @@ impl<C: Copy + PartialEq> Lane<C> {
         self.seats.iter().filter_map(|(index, seat)| seat.who.map(|who| (index, who))).map(told).collect()
     }
 
+    /// A client of the lane has so many bytes to read. One that reads slowly must not hold up the others: it keeps the lane to itself
+    /// as far as that is possible, and the others go elsewhere. True if they should begin to: they are to be told that it ended
+    /// ([`Self::idle`]), and it is not to be found any more.
+    pub fn on_unread(&mut self, now: Instant, client: C, bytes: usize) -> bool {
+        if bytes > MAX_UNREAD && self.jam.is_none() {
+            self.jam = Some(Jam { client, unread: bytes, until: now + PATIENCE });
+        }
+        bytes > SLOW && !core::mem::replace(&mut self.is_retired, true)
+    }
+
+    /// Whether clients should go elsewhere.
+    #[must_use]
+    pub const fn is_retired(&self) -> bool {
+        self.is_retired
+    }
+
+    /// Takes everyone out who is owed nothing.
+    pub fn idle(&mut self) -> Vec<(C, Conn)> {
+        let idle: Vec<usize> =
+            self.seats.iter().filter(|(_, seat)| seat.awaited == 0).map(|(index, _)| index).collect();
+        idle.into_iter().filter_map(|index| self.seats.remove(index).who).collect()
+    }
+
+    /// Whether this seat is owed nothing.
+    #[must_use]
+    pub fn is_idle(&self, seat: usize) -> bool {
+        self.seats.get(seat).is_none_or(|seat| seat.awaited == 0)
+    }
+
+    /// What the session of this seat knows it by.
+    #[must_use]
+    pub fn name_of(&self, seat: usize) -> Option<Conn> {
+        self.seats.get(seat)?.who.map(|(_, conn)| conn)
+    }
+
+    /// For whose sake nothing is read.
+    #[must_use]
+    pub fn jammed_by(&self) -> Option<C> {
+        self.jam.map(|jam| jam.client)
+    }
+
+    /// That client was waited for in vain. Who it is, to be closed.
+    pub fn give_up(&mut self) -> Option<C> {
+        self.jam.take().map(|jam| jam.client)
+    }
+
+    /// Looks after that client, which has so many bytes left to read or is gone. True if the lane may be read again.
+    pub fn on_progress(&mut self, now: Instant, bytes: usize) -> bool {
+        if bytes <= MAX_UNREAD / 2 {
+            self.jam = None;
+        } else if let Some(jam) = &mut self.jam
+            && bytes < jam.unread
+        {
+            *jam = Jam { unread: bytes, until: now + PATIENCE, ..*jam };
+        }
+        self.jam.is_none()
+    }
+
     /// When to end it if nothing happens: the connection was not made, or nobody uses it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Connecting { until, .. } => Some(*until),
+            _ if self.jam.is_some() => self.jam.map(|jam| jam.until),
             _ => self.empty_since.map(|since| since + EMPTY),
         }
     }

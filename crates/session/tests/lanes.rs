@@ -342,7 +342,7 @@ impl World {
             assert!(len > 0, "it gets on");
             rest = &rest[len..];
         }
-        while let Some(who) = self.connections.get_mut(&at).unwrap().lane.as_mut().unwrap().next_waiting() {
+        while let Some((who, _)) = self.connections.get_mut(&at).unwrap().lane.as_mut().unwrap().next_waiting() {
             self.push(who);
         }
     }
