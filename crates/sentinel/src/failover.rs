@@ -332,7 +332,11 @@ impl Group {
         // Everybody who can be asked has answered: waiting longer brings no more votes.
         let is_lost = is_saved && votes < votes_needed && self.undecided(epoch).next().is_none();
         if until <= core.now || is_lost {
-            let why = alloc::format!("{votes} votes, {votes_needed} needed");
+            let why = if is_saved {
+                alloc::format!("{votes} votes, {votes_needed} needed")
+            } else {
+                "this node's own vote was not on the disk in time".into()
+            };
             self.abort(core, "-failover-abort-not-elected", &why);
             return true;
         }
