@@ -4,6 +4,7 @@
 //! once; what comes in on it goes to whoever it is for. And a connection that a client had for itself and gave back waits here for
 //! the next one who is the same.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 
@@ -184,10 +185,19 @@ impl Worker {
                 }
                 Ok(Taken::Refused) => return self.end_lane(server, |conn| Event::ServerRefused { conn }),
                 Ok(Taken::NotYet) => return self.end_lane(server, |conn| Event::ServerFailed { conn }),
-                Err(_) => return self.end_lane(server, |conn| Event::ServerClosed { conn }),
+                Err(_) => return self.end_misbehaved(server),
             };
             rest = &rest[len..];
         }
+    }
+
+    /// Its clients are told so; one of them counts it.
+    fn end_misbehaved(&mut self, server: Key) {
+        let is_counted = Cell::new(false);
+        self.end_lane(server, |conn| match is_counted.replace(true) {
+            false => Event::ServerMisbehaved { conn },
+            true => Event::ServerClosed { conn },
+        });
     }
 
     /// One that reads slowly must not hold up the others.
@@ -312,8 +322,11 @@ impl Worker {
     pub(crate) fn on_lane_due(&mut self, server: Key) {
         let Some(entry) = self.servers.get_mut(server) else { return };
         entry.due = None;
-        if let Some(key) = entry.lane().and_then(|lane| lane.give_up()) {
-            if let Some(client) = self.clients.get_mut(key) {
+        if entry.lane().is_some_and(|lane| lane.jammed_by().is_some()) {
+            let slow = entry.lane().and_then(|lane| lane.give_up(self.now));
+            if let Some(key) = slow
+                && let Some(client) = self.clients.get_mut(key)
+            {
                 client.closed = Some(Why::SlowReader);
                 self.touch(key);
             }

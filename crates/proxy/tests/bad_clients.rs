@@ -215,10 +215,10 @@ fn announced_lengths_cost_nothing() {
     });
 }
 
-/// What it does not read stays with Redis, in the kernel, and with us up to a bound. Of shared connections that is not true yet.
+/// What it does not read stays with Redis, in the kernel, and with us up to a bound.
 #[test]
 fn who_never_reads_holds_nobody_up() {
-    beside_a_neighbour_in(&pools()[..1], |scene| {
+    beside_a_neighbour_in(&pools(), |scene| {
         assert_eq!(scene.redis.client().ask(&["SET", "large", &"x".repeat(1 << 20)]), "+OK");
         let before = memory();
         let deaf: Vec<TcpStream> = (0..10).map(|_| TcpStream::connect(scene.listener()).unwrap()).collect();

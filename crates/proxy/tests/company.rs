@@ -67,8 +67,13 @@ fn who_never_reads_is_closed_and_those_behind_it_are_answered() {
         assert_eq!(client.say("PING"), "+PONG");
     }
     let mut slow = lab.client();
+    // While the server is busy, all of these gather behind it on the same connection.
+    let mut busy = redis.client();
+    assert_eq!(slow.say("PING"), "+PONG");
+    let before = lab.stats().sessions.requests;
+    busy.send("DEBUG SLEEP 1");
     slow.send("GET large");
-    // In the same moment: some of these are behind it on the same connection.
+    wait_until("it has asked", || lab.stats().sessions.requests > before);
     for (n, client) in clients.iter_mut().enumerate() {
         client.send(&format!("ECHO {n}"));
     }

@@ -33,6 +33,11 @@ pub enum Event<'a> {
         /// Which.
         conn: Conn,
     },
+    /// On the shared connection the server said what is no reply, or a reply to nothing. It has ended.
+    ServerMisbehaved {
+        /// Which.
+        conn: Conn,
+    },
     /// The shared connection is about to end, and so much of what was given to it last never went out.
     ServerUnsent {
         /// Which.

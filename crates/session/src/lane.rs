@@ -135,7 +135,7 @@ const GATHERED: usize = 16 * 1024;
 /// A client with so much to read is slow: the lane is its, as far as that is possible.
 const SLOW: usize = 256 * 1024;
 /// With so much to read of one client, nothing more is read from the server ...
-const MAX_UNREAD: usize = 16 * 1024 * 1024;
+const MAX_UNREAD: usize = 1024 * 1024;
 /// ... until it has read some, or has read nothing for so long: then it is closed. Others may wait behind it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
@@ -407,8 +407,14 @@ impl<C: Copy + PartialEq> Lane<C> {
         self.jam.map(|jam| jam.client)
     }
 
-    /// That client was waited for in vain. Who it is, to be closed.
-    pub fn give_up(&mut self) -> Option<C> {
+    /// That client was waited for in vain. Who it is, to be closed, if anybody waits behind it.
+    pub fn give_up(&mut self, now: Instant) -> Option<C> {
+        let jam = self.jam.as_mut()?;
+        let is_other = |seat: &Seat<C>| seat.awaited > 0 && seat.who.is_some_and(|(client, _)| client != jam.client);
+        if !self.seats.iter().any(|(_, seat)| is_other(seat)) {
+            jam.until = now + PATIENCE;
+            return None;
+        }
         self.jam.take().map(|jam| jam.client)
     }
 

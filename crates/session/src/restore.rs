@@ -14,6 +14,8 @@ use crate::command::Key;
 pub(crate) struct Remembered {
     /// In the order of the keys, each once: whole requests.
     said: Vec<(Key, Box<[u8]>)>,
+    /// It chose its database before it said who it is, and may not be allowed to choose one since.
+    selected_first: bool,
     /// Replies of our own must be of the protocol that the client asked for.
     pub(crate) resp3: bool,
     /// A transaction set something, and nobody told whether it succeeded.
@@ -53,10 +55,19 @@ impl Remembered {
     }
 
     fn say(&mut self, key: Key, request: Box<[u8]>) {
+        match key {
+            Key::Auth if !self.has(Key::Auth) => self.selected_first = self.has(Key::Select),
+            Key::Select => self.selected_first = false,
+            _ => {}
+        }
         match self.said.binary_search_by_key(&key, |(k, _)| *k) {
             Ok(at) => self.said[at].1 = request,
             Err(at) => self.said.insert(at, (key, request)),
         }
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.said.iter().any(|(k, _)| *k == key)
     }
 
     fn forget(&mut self, key: Key) {
@@ -84,7 +95,9 @@ impl Remembered {
     }
 
     fn upto(&self, last: Key) -> Vec<u8> {
-        let told = self.said.iter().take_while(|(key, _)| *key <= last);
+        let is_first = |key: &Key| self.selected_first && *key == Key::Select;
+        let first = self.said.iter().filter(|(key, _)| is_first(key));
+        let told = first.chain(self.said.iter().filter(|(key, _)| !is_first(key) && *key <= last));
         told.flat_map(|(_, said)| said.iter().copied()).collect()
     }
 }

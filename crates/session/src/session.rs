@@ -147,6 +147,10 @@ impl Session {
             Event::ServerConnected { conn } => self.on_server_connected(conn),
             Event::ServerReady { conn } => self.on_server_ready(conn),
             Event::ServerRefused { conn } => self.on_server_refused(now, conn),
+            Event::ServerMisbehaved { conn } => {
+                self.stats.misbehaved += 1;
+                self.on_server_closed(now, conn);
+            }
             Event::ServerUnsent { conn, bytes } => self.on_server_unsent(conn, bytes),
             Event::ServerFailed { conn } => self.on_server_failed(now, conn),
             Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
