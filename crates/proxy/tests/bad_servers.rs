@@ -17,7 +17,7 @@ use differ::pools;
 use differ::wire::{Heard, Wire, frame};
 use proxy::{Edge, Listener, Proxy, ProxyConfig};
 use real::{Client, PATIENCE, Redis, clock, view, wait_until};
-use session::{Pool, Rules, Why};
+use session::{Rules, Why};
 use tokio::sync::watch;
 use view::{Phase, View};
 
@@ -60,7 +60,6 @@ struct Scene {
     proxy: Proxy,
     /// Views stay as long as somebody holds their source.
     _views: Vec<watch::Sender<Arc<View>>>,
-    pool: Pool,
 }
 
 impl Scene {
@@ -92,7 +91,7 @@ fn beside_a_neighbour(deed: Deed, test: impl Fn(&Scene) + Sync) {
         }
         // One worker: who is in its way is in everybody's.
         let config = ProxyConfig { workers: Some(1), max_clients: 1_000, clock };
-        let scene = Scene { fake, proxy: Proxy::start(config, listeners).unwrap(), _views: views, pool: rules.pool };
+        let scene = Scene { fake, proxy: Proxy::start(config, listeners).unwrap(), _views: views };
         let mut neighbour = Client::to(scene.proxy.addrs()[1]);
         assert_eq!(neighbour.say("INCR n"), ":1");
         thread::scope(|scope| {
