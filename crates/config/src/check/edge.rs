@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::choice::{ClientCertificates, Pool, SendProxy};
+use crate::choice::{ClientCertificates, Mode, OnUnknown, Pool, SendProxy};
 use crate::config::Tables;
 use crate::diagnostic::Problem;
 use crate::edge::{Endpoint, Network};
@@ -27,6 +27,8 @@ pub(super) fn inner(found: &mut Vec<Problem>, tables: &Tables) {
         }
         networks(found, listener);
         shared(found, listener);
+        opaque(found, listener);
+        per_address(found, listener);
         unix(found, listener);
     }
     paths(found, &tables.listeners);
@@ -107,6 +109,45 @@ fn shared(found: &mut Vec<Problem>, listener: &Settings) {
         found.push(
             problem.help("remove one of the lines; with `send-proxy` alone, each client has a connection of its own"),
         );
+    }
+}
+
+/// What is said of requests, where nobody tells them apart.
+fn opaque(found: &mut Vec<Problem>, listener: &Settings) {
+    if listener.get("mode") != Some(Mode::Tcp) {
+        return;
+    }
+    let shares = listener.get("pool") == Some(Pool::Shared);
+    let answers = listener.get("on-unknown") == Some(OnUnknown::Error);
+    let meaningless = [
+        ("pool", shares, "each client has a connection of its own: its bytes are not understood"),
+        ("on-unknown", answers, "no request is known, and none can be answered"),
+        ("hold-bytes", true, "no request is known, and none is kept to be sent again"),
+    ];
+    for (key, _, why) in meaningless.into_iter().filter(|(_, is_asked, _)| *is_asked) {
+        let Some(span) = listener.span(key) else { continue };
+        let wrong = format!("`{key}` has no meaning with `mode = \"tcp\"`: {why}");
+        let problem = Problem::new(span, wrong, "only for `mode = \"redis\"`").help("remove the line");
+        found.push(match listener.span("mode") {
+            Some(mode) => problem.related(mode, "bytes pass as they are"),
+            None => problem,
+        });
+    }
+}
+
+/// Limits for each address, where clients have none.
+fn per_address(found: &mut Vec<Problem>, listener: &Settings) {
+    let at_path = matches!(listener.get("listen"), Some(Endpoint::Unix(_)));
+    if !at_path || !listener.lacks("proxy-protocol-from") {
+        return;
+    }
+    let limits = listener.inner("limits");
+    for key in ["max-clients-per-address", "max-new-per-second-per-address"] {
+        if let Some(span) = limits.span(key) {
+            let wrong = format!("`{key}` has no meaning here: the clients of a UNIX socket have no address");
+            let problem = Problem::new(span, wrong, "only for `IP:port`, or with `proxy-protocol-from`");
+            found.push(problem.help("set `max-clients` or `max-new-per-second`, which are about all of them"));
+        }
     }
 }
 
