@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use machine::Instant;
 use proxy::tls::Source;
@@ -189,10 +190,14 @@ struct Fresh<C> {
     settings: Settings,
     make: fn(&Settings) -> Result<C, String>,
     config: Arc<C>,
-    /// Names, times and lengths of the files when they were read.
-    seen: Vec<(PathBuf, Option<(SystemTime, u64)>)>,
+    /// The files as they were when they were read.
+    seen: Vec<(PathBuf, Option<Stamp>)>,
     looked: Instant,
 }
+
+/// Which file it is, its length, and when anything of it changed last: also whose it is and who may read it, because a file that could not be
+/// read may be given to us a moment later.
+type Stamp = (u64, u64, i64, i64);
 
 impl<C> Fresh<C> {
     fn new(settings: Settings, make: fn(&Settings) -> Result<C, String>) -> Result<Self, String> {
@@ -226,11 +231,11 @@ impl<C> Fresh<C> {
 }
 
 impl Settings {
-    fn stamps(&self) -> Vec<(PathBuf, Option<(SystemTime, u64)>)> {
+    fn stamps(&self) -> Vec<(PathBuf, Option<Stamp>)> {
         let files = [&self.cert, &self.key, &self.client_cert, &self.client_key, &self.ca, &self.ca_dir];
         let stamp = |path: &PathBuf| {
             let data = std::fs::metadata(path).ok()?;
-            Some((data.modified().ok()?, data.len()))
+            Some((data.ino(), data.len(), data.ctime(), data.ctime_nsec()))
         };
         let named = self.named.iter().flat_map(|named| [&named.cert, &named.key]);
         files.into_iter().flatten().chain(named).map(|path| (path.clone(), stamp(path))).collect()

@@ -158,3 +158,18 @@ async fn a_name_that_is_asked_for_has_to_be_in_the_certificate() {
         assert_eq!(talks(&acceptor, &connector).await, right);
     }
 }
+
+#[test]
+fn a_file_that_may_be_read_only_later_is_read_then() {
+    let office = Office::open("later");
+    let acceptor = Acceptor::new(office.settings()).unwrap();
+    let mut fresh = lock(&acceptor.0);
+    office.sign("host.example");
+    // What whoever may not read it met.
+    fresh.seen = fresh.settings.stamps();
+    let key = office.dir.join("key.pem");
+    let before = fs::metadata(&key).unwrap().modified().unwrap();
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(fs::metadata(&key).unwrap().modified().unwrap(), before, "its content is the same");
+    assert_ne!(fresh.settings.stamps(), fresh.seen);
+}
