@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use config::Config;
+use config::{Config, Origin};
 use host::Store;
 use tokio::sync::watch;
 use view::{Epoch, GroupName, Phase, View};
@@ -41,6 +41,10 @@ struct Feed {
     /// As its source told it.
     told: View,
     overlay: Overlay,
+    /// Its source counts epochs anew at each start.
+    counts_anew: bool,
+    /// What is wanted was said in epochs of before, and no master is known yet.
+    is_unsettled: bool,
     out: watch::Sender<Arc<View>>,
 }
 
@@ -71,7 +75,9 @@ impl Feeds {
         let wishes = shelf.early.remove(&name).unwrap_or_default();
         let overlay = Overlay { weights: group.weights.clone(), wishes };
         let out = watch::Sender::new(Arc::new(overlay.dress(&told)));
-        shelf.feeds.insert(name, Feed { told, overlay, out });
+        let counts_anew = group.origin != Origin::Monitor;
+        let is_unsettled = counts_anew && !overlay.wishes.is_empty();
+        shelf.feeds.insert(name, Feed { told, overlay, counts_anew, is_unsettled, out });
     }
 
     /// All views as listeners see them.
@@ -101,6 +107,7 @@ impl Feeds {
             match shelf.feeds.get_mut(&name) {
                 Some(feed) => {
                     feed.overlay.wishes = wishes;
+                    feed.is_unsettled = feed.counts_anew;
                     feed.refresh();
                 }
                 None => drop(shelf.early.insert(name, wishes)),
@@ -118,8 +125,34 @@ impl Feeds {
         let mut shelf = self.shelf();
         let Some(feed) = shelf.feeds.get_mut(&view.group) else { return false };
         feed.told = view;
+        if feed.told.phase == Phase::Steady && std::mem::take(&mut feed.is_unsettled) {
+            feed.overlay.settle(&feed.told);
+        }
+        let has_ended = feed.told.phase == Phase::Steady && feed.overlay.end_holds(&feed.told);
         feed.refresh();
+        drop(shelf);
+        if has_ended {
+            self.write_later();
+        }
         true
+    }
+
+    /// Writes what is wanted without waiting for the disk. Otherwise the next process would hold a server that is master once more.
+    fn write_later(&self) {
+        let feeds = self.clone();
+        let write = move || {
+            let _saving = feeds.saving.lock().unwrap_or_else(PoisonError::into_inner);
+            let (wishes, store) = {
+                let shelf = feeds.shelf();
+                (shelf.wishes(), shelf.store.clone())
+            };
+            if let Err(why) = save(store.as_deref(), &wishes) {
+                tracing::warn!("that a server is held no longer cannot be written down: {why}");
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("wishes".to_owned()).spawn(write) {
+            tracing::warn!(%error, "that a server is held no longer cannot be written down");
+        }
     }
 
     /// The epoch of a group's master; zero where nothing is known.
@@ -205,6 +238,55 @@ const FILE: &str = "servers.json";
 mod tests {
     use super::*;
     use crate::overlay::State;
+
+    fn wait_until(mut so: impl FnMut() -> bool) {
+        let until = host::clock::now() + std::time::Duration::from_secs(30);
+        while !so() {
+            assert!(host::clock::now() < until, "waited for 30 s");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn a_master_that_was_held_by_force_is_held_by_the_next_process_whatever_its_epochs() {
+        let text = "[[group]]\nname = \"cache\"\nsource = \"probe\"\nservers = [\"10.0.0.1:1\", \"10.0.0.1:2\"]\n";
+        let config = config::parse("f", text).unwrap();
+        let group = GroupName::from("cache");
+        let addr = |port| SocketAddr::from(([10, 0, 0, 1], port));
+        let steady = |epoch, port| {
+            let (epoch, master) = (Epoch(epoch), addr(port));
+            View { group: "cache".into(), epoch, phase: Phase::Steady, master, replicas: Vec::new() }
+        };
+        let dir = std::env::temp_dir().join(format!("standfast-feeds-held-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let start = || {
+            let feeds = Feeds::of(&config);
+            // Whoever writes down the end of a wish may still have the lock.
+            let mut store = None;
+            wait_until(|| {
+                store = Store::open(&dir).ok();
+                store.is_some()
+            });
+            feeds.remember(Arc::new(store.unwrap()));
+            let reader = feeds.subscribe(&group).unwrap();
+            (feeds, reader)
+        };
+        let (first, _) = start();
+        assert!(first.publish(steady(4, 1)));
+        first.obey(&group, addr(1), Order::Be { state: State::Drain, force: true }).unwrap();
+        drop(first);
+        let (second, reader) = start();
+        assert!(second.publish(steady(1, 1)));
+        assert_eq!(reader.borrow().writable(), None, "it is the same master");
+        assert!(second.publish(steady(2, 2)));
+        assert_eq!(reader.borrow().writable(), Some(addr(2)));
+        wait_until(|| !std::fs::read_to_string(dir.join(FILE)).unwrap().contains("holds"));
+        drop((second, reader));
+        let (third, reader) = start();
+        assert!(third.publish(steady(4, 1)));
+        assert_eq!(reader.borrow().writable(), Some(addr(1)), "the wish ended with the change of master");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 
     fn config() -> Config {
         let text = "[node]\nlisten = \"127.0.0.1:26379\"\n[[group]]\nname = \"cache\"\nmaster = \"10.0.0.1:1\"\n";

@@ -123,6 +123,20 @@ impl Overlay {
         Ok(())
     }
 
+    /// Takes up wishes of another process whose source counted epochs from another beginning: what was held then is held on if it is
+    /// the master still, and no longer otherwise.
+    pub(crate) fn settle(&mut self, view: &View) {
+        for (addr, wish) in &mut self.wishes {
+            wish.holds = wish.holds.filter(|_| *addr == view.master).map(|_| view.epoch);
+        }
+    }
+
+    /// Drops what was wanted by force in an epoch that is over. Whether there was something.
+    pub(crate) fn end_holds(&mut self, view: &View) -> bool {
+        let ended = self.wishes.values_mut().filter_map(|wish| wish.holds.take_if(|epoch| *epoch != view.epoch));
+        ended.count() > 0
+    }
+
     /// How every server of the view stands, the master first, and others of which something is wanted.
     pub(crate) fn standings(&self, view: &View) -> Vec<Standing> {
         let mut all: Vec<SocketAddr> = [view.master].into_iter().chain(view.replicas.iter().map(|r| r.addr)).collect();
