@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use session::Rules;
+use session::{Pool, Rules};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 use view::View;
@@ -76,7 +76,7 @@ impl Bound {
             Ok((at, [socket.try_clone()?, socket]))
         });
         match bound {
-            Ok((addr, sockets)) => Ok(Self { name, addr, sockets, rules, edge, view }),
+            Ok((addr, sockets)) => Ok(Self { name, addr, sockets, rules: fitting(rules, &edge), edge, view }),
             Err(source) => Err(StartFailed { what: "listen", listener: Some((name, addr)), source }),
         }
     }
@@ -197,6 +197,7 @@ impl Proxy {
     /// An open listener is what it was, or has new rules and another source of its view.
     fn renew(&self, listening: &mut Listening, new: Listener) {
         let Listener { name, addr, rules, edge, view, .. } = new;
+        let rules = fitting(rules, &edge);
         listening.name = name;
         if let (Endpoint::Unix(file), true) = (&addr, addr != listening.addr)
             && let Err(error) = socket::give(file)
@@ -239,6 +240,12 @@ impl Proxy {
         }
         self.follower.follow(Follow { source: listening.view.clone(), closings, present });
     }
+}
+
+/// A connection on which a server was told for whom it is cannot be anybody else's, whatever was asked for.
+const fn fitting(rules: Rules, edge: &Edge) -> Rules {
+    let pool = if edge.send_proxy.is_some() { Pool::Session } else { rules.pool };
+    Rules { pool, ..rules }
 }
 
 /// How long clients of a listener that is gone may take to get what they are owed: longer than any `hold` and any sensible

@@ -64,12 +64,15 @@ pub(crate) struct Desk {
     /// What is known of the servers.
     pub(crate) loads: Rc<Loads>,
     pub(crate) front: FrontDesk,
+    /// How its servers are connected to, as a word: those with the same one may have connections together.
+    pub(crate) way: Box<[u8]>,
 }
 
 impl Desk {
     pub(crate) fn new(line: Line) -> Self {
         let Line { listener, rules, view, front, present } = line;
-        Self { listener, feed: Feed::new(rules, view, present), loads: Rc::default(), front }
+        let way = front.edge.way(rules.connect_timeout).into();
+        Self { listener, feed: Feed::new(rules, view, present), loads: Rc::default(), front, way }
     }
 }
 
@@ -98,6 +101,11 @@ impl Client {
             idle_due: None,
             lingers: None,
         }
+    }
+
+    /// What a connection has to be like that somebody else had before.
+    pub(crate) fn spare_like(&self) -> Vec<u8> {
+        [&*self.desk.way, &self.session.words()].concat()
     }
 
     /// Whether it has something to read that may be read.

@@ -107,6 +107,24 @@ impl Edge {
             None => !self.proxy_protocol_from.is_empty(),
         }
     }
+
+    /// How servers are connected to, as bytes: the same for two edges only if connections by one are as good as by the other, as long as
+    /// one of them is there.
+    pub(crate) fn way(&self, connect_timeout: Duration) -> Vec<u8> {
+        let Patience { keepalive, interval, count, user_timeout } = self.server_tcp.0;
+        let name = self.server_tls.as_ref().and_then(|tls| tls.name.as_ref()).map(|name| name.to_str());
+        let name = name.as_deref().unwrap_or_default();
+        let source = self.server_tls.as_ref().map_or(0, |tls| tls.source.number());
+        let mut way = Vec::new();
+        for time in [keepalive, interval, user_timeout, connect_timeout] {
+            way.extend(time.as_nanos().to_be_bytes());
+        }
+        way.extend(count.to_be_bytes());
+        way.extend(source.to_be_bytes());
+        way.extend(name.len().to_be_bytes());
+        way.extend(name.as_bytes());
+        way
+    }
 }
 
 impl Endpoint {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use session::lane::{Lane, Taken};
 use session::{Conn, Event, Why};
 
+use crate::client::Client;
 use crate::server::{Owner, State};
 use crate::slots::Key;
 use crate::stream::Got;
@@ -23,12 +24,14 @@ impl Worker {
         let Some(client) = self.clients.get(key) else { return Ok(false) };
         let identity = client.session.identity();
         let (timeout, edge) = (client.desk.feed.rules().connect_timeout, client.desk.front.edge.clone());
-        let lane = match self.pool.lane(addr, &identity) {
+        // Who is to be connected otherwise cannot have the same one.
+        let like = [&client.desk.way, identity.as_slice()].concat();
+        let lane = match self.pool.lane(addr, &like) {
             Some(lane) => lane,
             None => {
-                let owner = Owner::Lane(Box::new(Lane::new(self.now, identity.clone().into(), timeout)));
+                let owner = Owner::Lane(Box::new(Lane::new(self.now, identity.into(), timeout)));
                 let lane = self.connect_to(addr, edge, owner)?;
-                self.pool.open_lane(addr, identity.into(), lane);
+                self.pool.open_lane(addr, like.into(), lane);
                 lane
             }
         };
@@ -45,8 +48,8 @@ impl Worker {
 
     /// Gives a client a connection on which all was said that it would say first, if there is one.
     pub(crate) fn take_spare(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> bool {
-        let Some(words) = self.clients.get(key).map(|client| client.session.words()) else { return false };
-        while let Some(spare) = self.pool.take(addr, &words) {
+        let Some(like) = self.clients.get(key).map(Client::spare_like) else { return false };
+        while let Some(spare) = self.pool.take(addr, &like) {
             let Some(server) = self.servers.get_mut(spare) else { continue };
             // Nothing was asked on it: whatever came is its end.
             if server.stream.is_readable() || server.state != State::Open {
@@ -68,7 +71,7 @@ impl Worker {
         let Some(server_key) = client.server.take() else { return };
         let Some(server) = self.servers.get_mut(server_key) else { return };
         server.owner = Owner::Spare;
-        let over = self.pool.give(self.now, server.addr, client.session.words().into(), server_key);
+        let over = self.pool.give(self.now, server.addr, client.spare_like().into(), server_key);
         if let Some(over) = over {
             self.servers.remove(over);
         }

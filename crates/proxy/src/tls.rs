@@ -47,6 +47,11 @@ impl<C> Source<C> {
         Self(Arc::new(current))
     }
 
+    /// That of no other source, as long as this one is there.
+    pub(crate) fn number(&self) -> usize {
+        Arc::as_ptr(&self.0).cast::<()>() as usize
+    }
+
     fn current(&self) -> Arc<C> {
         (self.0)()
     }

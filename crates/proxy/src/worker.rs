@@ -281,9 +281,9 @@ impl Worker {
     /// Makes a connection for one client, or finds one. True if it was found, and may be used at once.
     fn connect(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<bool> {
         let Some(client) = self.clients.get(key) else { return Ok(false) };
-        let edge = client.desk.front.edge.clone();
-        // One that was told for whom it is stays with that one.
-        if edge.send_proxy.is_none() && self.take_spare(key, conn, addr) {
+        // Who is to have a connection of its own, always, gets none that was somebody's.
+        let may_be_used = client.desk.feed.rules().pool == session::Pool::Shared;
+        if may_be_used && self.take_spare(key, conn, addr) {
             return Ok(true);
         }
         match self.crowds.enter(addr, key, conn) {

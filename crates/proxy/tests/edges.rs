@@ -5,8 +5,9 @@ mod real;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use proxy::edge::UnixFile;
+use proxy::edge::{Patience, ServerTcp, UnixFile};
 use proxy::gate::{Limits, Lists, Network};
 use proxy::{Edge, Endpoint, Proxy, ProxyConfig, Refused};
 use real::{Client, Lab, PATIENCE, Redis, view, wait_until};
@@ -115,4 +116,54 @@ fn clients_of_a_unix_socket_are_served() {
     assert_eq!(ask(&path), "+OK\r\n$1\r\n1\r\n+OK\r\n");
     drop(proxy);
     std::fs::remove_file(path).unwrap();
+}
+
+/// How many connections the server has, but for the one that asks.
+fn server_connections(redis: &Redis) -> usize {
+    redis.client().ask(&["CLIENT", "LIST"]).matches("id=").count() - 1
+}
+
+#[test]
+fn listeners_that_believe_in_servers_differently_share_no_connection() {
+    let redis = Redis::start();
+    let (_source, view) = tokio::sync::watch::channel(view(1, Phase::Steady, redis.addr, &[]));
+    let listener = |user_timeout: u64| {
+        let patience = Patience { user_timeout: Duration::from_secs(user_timeout), ..ServerTcp::default().0 };
+        proxy::Listener {
+            name: user_timeout.to_string(),
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
+            socket: None,
+            rules: Rules { pool: session::Pool::Shared, ..Rules::default() },
+            edge: Edge { server_tcp: ServerTcp(patience), ..Edge::default() },
+            view: view.clone(),
+        }
+    };
+    let config = ProxyConfig { workers: Some(1), max_clients: 10, clock: real::clock };
+    let proxy = Proxy::start(config, vec![listener(5), listener(5), listener(60)]).unwrap();
+    let mut clients: Vec<Client> = proxy.addrs().into_iter().map(Client::to).collect();
+    let mut come = |n: usize| {
+        assert_eq!(clients[n].ask(&["SET", "k", "v"]), "+OK");
+        server_connections(&redis)
+    };
+    assert_eq!([come(0), come(1), come(2)], [1, 1, 2]);
+}
+
+#[test]
+fn a_server_that_is_told_for_whom_is_told_of_each_client_even_where_sharing_was_asked_for() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = Edge { send_proxy: Some(proxy::proxy_protocol::Version::V1), ..Edge::default() };
+    let rules = Rules { pool: session::Pool::Shared, ..Rules::default() };
+    let lab = Lab::start_at(view(1, Phase::Steady, server.local_addr().unwrap(), &[]), rules, edge, 10);
+    let mut open = Vec::new();
+    for from in [[127, 0, 0, 5], [127, 0, 0, 6]] {
+        let mut client = connect(lab.proxy.addrs()[0], from);
+        std::io::Write::write_all(&mut client, b"PING\r\n").unwrap();
+        let mut header = [0; 64];
+        let mut served = server.accept().unwrap().0;
+        let length = served.read(&mut header).unwrap();
+        open.push((client, served));
+        let said = String::from_utf8_lossy(&header[..length]).into_owned();
+        let who = format!("PROXY TCP4 {} ", IpAddr::from(from));
+        assert!(said.starts_with(&who), "{said:?}");
+    }
 }
