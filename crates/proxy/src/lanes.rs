@@ -93,8 +93,9 @@ impl Worker {
 
     pub(crate) fn leave(&mut self, server: Key, seat: usize) {
         if let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) {
+            let was_jammed = lane.jammed_by().is_some();
             lane.leave(self.now, seat);
-            if lane.jammed_by().is_some() {
+            if was_jammed {
                 self.read_later(server);
             }
         }
@@ -209,11 +210,12 @@ impl Worker {
         let unread = client.session.to_client().len();
         let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return };
         if lane.on_unread(self.now, key, unread) {
-            let idle = lane.idle();
+            let idle = lane.idle(self.now);
             self.pool.forget(server);
             for (key, conn) in idle {
                 self.send_elsewhere(key, conn);
             }
+            self.time_lane(server);
         }
         if self.servers.get_mut(server).and_then(|s| s.lane()).and_then(|lane| lane.jammed_by()) == Some(key) {
             self.time_lane(server);
@@ -235,7 +237,9 @@ impl Worker {
         let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return false };
         let Some(key) = lane.jammed_by() else { return false };
         let unread = self.clients.get(key).map_or(0, |client| client.session.to_client().len());
-        !lane.on_progress(self.now, unread)
+        let may_go_on = lane.on_progress(self.now, unread);
+        self.time_lane(server);
+        !may_go_on
     }
 
     /// A client has read something for whose sake its lane may be waiting.
@@ -264,7 +268,7 @@ impl Worker {
         let n = bytes.len();
         if n > 0 && lane.is_retired() && lane.is_idle(seat) {
             let Some(conn) = lane.name_of(seat) else { return };
-            lane.leave(self.now, seat);
+            self.leave(server, seat);
             return self.send_elsewhere(key, conn);
         }
         if n > 0 && lane.push(seat, bytes, client.session.unsent_requests()) {
@@ -336,7 +340,12 @@ impl Worker {
             self.time_lane(server);
             return self.read_later(server);
         }
-        self.end_lane(server, |conn| Event::ServerFailed { conn });
+        let is_due = |lane: &mut Lane<Key>| lane.deadline().is_some_and(|at| at <= self.now);
+        if entry.lane().is_some_and(is_due) {
+            self.end_lane(server, |conn| Event::ServerFailed { conn });
+        } else {
+            self.time_lane(server);
+        }
     }
 
     fn time_spare(&mut self) {

@@ -326,8 +326,13 @@ impl Worker {
     /// The end of a client's turn: it gets its replies, its buffers go back, and what is left to do is put where it is found.
     fn finish(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
+        let had_nothing_to_say = client.session.to_server().is_empty();
         if client.write(self.now) {
             self.act(key);
+        }
+        // What waited only for its client to read goes out in the next turn.
+        if had_nothing_to_say && self.clients.get(key).is_some_and(|client| !client.session.to_server().is_empty()) {
+            self.touch(key);
         }
         let Some(client) = self.clients.get_mut(key) else { return };
         client.count();

@@ -3,6 +3,7 @@
 mod real;
 
 use std::io::Read;
+use std::time::Duration;
 
 use real::{Client, Lab, Redis, view, wait_until};
 use session::{Pool, Rules};
@@ -82,4 +83,66 @@ fn who_never_reads_is_closed_and_those_behind_it_are_answered() {
     }
     wait_until("it is closed", || lab.stats().closed(session::Why::SlowReader) == 1);
     assert!(lab.stats().clients <= 8);
+}
+
+#[test]
+fn requests_that_waited_for_their_client_to_read_go_out_when_it_has() {
+    const AT_ONCE: usize = 20;
+    const VALUE: usize = 8_000;
+    let redis = Redis::start();
+    let lab = shared(&redis);
+    redis.client().say(&format!("SETRANGE some {} x", VALUE - 1));
+    let mut observer = redis.client();
+    let mut slow = lab.client();
+    let mut asked = 0;
+    let mut arrives = |asked: usize| {
+        let calls = format!("cmdstat_get:calls={asked},");
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(3));
+            observer.say("INFO commandstats").contains(&calls)
+        })
+    };
+    loop {
+        (0..AT_ONCE).for_each(|_| slow.send("GET some"));
+        asked += AT_ONCE;
+        if !arrives(asked) {
+            break;
+        }
+        assert!(asked * VALUE < 1 << 30, "it is held back some time");
+    }
+    for n in 0..asked {
+        assert_eq!(slow.reply().len(), VALUE, "reply {n} of {asked}");
+    }
+}
+
+#[test]
+fn a_connection_for_whose_client_was_waited_once_is_as_good_as_any() {
+    let redis = Redis::start();
+    let lab = shared(&redis);
+    redis.client().say("SETRANGE large 67108863 x");
+    let mut slow = lab.client();
+    slow.send("GET large");
+    wait_until("the reply is on its way", || redis.client().say("INFO commandstats").contains("cmdstat_get:calls=1"));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(slow.reply().len(), 67_108_864);
+    let mut busy = redis.client();
+    // For longer than a client is waited for.
+    busy.send("DEBUG SLEEP 6");
+    std::thread::sleep(Duration::from_millis(300));
+    slow.send("SET k 1");
+    assert_eq!(slow.reply(), "+OK");
+    assert_eq!(redis.client().say("GET k"), "1");
+}
+
+#[test]
+fn nobody_gets_a_connection_on_which_another_is_somebody_else() {
+    let redis = Redis::start();
+    let lab = shared(&redis);
+    assert_eq!(redis.client().say("ACL SETUSER bob on >pw +@all ~*"), "+OK");
+    let mut bob = lab.client();
+    let told = bob.ask(&["HELLO", "2", "AUTH", "bob", "pw", "SETNAME", "a b"]);
+    assert!(told.starts_with("-ERR Client names"), "{told}");
+    let mut other = lab.client();
+    assert_eq!(other.say("ACL WHOAMI"), "default");
+    assert_eq!(bob.say("ACL WHOAMI"), "bob", "as of a server without us");
 }

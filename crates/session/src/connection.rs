@@ -81,6 +81,10 @@ impl Session {
             self.stats.late += 1;
             return;
         }
+        if self.route.connecting().is_none() {
+            // It was made, and may be in use.
+            return self.lose_link(now, false);
+        }
         self.stats.connects_failed += 1;
         self.route.drop_link();
         self.route.back_off(now, false);

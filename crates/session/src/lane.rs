@@ -187,10 +187,15 @@ impl<C: Copy + PartialEq> Lane<C> {
     /// The session is not interested any more. Answers to it that are to come are nobody's.
     pub fn leave(&mut self, now: Instant, seat: usize) {
         let Some(left) = self.seats.get_mut(seat) else { return };
-        left.who = None;
+        let who = left.who.take();
         if left.awaited == 0 {
             self.remove(seat);
         }
+        self.jam.take_if(|jam| who.is_some_and(|(client, _)| client == jam.client));
+        self.note_empty(now);
+    }
+
+    fn note_empty(&mut self, now: Instant) {
         if self.members().next().is_none() {
             self.empty_since = Some(now);
         }
@@ -383,10 +388,13 @@ impl<C: Copy + PartialEq> Lane<C> {
     }
 
     /// Takes everyone out who is owed nothing.
-    pub fn idle(&mut self) -> Vec<(C, Conn)> {
+    pub fn idle(&mut self, now: Instant) -> Vec<(C, Conn)> {
         let idle: Vec<usize> =
             self.seats.iter().filter(|(_, seat)| seat.awaited == 0).map(|(index, _)| index).collect();
-        idle.into_iter().filter_map(|index| self.seats.remove(index).who).collect()
+        let idle: Vec<_> = idle.into_iter().filter_map(|index| self.seats.remove(index).who).collect();
+        self.jam.take_if(|jam| idle.iter().any(|(client, _)| *client == jam.client));
+        self.note_empty(now);
+        idle
     }
 
     /// Whether this seat is owed nothing.
@@ -407,9 +415,9 @@ impl<C: Copy + PartialEq> Lane<C> {
         self.jam.map(|jam| jam.client)
     }
 
-    /// That client was waited for in vain. Who it is, to be closed, if anybody waits behind it.
+    /// If that client was waited for in vain, and anybody waits behind it: who it is, to be closed.
     pub fn give_up(&mut self, now: Instant) -> Option<C> {
-        let jam = self.jam.as_mut()?;
+        let jam = self.jam.as_mut().filter(|jam| jam.until <= now)?;
         let is_other = |seat: &Seat<C>| seat.awaited > 0 && seat.who.is_some_and(|(client, _)| client != jam.client);
         if !self.seats.iter().any(|(_, seat)| is_other(seat)) {
             jam.until = now + PATIENCE;
@@ -436,6 +444,8 @@ impl<C: Copy + PartialEq> Lane<C> {
         match &self.state {
             State::Connecting { until, .. } => Some(*until),
             _ if self.jam.is_some() => self.jam.map(|jam| jam.until),
+            // Nobody will come.
+            _ if self.is_retired => self.empty_since,
             _ => self.empty_since.map(|since| since + EMPTY),
         }
     }

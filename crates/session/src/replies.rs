@@ -9,11 +9,11 @@ use alloc::boxed::Box;
 use machine::Instant;
 use resp::{Kind as ReplyKind, Reply};
 
-use crate::command::{Command, Kind};
+use crate::command::{Command, Key, Kind};
 use crate::event::{Conn, Why};
 use crate::owed::Owed;
 use crate::refusal::{Regroup, is_refusal};
-use crate::restore::Restored;
+use crate::restore::{self, Restored};
 use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
 use crate::stream::SPENT;
@@ -303,6 +303,9 @@ impl Session {
         if outside || matches!(front.command.kind, Kind::Exec | Kind::Discard) {
             self.on_tracking_answered(front.command.kind, ok);
         }
+        if !ok && front.command.kind == Kind::Remember(Key::Hello) && self.is_hello_of_parts() {
+            self.share.tie();
+        }
         if ok && outside {
             match front.command.kind {
                 Kind::Remember(_) | Kind::Tracking if self.kept.is_spent() => self.remembered.unknown = true,
@@ -338,8 +341,17 @@ impl Session {
         self.route.on_answer();
     }
 
-    /// RESET: back to how the connection began.
+    /// Whether the oldest request is a HELLO that asks for more than a protocol. A server does one after the other: when it finds
+    /// fault with the name, it may have taken the client for another user already.
+    fn is_hello_of_parts(&self) -> bool {
+        self.kept.is_spent() || restore::argument(self.kept.front_bytes(), 2).is_some()
+    }
+
+    /// RESET: back to how the connection began, but for what a server does not undo.
     fn forget_client(&mut self) {
+        if self.remembered.outlasts_reset() {
+            self.share.tie();
+        }
         self.remembered.clear();
         self.subscriptions.clear();
         self.tracking.clear();

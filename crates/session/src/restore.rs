@@ -79,6 +79,11 @@ impl Remembered {
         *self = Self::default();
     }
 
+    /// Whether something was said that a server does not forget at RESET.
+    pub(crate) fn outlasts_reset(&self) -> bool {
+        self.said.last().is_some_and(|(key, _)| *key > Key::Name)
+    }
+
     /// How many requests that is.
     pub(crate) fn len(&self) -> usize {
         self.said.len()
@@ -189,7 +194,7 @@ fn array(words: &[&[u8]]) -> Box<[u8]> {
     request.into()
 }
 
-fn argument(request: &[u8], index: usize) -> Option<&[u8]> {
+pub(crate) fn argument(request: &[u8], index: usize) -> Option<&[u8]> {
     scanned(request)?.argument(request, index)
 }
 

@@ -439,10 +439,14 @@ impl Session {
                 self.frame();
                 continue;
             }
+            let was_owed = self.kept.is_owed();
             if self.mode == Mode::Framed {
                 self.frame();
             }
-            break;
+            // What is told apart only now may need another connection than the one that there is.
+            if was_owed || !self.kept.is_owed() {
+                break;
+            }
         }
         if usable {
             self.admit();

@@ -51,6 +51,11 @@ impl Share {
         self.tied |= command.travels == Travels::Tied;
     }
 
+    /// Something is on its connection that is not remembered.
+    pub(crate) const fn tie(&mut self) {
+        self.tied = true;
+    }
+
     pub(crate) const fn on_reply_part(&mut self, bytes: usize) {
         self.reply += bytes;
     }

@@ -51,7 +51,7 @@ impl Talk {
 
     pub(crate) fn drain(&mut self) -> &mut Self {
         while let Some(action) = self.session.poll() {
-            if let Action::Connect { conn, .. } = action {
+            if let Action::Connect { conn, .. } | Action::Share { conn, .. } = action {
                 self.conn = conn;
             }
             self.actions.push(action);
@@ -72,6 +72,12 @@ impl Talk {
     pub(crate) fn connected(&mut self) -> &mut Self {
         let conn = self.conn;
         self.step(Event::ServerConnected { conn })
+    }
+
+    /// The part in a shared connection may be used.
+    pub(crate) fn ready(&mut self) -> &mut Self {
+        let conn = self.conn;
+        self.step(Event::ServerReady { conn })
     }
 
     pub(crate) fn gone(&mut self) -> &mut Self {
