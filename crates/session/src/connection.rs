@@ -12,6 +12,7 @@ use crate::replay;
 use crate::replies::Incoming;
 use crate::restore::Restoring;
 use crate::rules::OnUnknown;
+use crate::rules::Role;
 use crate::session::Session;
 
 impl Session {
@@ -136,7 +137,9 @@ impl Session {
             self.route.drop_link();
         }
         self.forget_connection(now);
-        self.route.back_off(now, true);
+        // The end of a master's connection may be the end of the master, or its restart without data: whoever watches it saw the same, and
+        // has a moment to say so before anything is sent there again.
+        self.route.back_off(now, ours_to_close || self.role() == Role::Replica);
     }
 
     /// Whether the client has a part of something, the rest of which cannot come from anywhere else.

@@ -48,6 +48,8 @@ pub struct Lane<C> {
     /// One of its clients reads slowly: whoever can goes elsewhere.
     is_retired: bool,
     jam: Option<Jam<C>>,
+    /// How much longer its clients may wait for those among them who do not read, all of these together.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -79,9 +81,7 @@ struct Seat<C> {
 #[derive(Clone, Copy, Debug)]
 struct Jam<C> {
     client: C,
-    /// What it has left to read.
-    unread: usize,
-    /// Until when it is waited for, if it reads nothing more.
+    since: Instant,
     until: Instant,
 }
 
@@ -136,8 +136,10 @@ const GATHERED: usize = 16 * 1024;
 const SLOW: usize = 256 * 1024;
 /// With so much to read of one client, nothing more is read from the server ...
 const MAX_UNREAD: usize = 1024 * 1024;
-/// ... until it has read some, or has read nothing for so long: then it is closed. Others may wait behind it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// ... until it has read some. If others wait behind it, they do so for this long, whoever they wait for: then it is closed.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A client that reads may have been overtaken by events for so long.
+const LEAST: Duration = Duration::from_millis(50);
 /// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
 const EMPTY: Duration = Duration::from_secs(30);
 
@@ -159,6 +161,7 @@ impl<C: Copy + PartialEq> Lane<C> {
             empty_since: Some(now),
             is_retired: false,
             jam: None,
+            patience: PATIENCE,
         }
     }
 
@@ -376,7 +379,7 @@ impl<C: Copy + PartialEq> Lane<C> {
     /// ([`Self::idle`]), and it is not to be found any more.
     pub fn on_unread(&mut self, now: Instant, client: C, bytes: usize) -> bool {
         if bytes > MAX_UNREAD && self.jam.is_none() {
-            self.jam = Some(Jam { client, unread: bytes, until: now + PATIENCE });
+            self.jam = Some(Jam { client, since: now, until: now + self.patience.max(LEAST) });
         }
         bytes > SLOW && !core::mem::replace(&mut self.is_retired, true)
     }
@@ -420,22 +423,25 @@ impl<C: Copy + PartialEq> Lane<C> {
         let jam = self.jam.as_mut().filter(|jam| jam.until <= now)?;
         let is_other = |seat: &Seat<C>| seat.awaited > 0 && seat.who.is_some_and(|(client, _)| client != jam.client);
         if !self.seats.iter().any(|(_, seat)| is_other(seat)) {
+            jam.since = now;
             jam.until = now + PATIENCE;
             return None;
         }
-        self.jam.take().map(|jam| jam.client)
+        self.end_jam(now)
     }
 
     /// Looks after that client, which has so many bytes left to read or is gone. True if the lane may be read again.
     pub fn on_progress(&mut self, now: Instant, bytes: usize) -> bool {
         if bytes <= MAX_UNREAD / 2 {
-            self.jam = None;
-        } else if let Some(jam) = &mut self.jam
-            && bytes < jam.unread
-        {
-            *jam = Jam { unread: bytes, until: now + PATIENCE, ..*jam };
+            self.end_jam(now);
         }
         self.jam.is_none()
+    }
+
+    fn end_jam(&mut self, now: Instant) -> Option<C> {
+        let jam = self.jam.take()?;
+        self.patience = self.patience.saturating_sub(now - jam.since);
+        Some(jam.client)
     }
 
     /// When to end it if nothing happens: the connection was not made, or nobody uses it.

@@ -240,6 +240,18 @@ fn a_hello_is_said_again_in_its_parts_and_what_every_connection_has_is_not() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_master_whose_connection_has_just_ended() {
+    let mut talk = master();
+    talk.c("GET a").connected().server_hears("GET a").s("$-1").client_hears("$-1");
+    let conn = talk.conn;
+    talk.orders(&[connect(1, 1)]).step(Event::ServerClosed { conn }).c("SET a 1").orders(&[]);
+    talk.pass(19).orders(&[]).view(2, Phase::Steady, 2).orders(&[connect(2, 2)]);
+    talk.connected().server_hears("SET a 1").s("+OK").client_hears("+OK");
+    let conn = talk.conn;
+    talk.step(Event::ServerClosed { conn }).pass(20).c("SET a 2").orders(&[connect(3, 2)]);
+}
+
+#[test]
 fn a_database_that_was_chosen_before_the_user_is_chosen_before_it_again() {
     let mut talk = master();
     talk.c("SELECT 9; AUTH bob p; HELLO 3").connected().server_hears("SELECT 9; AUTH bob p; HELLO 3").s("+OK; +OK; %0");

@@ -82,7 +82,8 @@ impl Talk {
 
     pub(crate) fn gone(&mut self) -> &mut Self {
         let conn = self.conn;
-        self.step(Event::ServerClosed { conn })
+        // The view has a moment to say that the master is gone.
+        self.step(Event::ServerClosed { conn }).pass(20)
     }
 
     pub(crate) fn view(&mut self, epoch: u64, phase: Phase, master: u16) -> &mut Self {
