@@ -116,7 +116,7 @@ fn who_has_left_jams_nothing() {
 }
 
 #[test]
-fn who_has_read_something_is_not_given_up() {
+fn those_behind_wait_so_long_in_all_for_those_who_do_not_read() {
     const UNREAD: usize = 17 << 20;
     let mut lane = lane();
     let seat = lane.join(1, Conn(1));
@@ -125,8 +125,12 @@ fn who_has_read_something_is_not_given_up() {
     ask(&mut lane, behind);
     lane.on_unread(Instant::START, 1, UNREAD);
     let first = lane.deadline().unwrap();
-    assert!(!lane.on_progress(Instant::START + SECOND, UNREAD - 1));
-    assert_eq!(lane.give_up(first), None, "it has read since");
-    assert_eq!(lane.deadline(), Some(first + SECOND));
+    assert!(!lane.on_progress(first - SECOND, UNREAD - 1), "it has read something, and not enough");
+    assert_eq!(lane.give_up(first - SECOND), None, "it has its time");
+    assert!(lane.on_progress(first - SECOND, 0), "it has read all");
+    lane.on_unread(first, 1, UNREAD);
+    assert_eq!(lane.deadline(), Some(first + SECOND), "what is left of the time");
     assert_eq!(lane.give_up(first + SECOND), Some(1));
+    lane.on_unread(first + SECOND, 2, UNREAD);
+    assert_eq!(lane.deadline(), Some(first + SECOND + Duration::from_millis(50)), "next to none is left");
 }
