@@ -20,7 +20,7 @@ pub enum Balance {
     RoundRobin,
     /// Where the fewest clients are, for its weight.
     LeastConnections,
-    /// Where answers came fastest of late, for its weight. One in [`EXPLORE`] goes in turn: else a server that was slow once
+    /// Where answers came fastest of late, for its weight. One in sixteen goes in turn: else a server that was slow once
     /// would never be asked again.
     Latency,
 }
