@@ -252,12 +252,6 @@ impl<C: Copy + PartialEq> Lane<C> {
         seat.who.map(|(client, _)| (client, index))
     }
 
-    /// Whether there may be somebody for [`Self::next_waiting`].
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.room() < MAX_OUT / 2
-    }
-
     /// Bytes for the server, as far as they should go out now.
     #[must_use]
     pub fn to_server(&self) -> &[u8] {
