@@ -56,10 +56,12 @@ fn a_change_of_master_runs_the_scripts_of_ours_and_of_stock_alike() {
     assert_eq!(roles, ["leader", "observer", "observer"]);
 }
 
-/// A script that notes how it was called: the number of its arguments, and each with a bar behind it.
+/// A script that notes how it was called: the number of its arguments, and each with a bar behind it. Scripts run side
+/// by side, so a call is written whole: one builtin, one write.
 fn script(cluster: &Cluster, n: usize, name: &str) -> PathBuf {
     let path = place(cluster, n, name);
-    let text = format!("#!/bin/sh\n{{ printf '%s|' \"$#\" \"$@\"; echo; }} >> {}\n", calls_of(&path).display());
+    let write = r#"call=$(printf '%s|' "$#" "$@"); printf '%s\n' "$call" >>"#;
+    let text = format!("#!/bin/sh\n{write} {}\n", calls_of(&path).display());
     fs::write(&path, text).expect("the scratch directory can be written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     path
