@@ -106,6 +106,17 @@ impl Session {
     }
 
     /// A server sent what is no reply, or a reply to nothing.
+    pub(crate) fn on_sent_elsewhere(&mut self, now: Instant, conn: Conn) {
+        if !self.route.is(conn) {
+            self.stats.late += 1;
+        } else if self.kept.in_flight() > 0 {
+            self.lose_link(now, false);
+        } else {
+            self.route.drop_link();
+            self.forget_connection(now);
+        }
+    }
+
     pub(crate) fn on_misbehaved(&mut self, now: Instant) {
         self.stats.misbehaved += 1;
         self.lose_link(now, true);

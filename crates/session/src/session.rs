@@ -155,6 +155,7 @@ impl Session {
             Event::ServerFailed { conn } => self.on_server_failed(now, conn),
             Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
             Event::ServerClosed { conn } => self.on_server_closed(now, conn),
+            Event::SentElsewhere { conn } => self.on_sent_elsewhere(now, conn),
             Event::View(view) => self.on_view(now, view),
         }
         self.settle(now);
