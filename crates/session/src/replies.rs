@@ -12,7 +12,7 @@ use resp::{Kind as ReplyKind, Reply};
 use crate::command::{Command, Key, Kind};
 use crate::event::{Conn, Why};
 use crate::owed::Owed;
-use crate::refusal::{Regroup, is_refusal};
+use crate::refusal::{Regroup, is_refusal, is_turned_away};
 use crate::restore::{self, Restored};
 use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
@@ -60,8 +60,8 @@ impl Session {
             self.out.extend(bytes);
             return;
         }
-        if self.route.is(conn) {
-            self.route.on_said(now);
+        if self.route.is(conn) && self.route.on_said(now) && is_turned_away(bytes) {
+            return self.on_turned_away(now);
         }
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -404,6 +404,10 @@ impl Session {
     fn on_hold_expired(&mut self, now: Instant) {
         self.hold.on_expired();
         let expired = self.kept.expire();
+        if self.route.restoring().is_some() {
+            // It accepted, and does not answer what it is told first: another connection may be luckier.
+            self.on_restore_postponed(now);
+        }
         self.stats.held += expired as u64;
         self.stats.expired += expired as u64;
         if self.kept.owed() == 0 {
