@@ -59,6 +59,32 @@ fn a_connection_on_which_a_hello_failed_half_way_is_nobody_elses() {
 }
 
 #[test]
+fn who_a_client_is_after_a_hello_that_failed_half_way_nobody_tells_another_server() {
+    let failed = |hello: &str| {
+        let mut talk = master();
+        talk.c("AUTH ann pw").connected().server_hears("AUTH ann pw").s("+OK").client_hears("+OK");
+        talk.c(hello);
+        let n = talk.session.to_server().len();
+        talk.session.sent(n);
+        talk.s("-ERR it does not matter which").client_hears("-ERR it does not matter which").gone();
+        talk
+    };
+    // It is bob at this server, with names that it has not heard of, in the protocol of before.
+    failed("HELLO 3 AUTH bob pw SETNAME \"a b\"").closes(session::Why::Unrestorable);
+    // Of one part, either nothing was done or nothing failed.
+    for hello in ["HELLO 4", "HELLO 3 AUTH bob wrong", "HELLO 3 SETNAME \"a b\""] {
+        failed(hello).c("GET a").connected().server_hears("AUTH ann pw").s("+OK").server_hears("GET a");
+    }
+    // RESET makes it known again.
+    let mut talk = master();
+    talk.c("HELLO 3 AUTH bob pw SETNAME \"a b\"").connected();
+    let n = talk.session.to_server().len();
+    talk.session.sent(n);
+    talk.s("-ERR no").client_hears("-ERR no").c("RESET").server_hears("RESET").s("+RESET").client_hears("+RESET");
+    talk.gone().c("GET a").connected().server_hears("GET a");
+}
+
+#[test]
 fn a_connection_that_remembers_more_than_reset_undoes_is_nobody_elses() {
     let mut talk = shared();
     talk.c("CLIENT NO-EVICT ON").connected().server_hears("CLIENT NO-EVICT ON").s("+OK");
