@@ -120,6 +120,12 @@ impl Running {
 }
 
 impl Running {
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// How it ended; `None`: it lives.
     ///
     /// # Panics
