@@ -161,28 +161,58 @@ impl Stream {
         Ok(())
     }
 
+    /// Whether there is more to reading and writing than handing bytes over.
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads once what comes over the wire: into the room behind the end of a buffer.
+    pub(crate) fn read_behind(&mut self, buffer: &mut Vec<u8>) -> io::Result<Got> {
+        let room = buffer.capacity() - buffer.len();
+        let read = loop {
+            let into = rustix::buffer::spare_capacity(&mut *buffer);
+            let read = match &self.socket {
+                Socket::Tcp(socket) => rustix::io::read(socket, into),
+                Socket::Unix(socket) => rustix::io::read(socket, into),
+            };
+            match read {
+                Err(rustix::io::Errno::INTR) => {}
+                read => break read.map_err(io::Error::from),
+            }
+        };
+        self.note_read(room, read)
+    }
+
+    /// What follows from one reading into so much room.
+    fn note_read(&mut self, room: usize, read: io::Result<usize>) -> io::Result<Got> {
+        match read {
+            Ok(0) => Ok(Got::End),
+            Ok(n) => {
+                // What comes after a short read is a new event, but for an end that was told with these bytes.
+                self.readable = n == room || self.last;
+                Ok(Got::Bytes(n))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Ok(Got::Nothing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads once what comes over the wire.
     pub(crate) fn read_wire(&mut self, into: &mut [u8]) -> io::Result<Got> {
-        loop {
+        let read = loop {
             let read = match &mut self.socket {
                 Socket::Tcp(socket) => socket.read(into),
                 Socket::Unix(socket) => socket.read(into),
             };
             match read {
-                Ok(0) => return Ok(Got::End),
-                Ok(n) => {
-                    // What comes after a short read is a new event, but for an end that was told with these bytes.
-                    self.readable = n == into.len() || self.last;
-                    return Ok(Got::Bytes(n));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.readable = false;
-                    return Ok(Got::Nothing);
-                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                read => break read,
             }
-        }
+        };
+        self.note_read(into.len(), read)
     }
 
     /// Writes once and says how much the kernel took. If that is less than all, it is [blocked](Self::is_blocked).

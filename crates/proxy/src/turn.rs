@@ -275,7 +275,18 @@ impl Worker {
         if !client.is_readable() {
             return;
         }
-        match client.stream.read(&mut self.scratch) {
+        // The rest of a large request is read to where it stays.
+        let room = client.session.room().filter(|_| !client.stream.is_encrypted());
+        let to_stay = room.is_some();
+        let read = match room {
+            Some(room) => client.stream.read_behind(room),
+            None => client.stream.read(&mut self.scratch),
+        };
+        match read {
+            Ok(Got::Bytes(len)) if to_stay => {
+                client.heard = self.now;
+                self.step(key, Event::ClientRead { len });
+            }
             Ok(Got::Bytes(n)) => self.hear(key, n),
             Ok(Got::Nothing) => {}
             Ok(Got::End) => {

@@ -21,6 +21,8 @@ use crate::stats::Stats;
 #[derive(Debug, Default)]
 pub struct Spare {
     bytes: Vec<Vec<u8>>,
+    /// The room in them, in bytes.
+    room: usize,
     owed: Vec<VecDeque<Owed>>,
     requests: Vec<Lent<RequestScanner>>,
     replies: Vec<Lent<ReplyScanner>>,
@@ -37,8 +39,10 @@ pub(crate) struct Tally(Lent<Stats>);
 
 /// Buffers of each kind that a worker keeps for the next busy session: some more than sessions are busy in one turn.
 const MAX_SPARE: usize = 64;
-/// A buffer that grew over this is freed: it served a large value, which most sessions never see.
-const MAX_KEPT_CAPACITY: usize = 128 * 1024;
+/// A buffer that grew over this is freed: it served a value so large that most sessions never see one.
+const MAX_KEPT_CAPACITY: usize = 1024 * 1024;
+/// What all of them may come to. Over it, too, what comes back is freed.
+const MAX_ROOM: usize = 8 * 1024 * 1024;
 
 impl Spare {
     /// An empty stock.
@@ -82,6 +86,7 @@ impl Spare {
         if to.capacity() == 0
             && let Some(bytes) = self.bytes.pop()
         {
+            self.room -= bytes.capacity();
             *to = bytes;
         }
     }
@@ -97,7 +102,9 @@ impl Spare {
     pub(crate) fn reclaim_bytes(&mut self, from: &mut Vec<u8>) {
         if from.is_empty() && from.capacity() > 0 {
             let bytes = core::mem::take(from);
-            if self.bytes.len() < MAX_SPARE && bytes.capacity() <= MAX_KEPT_CAPACITY {
+            let is_modest = bytes.capacity() <= MAX_KEPT_CAPACITY && self.room + bytes.capacity() <= MAX_ROOM;
+            if self.bytes.len() < MAX_SPARE && is_modest {
+                self.room += bytes.capacity();
                 self.bytes.push(bytes);
             }
         }

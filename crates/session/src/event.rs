@@ -15,6 +15,11 @@ pub struct Conn(pub u32);
 pub enum Event<'a> {
     /// The client sent these bytes. They are copied.
     ClientBytes(&'a [u8]),
+    /// The client sent bytes, and they were put behind the end of [`Session::room`](crate::Session::room).
+    ClientRead {
+        /// How many.
+        len: usize,
+    },
     /// The client will send no more. What it is owed it still gets, unless that may take for ever.
     ClientClosed,
     /// The connection was made.
@@ -59,12 +64,6 @@ pub enum Event<'a> {
     },
     /// The connection ended, in whatever way.
     ServerClosed {
-        /// Which.
-        conn: Conn,
-    },
-    /// The part in the shared connection was taken away, while nothing was under way on it, for the sake of others there. The server
-    /// is as good as before: what comes next goes on over another connection, at once.
-    SentElsewhere {
         /// Which.
         conn: Conn,
     },

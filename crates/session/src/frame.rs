@@ -4,17 +4,39 @@
 
 use alloc::vec::Vec;
 
-use resp::{Malformed, Request};
+use resp::{Malformed, Request, RequestScanner};
 
 use crate::command::{Command, Kind};
 use crate::owed::{MAX_OWED, State};
 use crate::session::{Mode, Session};
+
+/// What is missing of a request for which another way of reading is worth while: much more than copying costs.
+const LARGE: usize = 4 * 1024;
+/// Bytes that are read at once: as many as elsewhere.
+const ROOM: usize = 64 * 1024;
 
 impl Session {
     pub(crate) fn on_client_bytes(&mut self, bytes: &[u8]) {
         self.stats.bytes_in += bytes.len() as u64;
         self.kept.append(bytes);
         self.frame();
+    }
+
+    /// Bytes that the driver has put where they stay.
+    pub(crate) fn on_client_read(&mut self, len: usize) {
+        debug_assert!(len <= self.kept.unframed().len());
+        self.stats.bytes_in += len as u64;
+        self.frame();
+    }
+
+    /// Where the rest of a large request may be read to without a detour: behind the end of this buffer, which has the room. Whoever
+    /// does so says [`Event::ClientRead`](crate::Event::ClientRead). `None`: what comes is read elsewhere, and is
+    /// [`Event::ClientBytes`](crate::Event::ClientBytes).
+    pub fn room(&mut self) -> Option<&mut Vec<u8>> {
+        let here = self.kept.unframed().len();
+        let wanted = self.requests.present().map_or(0, RequestScanner::wanted);
+        let is_large = self.mode == Mode::Framed && here > 0 && wanted >= here + LARGE && !self.kept.is_open_ended();
+        is_large.then(|| self.kept.room(ROOM))
     }
 
     /// Tells requests apart, as far as they are whole.

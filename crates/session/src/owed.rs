@@ -104,12 +104,23 @@ impl Kept {
     }
 
     pub(crate) fn append(&mut self, more: &[u8]) {
+        self.make_room(more.len());
+        self.bytes.extend_from_slice(more);
+    }
+
+    /// The buffer, with room for so many bytes behind what is kept.
+    pub(crate) fn room(&mut self, n: usize) -> &mut Vec<u8> {
+        self.make_room(n);
+        self.bytes.reserve(n);
+        &mut self.bytes
+    }
+
+    fn make_room(&mut self, n: usize) {
         // Dead bytes go before the buffer grows; moving less than was freed keeps that linear.
-        if self.head > 0 && self.bytes.len() + more.len() > self.bytes.capacity() && self.head >= self.len() {
+        if self.head > 0 && self.bytes.len() + n > self.bytes.capacity() && self.head >= self.len() {
             self.bytes.drain(..self.head);
             self.head = 0;
         }
-        self.bytes.extend_from_slice(more);
     }
 
     const fn owed_start(&self) -> usize {

@@ -143,6 +143,7 @@ impl Session {
         }
         match event {
             Event::ClientBytes(bytes) => self.on_client_bytes(bytes),
+            Event::ClientRead { len } => self.on_client_read(len),
             Event::ClientClosed => self.on_client_closed(now),
             Event::ServerConnected { conn } => self.on_server_connected(conn),
             Event::ServerReady { conn } => self.on_server_ready(conn),

@@ -227,3 +227,59 @@ fn a_view_that_names_another_master_does_not_take_it_back() {
         talk.c("GET a").connected().server_hears("GET a").s("$-1").client_hears("$-1");
     }
 }
+
+#[test]
+fn what_is_read_to_where_it_stays_is_what_is_handed_over() {
+    let rules = || Rules { hold_bytes: 256 * 1024, ..Rules::default() };
+    let lens = [40, 9_000, 16_000, 3, 70_000, 5_000, 300_000, 16_000, 16_000];
+    let said: Vec<u8> = lens.iter().flat_map(|len| [set(*len), vec![b'v'; *len], b"\r\n".to_vec()].concat()).collect();
+    for step in [700, 5_000, 16_384, 50_000] {
+        let mut handed = Talk::new(rules(), view(1, Phase::Steady, 1, &[]));
+        let mut read = Talk::new(rules(), view(1, Phase::Steady, 1, &[]));
+        let mut rooms = 0;
+        let mut heard = [Vec::new(), Vec::new()];
+        for piece in said.chunks(step) {
+            handed.raw(piece);
+            match read.session.room() {
+                Some(room) => {
+                    assert!(room.capacity() - room.len() >= 64 * 1024, "there is the room");
+                    room.extend_from_slice(piece);
+                    read.step(Event::ClientRead { len: piece.len() });
+                    rooms += 1;
+                }
+                None => {
+                    read.raw(piece);
+                }
+            }
+            for (talk, heard) in [&mut handed, &mut read].into_iter().zip(&mut heard) {
+                if talk.actions.len() == 1 {
+                    talk.connected();
+                }
+                // A server that answers what it has whole.
+                let before = whole(heard);
+                heard.extend_from_slice(talk.session.to_server());
+                talk.takes(usize::MAX);
+                for _ in before..whole(heard) {
+                    talk.s("+OK");
+                    heard.extend_from_slice(talk.session.to_server());
+                    talk.takes(usize::MAX);
+                }
+            }
+            assert_eq!(handed.session.kept_bytes(), read.session.kept_bytes());
+        }
+        assert!(heard[0] == said, "step {step}: every byte arrives: {} of {}", heard[0].len(), said.len());
+        assert!(heard[1] == said, "step {step}: and by the other way, too");
+        assert!(rooms > 0, "step {step}: {rooms}");
+    }
+}
+
+/// Requests that are there whole.
+fn whole(bytes: &[u8]) -> usize {
+    let mut scanner = resp::RequestScanner::default();
+    let (mut at, mut n) = (0, 0);
+    while let Ok(Some(resp::Request::Command(command))) = scanner.next(&bytes[at..]) {
+        at += command.len();
+        n += 1;
+    }
+    n
+}
