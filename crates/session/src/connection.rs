@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 
 use machine::Instant;
 
-use crate::event::{Action, Conn, Why};
+use crate::event::{Conn, Why};
 use crate::replay;
 use crate::replies::Incoming;
 use crate::restore::Restoring;
 use crate::rules::OnUnknown;
 use crate::rules::Role;
-use crate::session::Session;
+use crate::session::{Discarded, Session};
 
 impl Session {
     /// Orders a connection to whoever takes requests, if there is none and it is not too early for another try.
@@ -43,7 +43,6 @@ impl Session {
             self.stats.late += 1;
             return;
         }
-        self.route.on_used();
         self.begin_restoring(Vec::new(), 0);
     }
 
@@ -106,17 +105,6 @@ impl Session {
         self.lose_link(now, false);
     }
 
-    pub(crate) fn on_sent_elsewhere(&mut self, now: Instant, conn: Conn) {
-        if !self.route.is(conn) {
-            self.stats.late += 1;
-        } else if self.kept.in_flight() > 0 {
-            self.lose_link(now, false);
-        } else {
-            self.route.drop_link();
-            self.forget_connection(now);
-        }
-    }
-
     /// A server sent what is no reply, or a reply to nothing.
     pub(crate) fn on_misbehaved(&mut self, now: Instant) {
         self.stats.misbehaved += 1;
@@ -172,14 +160,6 @@ impl Session {
         self.route.back_off(now, false);
     }
 
-    /// The server has as many clients as it takes, and does nothing of what this connection brought.
-    pub(crate) fn on_turned_away(&mut self, now: Instant) {
-        self.stats.connects_failed += 1;
-        self.kept.unsend(usize::MAX);
-        self.mark_spent();
-        self.on_restore_postponed(now);
-    }
-
     /// What was true of the old connection is not true of the next.
     pub(crate) fn forget_connection(&mut self, now: Instant) {
         self.kept.rewind();
@@ -202,7 +182,7 @@ impl Session {
             // Ordered and not yet told: then there is nothing to close.
             if !core::mem::take(&mut self.to_connect) {
                 assert!(self.to_close.is_none(), "B: the driver drains after every event");
-                self.to_close = Some(Action::CloseServer { conn });
+                self.to_close = Some(Discarded::Spoilt(conn));
             }
         }
     }

@@ -24,7 +24,7 @@ use view::View;
 use crate::balance::Loads;
 use crate::buffers::{Lent, Outgoing, Spare, Tally};
 use crate::command::Kind;
-use crate::event::{Action, Event, Timer, Why};
+use crate::event::{Action, Conn, Event, Timer, Why};
 use crate::hold::{self, Hold};
 use crate::owed::{Kept, MAX_OWED, State};
 use crate::refusal::Regroup;
@@ -68,8 +68,8 @@ pub struct Session {
     /// The client will send no more; until when it may still be answered.
     leaving: Option<Instant>,
     pub(crate) closing: Option<Closing>,
-    /// [`Action::CloseServer`] or [`Action::Release`].
-    pub(crate) to_close: Option<Action>,
+    /// The connection that it is rid of.
+    pub(crate) to_close: Option<Discarded>,
     /// The connection under way is ordered, and not yet told.
     pub(crate) to_connect: bool,
     pub(crate) stats: Tally,
@@ -84,6 +84,15 @@ pub(crate) enum Mode {
     Paused,
     /// No more: bytes pass both ways as they are.
     Pinned,
+}
+
+/// A server connection that the session does not want any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Discarded {
+    /// It is closed.
+    Spoilt(Conn),
+    /// Nothing is left on it: it may be another's.
+    Clean(Conn),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +165,6 @@ impl Session {
             Event::ServerFailed { conn } => self.on_server_failed(now, conn),
             Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
             Event::ServerClosed { conn } => self.on_server_closed(now, conn),
-            Event::SentElsewhere { conn } => self.on_sent_elsewhere(now, conn),
             Event::View(view) => self.on_view(now, view),
         }
         self.settle(now);
@@ -183,8 +191,10 @@ impl Session {
 
     /// What to do, in order, until `None`.
     pub fn poll(&mut self) -> Option<Action> {
-        if let Some(action) = self.to_close.take() {
-            return Some(action);
+        match self.to_close.take() {
+            Some(Discarded::Spoilt(conn)) => return Some(Action::CloseServer { conn }),
+            Some(Discarded::Clean(conn)) => return Some(Action::Release { conn }),
+            None => {}
         }
         if core::mem::take(&mut self.to_connect)
             && let Some((conn, addr)) = self.route.connecting()
@@ -405,10 +415,6 @@ impl Session {
     fn on_hold_expired(&mut self, now: Instant) {
         self.hold.on_expired();
         let expired = self.kept.expire();
-        if self.route.restoring().is_some() {
-            // It accepted, and does not answer what it is told first: another connection may be luckier.
-            self.on_restore_postponed(now);
-        }
         self.stats.held += expired as u64;
         self.stats.expired += expired as u64;
         if self.kept.owed() == 0 {

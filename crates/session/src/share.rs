@@ -12,12 +12,11 @@
 //! ```
 
 use crate::command::{Command, Travels};
-use crate::event::Action;
 use crate::owed::{Owed, State};
 use crate::replies::Incoming;
 use crate::route::Way;
 use crate::rules::Pool;
-use crate::session::Session;
+use crate::session::{Discarded, Session};
 
 /// What is known of a session's habits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,7 +126,7 @@ impl Session {
             return;
         }
         if self.route.way() == Way::Own && self.route.is_open() && self.is_free_of_its_connection() {
-            self.to_close = self.route.drop_link().map(|conn| Action::Release { conn });
+            self.to_close = self.route.drop_link().map(Discarded::Clean);
         } else {
             self.drop_link();
         }

@@ -20,7 +20,10 @@ use crate::session::Session;
 
 /// What servers have agreed to.
 #[derive(Debug, Default)]
-pub(crate) struct Subscriptions {
+pub(crate) struct Subscriptions(Option<Box<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
     names: BTreeSet<(Form, Box<[u8]>)>,
     /// As requests would have them, about.
     bytes: usize,
@@ -64,19 +67,73 @@ impl Form {
 
 impl Subscriptions {
     pub(crate) fn any(&self) -> bool {
-        !self.names.is_empty()
+        self.names().next().is_some()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &(Form, Box<[u8]>)> {
+        self.0.iter().flat_map(|known| &known.names)
+    }
+
+    /// What a request with all of it would come to, about.
+    fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |known| known.bytes)
     }
 
     /// Whether a new server cannot be told.
     pub(crate) fn is_tied(&self) -> bool {
-        self.names.contains(&(Form::Channel, INVALIDATE.into()))
+        self.0.as_ref().is_some_and(|known| known.names.contains(&(Form::Channel, INVALIDATE.into())))
     }
 
     /// Whether a request is answered in part.
-    pub(crate) const fn is_partly_confirmed(&self) -> bool {
-        self.confirmed.0 > 0
+    pub(crate) fn is_partly_confirmed(&self) -> bool {
+        self.0.as_ref().is_some_and(|known| known.confirmed.0 > 0)
     }
 
+    /// One answer to `request` came. True if it was the last one: the server has agreed to it.
+    fn on_confirmed(&mut self, kind: Kind, request: &[u8]) -> bool {
+        let known = self.0.get_or_insert_default();
+        if known.confirmed.0 == 0 {
+            known.confirmed.1 = known.answers(kind, request);
+        }
+        known.confirmed.0 += 1;
+        let is_last = known.confirmed.0 >= known.confirmed.1;
+        if is_last {
+            known.confirmed = (0, 0);
+            known.on_ok(kind, request);
+            if known.names.is_empty() {
+                self.0 = None;
+            }
+        }
+        is_last
+    }
+
+    /// The connection is gone.
+    pub(crate) fn on_cut(&mut self) {
+        if let Some(known) = &mut self.0 {
+            known.confirmed = (0, 0);
+        }
+    }
+
+    /// RESET: back to how the connection began.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// All of it, as requests, and how many answers they get.
+    pub(crate) fn words(&self) -> (Vec<u8>, usize) {
+        let mut words = Vec::new();
+        for form in Form::ALL {
+            let names: Vec<&[u8]> = self.names().filter(|(f, _)| *f == form).map(|(_, name)| &**name).collect();
+            for names in names.chunks(AT_ONCE) {
+                let request: Vec<&[u8]> = [form.verb().as_bytes()].into_iter().chain(names.iter().copied()).collect();
+                resp::write::command(&mut words, &request);
+            }
+        }
+        (words, self.names().count())
+    }
+}
+
+impl Known {
     /// The server agreed to `request`.
     fn on_ok(&mut self, kind: Kind, request: &[u8]) {
         let Ok(Some(Request::Command(command))) = RequestScanner::default().next(request) else { return };
@@ -114,29 +171,6 @@ impl Subscriptions {
             _ => command.argc() - 1,
         }
     }
-
-    /// The connection is gone.
-    pub(crate) const fn on_cut(&mut self) {
-        self.confirmed = (0, 0);
-    }
-
-    /// RESET: back to how the connection began.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// All of it, as requests, and how many answers they get.
-    pub(crate) fn words(&self) -> (Vec<u8>, usize) {
-        let mut words = Vec::new();
-        for form in Form::ALL {
-            let names: Vec<&[u8]> = self.names.iter().filter(|(f, _)| *f == form).map(|(_, name)| &**name).collect();
-            for names in names.chunks(AT_ONCE) {
-                let request: Vec<&[u8]> = [form.verb().as_bytes()].into_iter().chain(names.iter().copied()).collect();
-                resp::write::command(&mut words, &request);
-            }
-        }
-        (words, self.names.len())
-    }
 }
 
 impl Session {
@@ -150,7 +184,7 @@ impl Session {
 
     /// Whether this subscription is more than can be understood or remembered.
     pub(crate) fn must_pass_raw(&self, next: &Owed) -> bool {
-        let known = self.subscriptions.bytes + self.kept.admitted_len();
+        let known = self.subscriptions.bytes() + self.kept.admitted_len();
         self.transaction.is_open()
             || (matches!(next.command.kind, Kind::Subscribe(_)) && known + next.len as usize > MAX_BYTES)
     }
@@ -173,13 +207,7 @@ impl Session {
     pub(crate) fn on_confirmed(&mut self) {
         let Some(asked) = self.asked() else { return };
         let kind = asked.command.kind;
-        if self.subscriptions.confirmed.0 == 0 {
-            self.subscriptions.confirmed.1 = self.subscriptions.answers(kind, self.kept.front_bytes());
-        }
-        self.subscriptions.confirmed.0 += 1;
-        if self.subscriptions.confirmed.0 >= self.subscriptions.confirmed.1 {
-            self.subscriptions.confirmed = (0, 0);
-            self.subscriptions.on_ok(kind, self.kept.front_bytes());
+        if self.subscriptions.on_confirmed(kind, self.kept.front_bytes()) {
             self.on_answered(true);
         }
     }

@@ -17,7 +17,10 @@ use crate::session::Session;
 
 /// What servers have agreed to.
 #[derive(Debug, Default)]
-pub(crate) struct Tracking {
+pub(crate) struct Tracking(Option<Box<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
     /// What turned it on: one request, or one for each set of prefixes.
     said: Vec<Box<[u8]>>,
     bytes: usize,
@@ -34,18 +37,62 @@ const MAX_BYTES: usize = 64 * 1024;
 const FORGET_ALL: &[u8] = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
 
 impl Tracking {
-    pub(crate) const fn is_on(&self) -> bool {
-        !self.said.is_empty()
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.as_ref().is_some_and(|told| !told.said.is_empty())
     }
 
     /// Whether another server cannot be told.
-    pub(crate) const fn is_tied(&self) -> bool {
-        self.redirects || self.bytes > MAX_BYTES
+    pub(crate) fn is_tied(&self) -> bool {
+        self.0.as_ref().is_some_and(|told| told.is_tied())
     }
 
     /// Whether something was said about the request that comes next.
-    pub(crate) const fn awaits_next(&self) -> bool {
-        self.caching.is_some()
+    pub(crate) fn awaits_next(&self) -> bool {
+        self.0.as_ref().is_some_and(|told| told.caching.is_some())
+    }
+
+    /// RESET: back to how the connection began.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// All of it, as requests, and how many they are.
+    pub(crate) fn words(&self) -> (Vec<u8>, usize) {
+        self.0.as_ref().map_or((Vec::new(), 0), |told| (told.said.concat(), told.said.len()))
+    }
+
+    /// What was said about the next request, for right before it.
+    pub(crate) fn next_words(&self) -> (&[u8], u32) {
+        let caching = self.0.as_ref().and_then(|told| told.caching.as_deref());
+        caching.map_or((&[], 0), |words| (words, 1))
+    }
+
+    fn told(&mut self) -> &mut Told {
+        self.0.get_or_insert_default()
+    }
+
+    /// The next request has come and gone.
+    fn on_next(&mut self) {
+        if let Some(told) = &mut self.0 {
+            told.caching = None;
+        }
+    }
+
+    /// The connection is gone. True if the client has not been told to forget what it has.
+    fn on_cut(&mut self) -> bool {
+        self.is_on() && !core::mem::replace(&mut self.told().cut, true)
+    }
+
+    /// There is a new one, and it tracks. True if the connection was gone.
+    fn on_restored(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|told| core::mem::take(&mut told.cut))
+    }
+}
+
+impl Told {
+    /// Whether another server cannot be told.
+    const fn is_tied(&self) -> bool {
+        self.redirects || self.bytes > MAX_BYTES
     }
 
     /// The server agreed to `CLIENT TRACKING`.
@@ -67,21 +114,6 @@ impl Tracking {
             }
         }
     }
-
-    /// RESET: back to how the connection began.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// All of it, as requests, and how many they are.
-    pub(crate) fn words(&self) -> (Vec<u8>, usize) {
-        (self.said.concat(), self.said.len())
-    }
-
-    /// What was said about the next request, for right before it.
-    pub(crate) fn next_words(&self) -> (&[u8], u32) {
-        self.caching.as_deref().map_or((&[], 0), |words| (words, 1))
-    }
 }
 
 impl Session {
@@ -93,13 +125,13 @@ impl Session {
     /// The server has answered the oldest request, which is not part of an open transaction.
     pub(crate) fn on_tracking_answered(&mut self, kind: Kind, ok: bool) {
         match kind {
-            Kind::Tracking if ok => self.tracking.on_ok(self.kept.front_bytes()),
-            Kind::Caching if ok => self.tracking.caching = Some(self.kept.front_bytes().into()),
+            Kind::Tracking if ok => self.tracking.told().on_ok(self.kept.front_bytes()),
+            Kind::Caching if ok => self.tracking.told().caching = Some(self.kept.front_bytes().into()),
             Kind::Tracking | Kind::Caching => {}
             // Up to EXEC it counts.
             Kind::Multi if ok => {}
-            _ if self.tracking.caching.is_some() && !is_about_itself(self.kept.front_bytes()) => {
-                self.tracking.caching = None;
+            _ if self.tracking.awaits_next() && !is_about_itself(self.kept.front_bytes()) => {
+                self.tracking.on_next();
             }
             _ => {}
         }
@@ -107,14 +139,14 @@ impl Session {
 
     /// The connection is gone: changes will not be told.
     pub(crate) fn on_tracking_cut(&mut self) {
-        if self.tracking.is_on() && !core::mem::replace(&mut self.tracking.cut, true) {
+        if self.tracking.on_cut() {
             self.tell_to_forget();
         }
     }
 
     /// There is a new one, and it tracks.
     pub(crate) fn on_tracking_restored(&mut self) {
-        if core::mem::take(&mut self.tracking.cut) {
+        if self.tracking.on_restored() {
             self.tell_to_forget();
         }
     }
