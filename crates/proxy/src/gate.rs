@@ -107,12 +107,12 @@ impl Gate {
         Self { lists, limits, ..Self::default() }
     }
 
-    /// Lets somebody in who comes now, or not. Without an address (a UNIX socket) only what concerns all counts.
+    /// Lets somebody in who comes now, or not. Who has no address (at a UNIX socket) is in no list: of limits, only those of all count.
     ///
     /// # Errors
     /// Why not. Who is refused leaves no trace.
     pub fn enter(&mut self, now: Instant, address: Option<IpAddr>) -> Result<Place, Refused> {
-        if address.is_some_and(|address| !self.lists.let_in(address)) {
+        if !address.map_or(self.lists.allow.is_empty(), |address| self.lists.let_in(address)) {
             return Err(Refused::Denied);
         }
         let over = |clients: u32, limit: Option<u32>| limit.is_some_and(|limit| clients >= limit);
@@ -315,6 +315,13 @@ mod tests {
         assert!(lists(&[], &["10.0.0.1/32"]).let_in(ip("10.0.0.2")));
         assert!(!lists(&["10.0.0.1/32"], &[]).let_in(ip("10.0.0.2")));
         assert!(!lists(&["10.0.0.1/32"], &["10.0.0.1/32"]).let_in(ip("10.0.0.1")));
+    }
+
+    #[test]
+    fn who_has_no_address_is_in_no_list() {
+        let may = |lists| Gate::new(lists, Limits::default()).enter(at(0), None);
+        assert!(may(Lists::default()).is_ok() && may(lists(&[], &["0.0.0.0/0"])).is_ok());
+        assert_eq!(may(lists(&["0.0.0.0/0"], &[])), Err(Refused::Denied));
     }
 
     #[test]

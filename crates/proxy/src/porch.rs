@@ -257,13 +257,16 @@ impl Guest {
             Err(why) => return Ok(Outcome::Refused(Refused::NoHeader, format!(": {why}"))),
         };
         let rest = header.split_off(length);
+        let teller = self.peer;
         self.peer = match said {
             Header::Inet { source, .. } => Peer::Inet(source),
             Header::Unix => Peer::Unix,
             // It connects for itself, or will not say for whom.
             Header::Local | Header::Unknown => self.peer,
         };
-        match self.desk.front.admit(self.peer) {
+        // Who comes without an address is let in, or not, as whoever told so.
+        let counted = if self.peer.ip().is_some() { self.peer } else { teller };
+        match self.desk.front.admit(counted) {
             Ok(seat) => self.seat = Some(seat),
             Err(why) => return Ok(Outcome::Refused(why, String::new())),
         }

@@ -127,6 +127,38 @@ fn what_comes_with_the_header_or_in_pieces_of_it_is_not_lost() {
     assert_eq!(last_words(socket), "+PONG\r\n+OK\r\n");
 }
 
+/// Of version 2: a UNIX socket, of no name.
+const BY_UNIX: [u8; 232] = {
+    let mut header = [0; 232];
+    let start = *b"\r\n\r\n\0\r\nQUIT\n\x21\x31\x00\xd8";
+    let mut at = 0;
+    while at < start.len() {
+        header[at] = start[at];
+        at += 1;
+    }
+    header
+};
+
+#[test]
+fn a_header_without_an_address_counts_as_the_one_who_sent_it() {
+    let redis = Redis::start();
+    let balancer = [127, 0, 0, 1];
+    let headers: [&[u8]; 3] = [b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00", &BY_UNIX];
+    let [allowed, denied] = [network(balancer), network([10, 0, 0, 1])];
+    for (lists, expected) in [
+        (Lists { allow: vec![allowed], deny: vec![] }, "+PONG\r\n+OK\r\n"),
+        (Lists { allow: vec![denied], deny: vec![] }, "-DENIED this address may not connect here\r\n"),
+        (Lists { allow: vec![], deny: vec![allowed] }, "-DENIED this address may not connect here\r\n"),
+    ] {
+        let lab = lab(redis.addr, Edge { lists, ..believer() });
+        for header in headers {
+            let mut socket = from(balancer, lab.proxy.addrs()[0]);
+            socket.write_all(&[header, b"PING\r\nQUIT\r\n"].concat()).unwrap();
+            assert_eq!(last_words(socket), expected, "{}", header.escape_ascii());
+        }
+    }
+}
+
 #[test]
 fn the_header_comes_before_tls() {
     let (redis, office) = (Redis::start(), Office::open());

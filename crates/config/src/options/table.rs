@@ -382,7 +382,9 @@ static LISTENER: &[Definition] = &[
         kind: Kind::Choice(Mode::WORDS),
         absent: Absent::Value("\"redis\""),
         why: "Only who understands the requests can hold and replay them.",
-        what: "What the listener understands of the bytes.",
+        what: "What the listener understands of the bytes. With \"tcp\" they pass as they are: TLS too, if clients and servers speak it with each \
+               other. Where the group has `[group.server-tls]`, TLS with the servers is spoken here: clients then speak plainly, or TLS with \
+               us by `[listener.tls]`; one that shakes hands with the server itself is refused.",
         example: "\"redis\"",
         also: &["protocol"],
     },
@@ -493,8 +495,9 @@ static LISTENER: &[Definition] = &[
         absent: Absent::Words("nobody: a client is who it seems to be"),
         why: "Whoever is believed can claim to be anybody.",
         what: "Balancers that tell with the PROXY protocol (version 1 or 2) for whom they connect. From these addresses every connection must \
-               begin with it, and `allow`, `deny` and limits are about the address that it tells; from all others it is garbage. At a UNIX \
-               socket it is required of everybody if there is this list.",
+               begin with it, and `allow`, `deny` and limits are about the address that it tells; from all others it is garbage. If it tells \
+               none (UNKNOWN, LOCAL, a UNIX socket), the balancer's own address counts. At a UNIX socket it is required of everybody if there \
+               is this list; who has no address there is in none of the networks of `allow`.",
         example: "[\"10.0.0.5\"]",
         also: &["accept-proxy", "proxy-protocol"],
     },
