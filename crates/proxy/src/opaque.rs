@@ -18,11 +18,13 @@ use tracing::debug;
 use crate::client::Desk;
 use crate::edge::Peer;
 use crate::gate::Seat;
+use crate::refused::Refused;
 use crate::server::{Owner, Server, State};
 use crate::slots::{Key, Whose};
 use crate::socket;
 use crate::stream::{Got, Socket, Stream};
 use crate::timers::Due;
+use crate::tls::HANDSHAKE;
 use crate::worker::Worker;
 
 /// A client and its server.
@@ -45,6 +47,8 @@ pub(crate) struct Pair {
     lingers: Option<Instant>,
     /// It is in the queue of those who are seen to.
     pub(crate) queued: bool,
+    /// The client has not said anything yet.
+    fresh: bool,
     _seat: Seat,
 }
 
@@ -72,11 +76,12 @@ impl Worker {
             closed: None,
             lingers: None,
             queued: false,
+            fresh: true,
             _seat: seat,
         };
         pair.opaque.handle(self.now, Event::Came);
         if said > 0 {
-            pair.opaque.handle(self.now, Event::ClientBytes(&self.scratch[..said]));
+            pair.hear(self.now, &self.scratch[..said]);
         }
         let key = self.pairs.insert(pair);
         self.stir(key);
@@ -214,14 +219,25 @@ impl Pair {
             return;
         }
         match self.client.read(scratch) {
-            Ok(Got::Bytes(n)) => {
-                self.heard = now;
-                self.opaque.handle(now, Event::ClientBytes(&scratch[..n]));
-            }
+            Ok(Got::Bytes(n)) => self.hear(now, &scratch[..n]),
             Ok(Got::Nothing) => {}
             Ok(Got::End) => self.opaque.handle(now, Event::ClientEnded),
             Err(_) => self.abandon(),
         }
+    }
+
+    /// The client said something. If it shakes hands with the server itself, and we do that too, neither would understand a word.
+    fn hear(&mut self, now: Instant, bytes: &[u8]) {
+        let is_first = std::mem::replace(&mut self.fresh, false);
+        let edge = &self.desk.front.edge;
+        if is_first && edge.tls.is_none() && edge.server_tls.is_some() && bytes[0] == HANDSHAKE {
+            let more = &": TLS would pass inside the TLS that is spoken with the server from here";
+            self.desk.front.refuse(&mut self.client, self.peer, Refused::Tls, more);
+            self.closed = Some(Why::Malformed);
+            return;
+        }
+        self.heard = now;
+        self.opaque.handle(now, Event::ClientBytes(bytes));
     }
 
     fn read_server(&mut self, now: Instant, scratch: &mut [u8]) {
@@ -250,13 +266,19 @@ impl Pair {
         let went = match link.state {
             State::Connecting => match link.stream.made() {
                 None => return,
-                Some(made) => made.and_then(|()| link.begin()),
+                Some(made) => made.and_then(|()| link.begin()).map(|()| 0),
             },
             _ => link.shake(scratch),
         };
         match went {
-            Ok(()) if link.state == State::Open => self.opaque.handle(now, Event::ServerConnected(conn)),
-            Ok(()) => {}
+            Ok(said) if link.state == State::Open => {
+                self.opaque.handle(now, Event::ServerConnected(conn));
+                // Some servers speak first.
+                if said > 0 {
+                    self.opaque.handle(now, Event::ServerBytes(conn, &scratch[..said]));
+                }
+            }
+            Ok(_) => {}
             Err(error) => {
                 self.server = None;
                 self.on_unreached(now, conn, &error);

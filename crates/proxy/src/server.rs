@@ -101,20 +101,20 @@ impl Server {
         Ok(())
     }
 
-    /// Goes on with shaking hands, until it is open.
-    pub(crate) fn shake(&mut self, scratch: &mut [u8]) -> io::Result<()> {
+    /// Goes on with shaking hands, until it is open. How many bytes the server said with the end of it, unasked: they are in the scratch.
+    pub(crate) fn shake(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
+        let mut said = 0;
         while self.state == State::Shaking && self.stream.is_readable() {
-            match self.stream.read(scratch)? {
-                // Nobody was asked anything.
-                Got::Bytes(_) => return Err(io::Error::other("the server speaks before it is asked")),
+            said = match self.stream.read(scratch)? {
+                Got::Bytes(said) => said,
                 Got::End => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Got::Nothing => {}
-            }
+                Got::Nothing => 0,
+            };
             if !self.stream.tls().is_some_and(Tls::is_shaking) {
                 self.state = State::Open;
             }
         }
-        Ok(())
+        Ok(said)
     }
 
     /// Whether bytes may be written to it at this moment.

@@ -363,7 +363,11 @@ impl Worker {
     /// A server shakes hands, or has something to say about it.
     pub(crate) fn shake(&mut self, server: Key) {
         let Some(link) = self.servers.get_mut(server) else { return };
-        let shaken = link.shake(&mut self.scratch);
+        let shaken = link.shake(&mut self.scratch).and_then(|said| match said {
+            0 => Ok(()),
+            // Nobody was asked anything: it has no room for us, or is no Redis.
+            _ => Err(io::Error::other("the server speaks before it is asked")),
+        });
         self.on_begun(server, shaken);
     }
 

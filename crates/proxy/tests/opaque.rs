@@ -5,12 +5,14 @@ mod real;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use office::{Office, connect};
-use proxy::Edge;
 use proxy::edge::Mode;
+use proxy::{Edge, Refused};
 use real::{Client, Lab, PATIENCE, Redis, clock, view, wait_until};
+use rustls::{ServerConnection, StreamOwned};
 use session::{Rules, Why};
 use view::Phase;
 
@@ -105,6 +107,57 @@ fn tls_is_ended_here_if_that_is_asked_for() {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     assert_eq!(text, "+PONG\r\n+OK\r\n");
+}
+
+#[test]
+fn plain_clients_are_served_by_a_server_that_speaks_tls_and_those_with_tls_of_their_own_are_told_apart() {
+    let office = Office::open();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let args = office.redis_args(port);
+    let _redis = Redis::start_with(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let edge = Edge { server_tls: Some(office.server_tls()), ..Edge::default() };
+    let lab = with(([127, 0, 0, 1], port).into(), edge, Rules::default());
+    assert_eq!(lab.client().ask(&["SET", "k", "\x16\x03\x01"]), "+OK");
+    let mut stream = connect(&office.client_config(true), lab.proxy.addrs()[0]);
+    let ends = stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut [0; 7]));
+    assert!(ends.is_err(), "TLS inside TLS is understood by nobody");
+    wait_until("an operator can see why", || lab.stats().refused(Refused::Tls) == 1);
+    assert_eq!(lab.client().ask(&["PING"]), "+PONG");
+}
+
+#[test]
+fn a_server_that_speaks_first_is_heard_over_tls_too() {
+    let office = Office::open();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut config = (*office.server_config(false)).clone();
+    // With what ends the handshake.
+    config.send_half_rtt_data = true;
+    let server = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut tls = ServerConnection::new(Arc::new(config)).unwrap();
+        while !tls.wants_write() {
+            tls.read_tls(&mut socket).unwrap();
+            tls.process_new_packets().unwrap();
+        }
+        tls.writer().write_all(b"welcome").unwrap();
+        while tls.wants_write() {
+            tls.write_tls(&mut socket).unwrap();
+        }
+        let mut stream = StreamOwned::new(tls, socket);
+        let mut heard = [0; 6];
+        stream.read_exact(&mut heard).unwrap();
+        stream.write_all(b"bye").unwrap();
+        heard
+    });
+    let edge = Edge { server_tls: Some(office.server_tls()), ..Edge::default() };
+    let lab = with(at, edge, Rules { hold: Duration::from_secs(1), ..Rules::default() });
+    let mut client = plain(&lab);
+    let mut said = [0; 7];
+    client.read_exact(&mut said).unwrap();
+    client.write_all(b"thanks").unwrap();
+    client.read_exact(&mut [0; 3]).unwrap();
+    assert_eq!((&said, &server.join().unwrap()), (b"welcome", b"thanks"));
 }
 
 #[test]
