@@ -229,7 +229,7 @@ impl Worker {
             client.seat = None;
         }
         self.touch(key);
-        self.step(key, Event::ServerClosed { conn });
+        self.step(key, Event::SentElsewhere { conn });
     }
 
     /// Whether nothing may be read because a client does not read.

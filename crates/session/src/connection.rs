@@ -43,6 +43,7 @@ impl Session {
             self.stats.late += 1;
             return;
         }
+        self.route.on_used();
         self.begin_restoring(Vec::new(), 0);
     }
 
@@ -105,6 +106,17 @@ impl Session {
         self.lose_link(now, false);
     }
 
+    pub(crate) fn on_sent_elsewhere(&mut self, now: Instant, conn: Conn) {
+        if !self.route.is(conn) {
+            self.stats.late += 1;
+        } else if self.kept.in_flight() > 0 {
+            self.lose_link(now, false);
+        } else {
+            self.route.drop_link();
+            self.forget_connection(now);
+        }
+    }
+
     /// A server sent what is no reply, or a reply to nothing.
     pub(crate) fn on_misbehaved(&mut self, now: Instant) {
         self.stats.misbehaved += 1;
@@ -158,6 +170,14 @@ impl Session {
         self.drop_link();
         self.forget_connection(now);
         self.route.back_off(now, false);
+    }
+
+    /// The server has as many clients as it takes, and does nothing of what this connection brought.
+    pub(crate) fn on_turned_away(&mut self, now: Instant) {
+        self.stats.connects_failed += 1;
+        self.kept.unsend(usize::MAX);
+        self.mark_spent();
+        self.on_restore_postponed(now);
     }
 
     /// What was true of the old connection is not true of the next.

@@ -67,6 +67,12 @@ pub enum Event<'a> {
         /// Which.
         conn: Conn,
     },
+    /// The part in the shared connection was taken away, while nothing was under way on it, for the sake of others there. The server
+    /// is as good as before: what comes next goes on over another connection, at once.
+    SentElsewhere {
+        /// Which.
+        conn: Conn,
+    },
     /// The truth changed.
     View(Arc<View>),
 }

@@ -25,6 +25,7 @@ use slab::Slab;
 
 use crate::buffers::Outgoing;
 use crate::event::Conn;
+use crate::refusal::is_turned_away;
 
 /// A connection that many sessions use. `C` is what the driver knows a session by.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub struct Lane<C> {
     taken: u64,
     flushed: u64,
     answered: u64,
+    /// The server has said something.
+    is_heard: bool,
+    /// The server has no room for one more client: it does nothing of what went out.
+    is_turned_away: bool,
     /// Some of what is not flushed went out.
     is_partly_sent: bool,
     /// Since when nobody has a seat.
@@ -62,6 +67,7 @@ enum State {
     /// So many answers to that are to come.
     Telling {
         answers: usize,
+        until: Instant,
     },
     Open,
 }
@@ -118,7 +124,7 @@ pub enum Taken<C> {
     },
     /// The server does not take its clients for what they are. All members are to hear of it; the connection is of no use.
     Refused,
-    /// The server is not ready for anybody. For its members it is as if the connection could not be made.
+    /// The server is not ready for anybody, or has no room for one more. For its members it is as if the connection could not be made.
     NotYet,
 }
 
@@ -157,6 +163,8 @@ impl<C: Copy + PartialEq> Lane<C> {
             taken: 0,
             flushed: 0,
             answered: 0,
+            is_heard: false,
+            is_turned_away: false,
             is_partly_sent: false,
             empty_since: Some(now),
             is_retired: false,
@@ -167,11 +175,12 @@ impl<C: Copy + PartialEq> Lane<C> {
 
     /// The connection is made. True if it is of use at once: all members are to hear of it.
     pub fn on_connected(&mut self) -> bool {
-        let State::Connecting { words, .. } = &mut self.state else { return false };
-        let words = core::mem::take(words);
+        let State::Connecting { words, until } = &mut self.state else { return false };
+        let (words, until) = (core::mem::take(words), *until);
         let answers = count(&words);
         self.out.extend(&words);
-        self.state = if answers == 0 { State::Open } else { State::Telling { answers } };
+        // Who accepts and then says nothing is as good as one who does not accept: another connection may be luckier.
+        self.state = if answers == 0 { State::Open } else { State::Telling { answers, until } };
         answers == 0
     }
 
@@ -278,8 +287,12 @@ impl<C: Copy + PartialEq> Lane<C> {
     /// # Errors
     /// What came is no reply, or answers nothing: the connection is of no use any more.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Taken<C>, Misbehaved> {
-        if let State::Telling { answers } = self.state {
-            return self.take_answer(answers, bytes);
+        if !core::mem::replace(&mut self.is_heard, true) && is_turned_away(bytes) {
+            self.is_turned_away = true;
+            return Ok(Taken::NotYet);
+        }
+        if let State::Telling { answers, until } = self.state {
+            return self.take_answer(answers, until, bytes);
         }
         let mut len = 0;
         let mut turn = 0;
@@ -327,7 +340,7 @@ impl<C: Copy + PartialEq> Lane<C> {
     }
 
     /// An answer to what the lane was told first.
-    fn take_answer(&mut self, answers: usize, bytes: &[u8]) -> Result<Taken<C>, Misbehaved> {
+    fn take_answer(&mut self, answers: usize, until: Instant, bytes: &[u8]) -> Result<Taken<C>, Misbehaved> {
         let progress = self.replies.feed(bytes).map_err(|_| Misbehaved)?;
         let len = progress.consumed;
         Ok(match progress.ended {
@@ -342,7 +355,7 @@ impl<C: Copy + PartialEq> Lane<C> {
                 Taken::Ready { len }
             }
             Some(_) => {
-                self.state = State::Telling { answers: answers - 1 };
+                self.state = State::Telling { answers: answers - 1, until };
                 Taken::Nobody { len }
             }
         })
@@ -352,7 +365,7 @@ impl<C: Copy + PartialEq> Lane<C> {
     #[must_use]
     pub fn ended(&self) -> Vec<(C, Conn, usize)> {
         let mut unsent = BTreeMap::<u32, usize>::new();
-        let mut left = self.out.len();
+        let mut left = if self.is_turned_away { usize::MAX } else { self.out.len() };
         for turn in self.turns.iter().rev() {
             let here = turn.bytes.min(left);
             left -= here;
@@ -438,11 +451,12 @@ impl<C: Copy + PartialEq> Lane<C> {
         Some(jam.client)
     }
 
-    /// When to end it if nothing happens: the connection was not made, or nobody uses it.
+    /// When to end it if nothing happens: the connection was not made, the server does not answer what it was told first, or nobody
+    /// uses it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Connecting { until, .. } => Some(*until),
+            State::Connecting { until, .. } | State::Telling { until, .. } => Some(*until),
             _ if self.jam.is_some() => self.jam.map(|jam| jam.until),
             // Nobody will come.
             _ if self.is_retired => self.empty_since,

@@ -37,6 +37,15 @@ pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
     }
 }
 
+/// Whether a server says, by the first that it says on a connection, that it has as many clients as it takes. It closes the connection,
+/// and executes nothing of what was sent on it.
+///
+/// Whole only: a server has room for these few bytes on a new connection. That a script which is the first thing on a connection
+/// returns such a line is its own deceit.
+pub(crate) fn is_turned_away(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"-ERR max number of clients") && bytes.ends_with(b"reached\r\n")
+}
+
 /// Replies from the refused one on, kept until their requests' fate is known.
 #[derive(Debug, Default)]
 pub(crate) struct Regroup {

@@ -12,7 +12,7 @@ use resp::{Kind as ReplyKind, Reply};
 use crate::command::{Command, Key, Kind};
 use crate::event::{Conn, Why};
 use crate::owed::Owed;
-use crate::refusal::{Regroup, is_refusal};
+use crate::refusal::{Regroup, is_refusal, is_turned_away};
 use crate::restore::{self, Restored};
 use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
@@ -60,8 +60,8 @@ impl Session {
             self.out.extend(bytes);
             return;
         }
-        if self.route.is(conn) {
-            self.route.on_said(now);
+        if self.route.is(conn) && self.route.on_said(now) && is_turned_away(bytes) {
+            return self.on_turned_away(now);
         }
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -303,8 +303,8 @@ impl Session {
         if outside || matches!(front.command.kind, Kind::Exec | Kind::Discard) {
             self.on_tracking_answered(front.command.kind, ok);
         }
-        if !ok && front.command.kind == Kind::Remember(Key::Hello) && self.is_hello_of_parts() {
-            self.share.tie();
+        if !ok && front.command.kind == Kind::Remember(Key::Hello) {
+            self.on_hello_failed();
         }
         if ok && outside {
             match front.command.kind {
@@ -341,10 +341,16 @@ impl Session {
         self.route.on_answer();
     }
 
-    /// Whether the oldest request is a HELLO that asks for more than a protocol. A server does one after the other: when it finds
-    /// fault with the name, it may have taken the client for another user already.
-    fn is_hello_of_parts(&self) -> bool {
-        self.kept.is_spent() || restore::argument(self.kept.front_bytes(), 2).is_some()
+    /// The oldest request is a HELLO that failed. A server does one part of it after the other: when it finds fault with the name, it
+    /// may have taken the client for another user already. Then nobody else may have the connection, and nobody can tell a new one
+    /// who the client is.
+    fn on_hello_failed(&mut self) {
+        let has = |index| restore::argument(self.kept.front_bytes(), index).is_some();
+        let (has_parts, has_several) = (has(2), has(5));
+        if self.kept.is_spent() || has_parts {
+            self.share.tie();
+        }
+        self.remembered.unknown |= self.kept.is_spent() || has_several;
     }
 
     /// RESET: back to how the connection began, but for what a server does not undo.

@@ -18,7 +18,7 @@ pub(crate) struct Remembered {
     selected_first: bool,
     /// Replies of our own must be of the protocol that the client asked for.
     pub(crate) resp3: bool,
-    /// A transaction set something, and nobody told whether it succeeded.
+    /// A transaction, or a HELLO that failed, set something, and nobody told whether that succeeded.
     pub(crate) unknown: bool,
 }
 

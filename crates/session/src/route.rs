@@ -36,6 +36,8 @@ pub(crate) struct Route {
     pub(crate) retry_at: Option<Instant>,
     /// Until when a connection that the view no longer names may say its last words.
     pub(crate) farewell: Option<Instant>,
+    /// Something came from the server on this connection, or may have come before it was ours.
+    is_heard: bool,
     /// Since when the server says nothing. Of use only while it owes an answer.
     silent_since: Instant,
 }
@@ -91,6 +93,7 @@ impl Route {
             tries: 0,
             retry_at: None,
             farewell: None,
+            is_heard: false,
             silent_since: Instant::START,
         }
     }
@@ -157,6 +160,7 @@ impl Route {
         self.drop_link();
         self.made += 1;
         self.way = way;
+        self.is_heard = false;
         self.stay.go(addr);
         let conn = Conn(self.made);
         self.link = Link::Connecting { conn, addr, until: now + rules.connect_timeout };
@@ -207,12 +211,18 @@ impl Route {
         self.is_asked = true;
     }
 
-    /// The server said something: its silence begins anew.
-    pub(crate) fn on_said(&mut self, now: Instant) {
+    /// The connection was used by others before.
+    pub(crate) const fn on_used(&mut self) {
+        self.is_heard = true;
+    }
+
+    /// The server said something: its silence begins anew. True if that is the first thing that it says on this connection.
+    pub(crate) fn on_said(&mut self, now: Instant) -> bool {
         if core::mem::take(&mut self.is_asked) {
             self.stay.on_latency(now - self.silent_since);
         }
         self.silent_since = now;
+        !core::mem::replace(&mut self.is_heard, true)
     }
 
     /// The view names another server. `may_wait`: what this one was asked takes as long as it takes, so that its silence says

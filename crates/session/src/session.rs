@@ -165,6 +165,7 @@ impl Session {
             Event::ServerFailed { conn } => self.on_server_failed(now, conn),
             Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
             Event::ServerClosed { conn } => self.on_server_closed(now, conn),
+            Event::SentElsewhere { conn } => self.on_sent_elsewhere(now, conn),
             Event::View(view) => self.on_view(now, view),
         }
         self.settle(now);
@@ -415,6 +416,10 @@ impl Session {
     fn on_hold_expired(&mut self, now: Instant) {
         self.hold.on_expired();
         let expired = self.kept.expire();
+        if self.route.restoring().is_some() {
+            // It accepted, and does not answer what it is told first: another connection may be luckier.
+            self.on_restore_postponed(now);
+        }
         self.stats.held += expired as u64;
         self.stats.expired += expired as u64;
         if self.kept.owed() == 0 {

@@ -352,6 +352,9 @@ impl World {
         let n = n.min(client.session.to_client().len());
         client.heard.extend_from_slice(&client.session.to_client()[..n]);
         client.session.delivered(n);
+        // A driver asks for what follows when all is delivered. Before that, room makes requests go out, and orders nothing.
+        let order = if client.session.to_client().is_empty() { None } else { client.session.poll() };
+        assert_eq!(order, None, "nobody would carry it out");
         self.drain(who);
     }
 

@@ -4,9 +4,10 @@ mod talk;
 
 use machine::Instant;
 use session::lane::{Lane, Taken};
-use session::{Action, Conn, Event, Pool, Rules};
+use session::{Action, Conn, Event, Pool, Role, Rules};
+use std::sync::Arc;
 use std::time::Duration;
-use talk::{Talk, view};
+use talk::{Talk, addr, master, view};
 use view::Phase;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,6 +59,32 @@ fn a_connection_on_which_a_hello_failed_half_way_is_nobody_elses() {
 }
 
 #[test]
+fn who_a_client_is_after_a_hello_that_failed_half_way_nobody_tells_another_server() {
+    let failed = |hello: &str| {
+        let mut talk = master();
+        talk.c("AUTH ann pw").connected().server_hears("AUTH ann pw").s("+OK").client_hears("+OK");
+        talk.c(hello);
+        let n = talk.session.to_server().len();
+        talk.session.sent(n);
+        talk.s("-ERR it does not matter which").client_hears("-ERR it does not matter which").gone();
+        talk
+    };
+    // It is bob at this server, with names that it has not heard of, in the protocol of before.
+    failed("HELLO 3 AUTH bob pw SETNAME \"a b\"").closes(session::Why::Unrestorable);
+    // Of one part, either nothing was done or nothing failed.
+    for hello in ["HELLO 4", "HELLO 3 AUTH bob wrong", "HELLO 3 SETNAME \"a b\""] {
+        failed(hello).c("GET a").connected().server_hears("AUTH ann pw").s("+OK").server_hears("GET a");
+    }
+    // RESET makes it known again.
+    let mut talk = master();
+    talk.c("HELLO 3 AUTH bob pw SETNAME \"a b\"").connected();
+    let n = talk.session.to_server().len();
+    talk.session.sent(n);
+    talk.s("-ERR no").client_hears("-ERR no").c("RESET").server_hears("RESET").s("+RESET").client_hears("+RESET");
+    talk.gone().c("GET a").connected().server_hears("GET a");
+}
+
+#[test]
 fn a_connection_that_remembers_more_than_reset_undoes_is_nobody_elses() {
     let mut talk = shared();
     talk.c("CLIENT NO-EVICT ON").connected().server_hears("CLIENT NO-EVICT ON").s("+OK");
@@ -89,6 +116,81 @@ fn a_lane_that_all_have_left_ends() {
     assert!(lane.on_unread(Instant::START, 1, 300_000));
     assert_eq!(lane.idle(Instant::START).len(), 2);
     assert_eq!(lane.deadline(), Some(Instant::START), "nobody will ever find it again");
+}
+
+#[test]
+fn a_lane_that_is_not_answered_what_it_says_first_is_given_up_in_time() {
+    let words = "*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n*1\r\n$4\r\nPING\r\n";
+    let mut lane = Lane::<u8>::new(Instant::START, words.as_bytes().into(), SECOND);
+    lane.join(1, Conn(1));
+    assert!(!lane.on_connected());
+    let until = Some(Instant::START + SECOND);
+    assert_eq!(lane.deadline(), until, "its clients would come back to it for ever");
+    assert_eq!(lane.take(b"+OK\r\n"), Ok(Taken::Nobody { len: 5 }));
+    assert_eq!(lane.deadline(), until);
+    assert_eq!(lane.take(b"+PONG\r\n"), Ok(Taken::Ready { len: 7 }));
+    assert_eq!(lane.deadline(), None);
+}
+
+const FULL: &str = "-ERR max number of clients reached";
+
+#[test]
+fn a_lane_of_a_server_without_room_has_done_nothing_for_anybody() {
+    let full = format!("{FULL}\r\n");
+    for words in ["", "*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"] {
+        let mut lane = Lane::<u8>::new(Instant::START, words.as_bytes().into(), SECOND);
+        lane.join(1, Conn(1));
+        lane.on_connected();
+        assert_eq!(lane.take(full.as_bytes()), Ok(Taken::NotYet), "nobody asked for more than {words:?}");
+        assert_eq!(lane.ended(), [(1, Conn(1), 0)]);
+    }
+    let mut lane = lane();
+    let seats = [lane.join(1, Conn(1)), lane.join(2, Conn(1))];
+    seats.iter().for_each(|seat| ask(&mut lane, *seat));
+    assert_eq!(lane.take(full.as_bytes()), Ok(Taken::NotYet));
+    assert_eq!(lane.ended(), [(1, Conn(1), 14), (2, Conn(1), 14)], "all of it counts as not sent");
+
+    let mut lane = self::lane();
+    let seat = lane.join(1, Conn(1));
+    ask(&mut lane, seat);
+    assert!(lane.take(b"+PONG\r\n").is_ok());
+    ask(&mut lane, seat);
+    assert_eq!(lane.take(full.as_bytes()), Ok(Taken::For { client: 1, conn: Conn(1), len: full.len() }), "an answer");
+}
+
+#[test]
+fn who_meets_a_server_without_room_waits_for_some() {
+    // In place of an answer to what it is told first, before anything is said, and in place of an answer to the client.
+    let mut talk = master();
+    talk.c("SELECT 1").connected().server_hears("SELECT 1").s("+OK").client_hears("+OK").gone();
+    talk.c("INCR a; INCR b").connected().server_hears("SELECT 1").s(FULL);
+    talk.pass(20).connected().s(FULL);
+    talk.pass(40).connected().server_hears("SELECT 1").s("+OK").server_hears("INCR a; INCR b").s(":1; :1");
+    talk.client_hears(":1; :1");
+
+    let mut talk = master();
+    talk.c("INCR a; INCR b").connected().server_hears("INCR a; INCR b").s(FULL);
+    talk.pass(20).connected().server_hears("INCR a; INCR b").s(":1; -ERR max number of clients reached");
+    talk.client_hears(":1; -ERR max number of clients reached");
+}
+
+#[test]
+fn who_is_sent_elsewhere_goes_at_once_and_holds_nothing_against_its_server() {
+    let mut talk = shared();
+    let conn = talk.c("SET a 1").ready().server_hears("SET a 1").s("+OK").client_hears("+OK").conn;
+    talk.step(Event::SentElsewhere { conn }).actions.clear();
+    talk.c("SET b 1").ready().server_hears("SET b 1");
+
+    let mut view = view(1, Phase::Steady, 1, &[2, 3]);
+    Arc::make_mut(&mut view).replicas[1].weight = 1;
+    let mut talk = Talk::new(Rules { pool: Pool::Shared, role: Role::Replica, ..Rules::default() }, view);
+    for _ in 0..5 {
+        let conn = talk.c("GET a").ready().server_hears("GET a").s("$-1").client_hears("$-1").conn;
+        let went = Action::Share { conn, addr: addr(2) };
+        assert!(talk.actions.contains(&went), "the other replica is for few: {:?}", talk.actions);
+        talk.actions.clear();
+        talk.step(Event::SentElsewhere { conn });
+    }
 }
 
 #[test]
