@@ -17,7 +17,7 @@ use proxy::tls::Source;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -238,7 +238,20 @@ impl Settings {
             Some((data.ino(), data.len(), data.ctime(), data.ctime_nsec()))
         };
         let named = self.named.iter().flat_map(|named| [&named.cert, &named.key]);
-        files.into_iter().flatten().chain(named).map(|path| (path.clone(), stamp(path))).collect()
+        // A file that changes within a directory leaves no trace on that.
+        let inner = self.authorities().unwrap_or_default();
+        let all = files.into_iter().flatten().chain(named).chain(&inner);
+        all.map(|path| (path.clone(), stamp(path))).collect()
+    }
+
+    /// The files in the directory of those whom we believe, in one order.
+    fn authorities(&self) -> Result<Vec<PathBuf>, String> {
+        let Some(dir) = &self.ca_dir else { return Ok(Vec::new()) };
+        let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        let mut files: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        files.sort();
+        Ok(files)
     }
 
     fn versions(&self) -> Vec<&'static SupportedProtocolVersion> {
@@ -252,12 +265,7 @@ impl Settings {
     /// Those whom we believe.
     fn roots(&self) -> Result<RootCertStore, String> {
         let mut roots = RootCertStore::empty();
-        let mut files: Vec<PathBuf> = self.ca.iter().cloned().collect();
-        if let Some(dir) = &self.ca_dir {
-            let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-            files.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()));
-        }
-        for file in &files {
+        for file in &[self.ca.iter().cloned().collect(), self.authorities()?].concat() {
             for certificate in certificates(file)? {
                 roots.add(certificate).map_err(|e| format!("{}: {e}", file.display()))?;
             }
@@ -379,14 +387,28 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let fail = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
-    let read = CertificateDer::pem_file_iter(file).map_err(|e| fail(&e))?.collect::<Result<Vec<_>, _>>();
-    let found = read.map_err(|e| fail(&e))?;
-    if found.is_empty() { Err(fail(&"no certificate in it")) } else { Ok(found) }
+    let fail = |e: pem::Error| unread(file, &e, "certificate");
+    let found = CertificateDer::pem_file_iter(file).map_err(fail)?.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+    if found.is_empty() { Err(fail(pem::Error::NoItemsFound)) } else { Ok(found) }
 }
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(file).map_err(|e| format!("{}: {e}", file.display()))
+    PrivateKeyDer::from_pem_file(file).map_err(|e| unread(file, &e, "private key"))
+}
+
+/// Why nothing of this kind was read from a file, in words: the library tells lines as lists of numbers.
+fn unread(file: &Path, why: &pem::Error, kind: &str) -> String {
+    let why = match why {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("it ends before the line `-----END {}-----`", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { line } => {
+            format!("the line {:?} begins nothing", String::from_utf8_lossy(line).trim_end())
+        }
+        pem::Error::NoItemsFound => format!("no {kind} in it"),
+        other => other.to_string(),
+    };
+    format!("{}: {why}", file.display())
 }
 
 /// Believes whoever our authority signed, by any name: the check of rustls without its last step.

@@ -173,3 +173,38 @@ fn a_file_that_may_be_read_only_later_is_read_then() {
     assert_eq!(fs::metadata(&key).unwrap().modified().unwrap(), before, "its content is the same");
     assert_ne!(fresh.settings.stamps(), fresh.seen);
 }
+
+#[test]
+fn a_file_that_changes_in_a_directory_of_authorities_is_seen() {
+    let office = Office::open("directory");
+    let dir = office.dir.join("authorities");
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("ours.pem");
+    fs::copy(office.dir.join("ca.pem"), &file).unwrap();
+    let settings = Settings { ca: None, ca_dir: Some(dir), ..office.settings() };
+    let before = settings.stamps();
+    assert_eq!(settings.stamps(), before);
+    fs::write(&file, fs::read_to_string(&file).unwrap() + "\n").unwrap();
+    assert_ne!(settings.stamps(), before);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_in_words() {
+    let office = Office::open("words");
+    let cert = office.dir.join("cert.pem");
+    let whole = fs::read_to_string(&cert).unwrap();
+    let cut = whole.split("-----END").next().unwrap().to_owned();
+    for (text, words) in [
+        (cut, "`-----END CERTIFICATE-----`"),
+        (whole.replacen("-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE", 1), "\"-----BEGIN CERTIFICATE\""),
+        (String::new(), "no certificate in it"),
+    ] {
+        fs::write(&cert, text).unwrap();
+        let why = Acceptor::new(office.settings()).err().unwrap();
+        assert!(why.contains("cert.pem: ") && why.contains(words) && !why.contains("45, 45"), "{why}");
+    }
+    fs::write(&cert, whole).unwrap();
+    fs::write(office.dir.join("key.pem"), "nonsense").unwrap();
+    let why = Acceptor::new(office.settings()).err().unwrap();
+    assert!(why.contains("key.pem: no private key in it"), "{why}");
+}
