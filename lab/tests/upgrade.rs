@@ -148,6 +148,29 @@ fn a_program_that_fails_changes_nothing() {
 }
 
 #[test]
+fn a_control_socket_moves_with_an_upgrade_and_older_processes_find_it() {
+    let mut front = Front::start("upgrade-control");
+    let first = front.pid().expect("it answers");
+    let mut crowd = Crowd::new();
+    crowd.join(3, Habit::Count, front.master);
+    // Twice: the first process, which still has clients, is not the one that moves it the second time.
+    for name in ["one.sock", "two.sock"] {
+        let control = front.room.path(name).display().to_string();
+        front.room.write(FILE, &front.file().replace("[node]\n", &format!("[node]\ncontrol = \"{control}\"\n")));
+        front.done(&["upgrade"]);
+        let answers = || run(&["status", "--json", "--control", &control]).status.success().then_some(());
+        front.room.wait("it answers at the new place", answers);
+        assert_ne!(front.pid(), Some(first), "by the old path");
+        front.moves_the_master();
+        crowd.goes_on(200);
+        assert!(lives(first));
+    }
+    let complaints = crowd.leave();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    front.first_ends();
+}
+
+#[test]
 fn sockets_of_a_service_manager_are_used() {
     let mut front = Front::start("upgrade-activation");
     front.first().signal("TERM");

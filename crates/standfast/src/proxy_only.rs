@@ -44,7 +44,7 @@ pub(crate) fn of_file(
     let mut lock = None;
     if let Some((predecessor, lent)) = place {
         edges::all_served(config)?;
-        predecessor.wait()?;
+        predecessor.wait(&node.control)?;
         lock = lent.take();
     }
     // Only for convenience: what an operator wants of single servers, and the control socket beside it.

@@ -144,7 +144,7 @@ impl Ground {
         (predecessor, lock): &mut (Predecessor, Option<File>),
     ) -> Result<Self, Failure> {
         edges::all_served(config)?;
-        predecessor.wait()?;
+        predecessor.wait(&config.node.control)?;
         let store = Arc::new(take_over(config, lock.take()).map_err(refused)?);
         let feeds = Feeds::of(config);
         feeds.remember(store.clone());

@@ -62,7 +62,7 @@ pub(crate) enum Order {
     /// What another program needs.
     Lend(oneshot::Sender<io::Result<Goods>>),
     /// The place: the program is prepared.
-    Begin(Begun),
+    Begin(Box<Begun>),
 }
 
 /// What is lent to another program.
@@ -93,6 +93,8 @@ struct Successor {
     child: Child,
     talk: Talk,
     version: String,
+    /// Where it will answer, if it said so.
+    control: Option<PathBuf>,
 }
 
 /// Who took our place.
@@ -149,7 +151,8 @@ impl Upgrader {
         successor.prepared().await?;
         let (answer, answered) = oneshot::channel();
         let (drain, control) = (running.proxy.drain_timeout, running.node.control.clone());
-        self.order(Order::Begin(Begun { successor, drain, control, answer })).await?;
+        let begun = Begun { successor, drain, control, answer };
+        self.order(Order::Begin(Box::new(begun))).await?;
         answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
@@ -186,7 +189,7 @@ fn start(binary: &Path, goods: &Goods) -> io::Result<Successor> {
     };
     let child = Command::new(binary).args(std::env::args_os().skip(1)).env(VARIABLE, words.write()).spawn();
     drop((theirs, lock, lent, alone));
-    Ok(Successor { child: child?, talk, version: String::new() })
+    Ok(Successor { child: child?, talk, version: String::new(), control: None })
 }
 
 impl Begun {
@@ -205,6 +208,10 @@ impl Begun {
             "process {pid} (standfast {version}) has taken over; {clients} clients are served here to their end"
         );
         notify(&[NotifyState::MainPid(pid)]);
+        let control = match successor.control.take() {
+            Some(new) if new != control => moved(&control, new),
+            _ => control,
+        };
         let _ = answer.send(Ok(Taken { pid, version, clients, drain }));
         Some(Left { drain, control })
     }
@@ -214,6 +221,21 @@ impl Begun {
         let failure = self.successor.failed(Some(Word::Failed { why: why.to_owned() }), BEGIN);
         let _ = self.answer.send(Err(failure));
     }
+}
+
+/// The node answers elsewhere by now. Older processes that still serve clients, and operators, look for it at the old place.
+fn moved(old: &Path, new: PathBuf) -> PathBuf {
+    // There is this process's own socket, at which it does not answer any more.
+    let led = std::fs::remove_file(old).and_then(|()| std::os::unix::fs::symlink(&new, old));
+    match led {
+        Ok(()) => tracing::info!("the control socket is {} from now on; {} leads there", new.display(), old.display()),
+        Err(e) => tracing::warn!(
+            "the control socket is {} from now on, and {} cannot lead there: {e}",
+            new.display(),
+            old.display()
+        ),
+    }
+    new
 }
 
 impl Left {
@@ -240,8 +262,9 @@ impl Left {
 impl Successor {
     async fn prepared(&mut self) -> Result<(), Failure> {
         match timeout(PREPARE, self.talk.hear()).await {
-            Ok(Some(Word::Prepared { version })) => {
+            Ok(Some(Word::Prepared { version, control })) => {
                 self.version = version;
+                self.control = control;
                 Ok(())
             }
             other => Err(self.failed(other.ok().flatten(), PREPARE)),

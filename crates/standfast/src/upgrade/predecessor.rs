@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
+use std::path::Path;
 use std::time::Duration;
 
 use super::talk::Word;
@@ -18,10 +19,11 @@ impl Predecessor {
         (Self(handover.talk), handover.lock)
     }
 
-    /// Says that all is prepared, and waits until nobody else decides.
-    pub(crate) fn wait(&mut self) -> Result<(), Failure> {
+    /// Says that all is prepared and where the node will answer, and waits until nobody else decides.
+    pub(crate) fn wait(&mut self, control: &Path) -> Result<(), Failure> {
         let gone = |e: io::Error| Failure::refused(format!("the node that was to be replaced goes on without us: {e}"));
-        self.say(&Word::Prepared { version: env!("CARGO_PKG_VERSION").to_owned() }).map_err(gone)?;
+        let control = std::path::absolute(control).ok();
+        self.say(&Word::Prepared { version: env!("CARGO_PKG_VERSION").to_owned(), control }).map_err(gone)?;
         self.0.set_read_timeout(Some(PATIENCE)).map_err(gone)?;
         let mut line = String::new();
         BufReader::new(&self.0).read_line(&mut line).map_err(gone)?;

@@ -1,6 +1,7 @@
 //! What do the two processes of an upgrade say to each other?
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,12 @@ use tokio::time::timeout;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Word {
-    /// Everything that could be looked at beforehand is fine.
-    Prepared { version: String },
+    /// Everything that could be looked at beforehand is fine. `control`: where the node will answer.
+    Prepared {
+        version: String,
+        #[serde(default)]
+        control: Option<PathBuf>,
+    },
     /// Nobody decides any more: begin.
     Go,
     /// Somebody else listens, decides and serves.
