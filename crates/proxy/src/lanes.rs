@@ -78,6 +78,16 @@ impl Worker {
         self.time_spare();
     }
 
+    /// A client has gone, and what it gave back may still be called by its name.
+    pub(crate) fn forget_name(&mut self, client: &Client) {
+        if client.session.is_named()
+            && let Some(spare) = self.pool.on_named_left(&client.spare_like())
+        {
+            self.servers.remove(spare);
+            self.time_spare();
+        }
+    }
+
     /// A client lets go of its connection: its own ends, a lane has one client less.
     pub(crate) fn let_go(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };

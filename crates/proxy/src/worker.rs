@@ -237,6 +237,7 @@ impl Worker {
         self.timers.shift(Due::Client(key), client.due, None);
         self.timers.shift(Due::Idle(key), client.idle_due, None);
         client.stream.farewell();
+        self.forget_name(&client);
         self.load.fetch_sub(1, Relaxed);
     }
 

@@ -149,3 +149,22 @@ fn nobody_gets_a_connection_on_which_another_is_somebody_else() {
     }
     assert_eq!(bob.say("ACL WHOAMI"), "bob", "as of a server without us");
 }
+
+/// Its connection may be kept for somebody who says the same, as long as it is there itself.
+#[test]
+fn a_name_is_not_seen_when_its_client_has_gone() {
+    let redis = Redis::start();
+    let lab = shared(&redis);
+    let names = || redis.client().say("CLIENT LIST").matches("name=me ").count();
+    let mut first = lab.client();
+    assert_eq!(first.say("CLIENT SETNAME me"), "+OK");
+    // A database is a part of who it is, and no name.
+    let mut second = lab.client();
+    assert_eq!((second.say("SELECT 3"), second.say("CLIENT SETNAME me")), ("+OK".to_owned(), "+OK".to_owned()));
+    assert_eq!(names(), 2);
+    drop(first);
+    wait_until("it is forgotten", || names() == 1);
+    assert_eq!(second.say("CLIENT GETNAME"), "me");
+    drop(second);
+    wait_until("both are forgotten", || names() == 0);
+}

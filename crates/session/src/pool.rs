@@ -67,6 +67,13 @@ impl<C: Copy + PartialEq> Pool<C> {
         self.spare.remove(at).map(|spare| spare.conn)
     }
 
+    /// A client has gone that told a name: a connection to close, of those on which exactly this was said. Whoever asks the server
+    /// who is there would see somebody who is not.
+    pub fn on_named_left(&mut self, words: &[u8]) -> Option<C> {
+        let at = self.spare.iter().position(|s| *s.words == *words)?;
+        self.spare.remove(at).map(|spare| spare.conn)
+    }
+
     /// A connection has ended, whichever it was.
     pub fn forget(&mut self, conn: C) {
         self.lanes.retain(|_, lane| *lane != conn);

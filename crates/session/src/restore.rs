@@ -84,6 +84,11 @@ impl Remembered {
         self.said.last().is_some_and(|(key, _)| *key > Key::Name)
     }
 
+    /// Whether more was said than makes a difference to replies.
+    pub(crate) fn is_named(&self) -> bool {
+        self.said.last().is_some_and(|(key, _)| *key > Key::Select)
+    }
+
     /// How many requests that is.
     pub(crate) fn len(&self) -> usize {
         self.said.len()

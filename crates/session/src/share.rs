@@ -144,4 +144,10 @@ impl Session {
         self.rules.pool == Pool::Shared
             && self.kept.first_waiting().is_some_and(|next| next.command.travels == Travels::Tied)
     }
+
+    /// Whether it told a name, or another thing of itself by which one knows it in a list of clients.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.remembered.is_named()
+    }
 }
