@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use differ::volatile::without_ids;
 use differ::wire::{Heard, Wire};
-use differ::{Pair, generate, pools, show};
+use differ::{Pair, first_seed, from_env, generate, pools, show};
 use machine::rng::Rng;
 
 /// Streams of one run: they take some seconds for each pool.
@@ -27,7 +27,7 @@ const REQUESTS: usize = 150;
 fn whatever_clients_say_they_hear_the_same() {
     for (pool, rules) in pools() {
         let pair = Pair::start(rules, &[]);
-        let first = from_env("DIFFER_SEED").unwrap_or_else(of_this_commit);
+        let first = first_seed();
         for seed in first..first + from_env("DIFFER_STREAMS").unwrap_or(STREAMS) {
             let said: Vec<Vec<Vec<u8>>> = (0..CLIENTS).map(|client| said_by(seed, client)).collect();
             let [directly, through] = [pair.plain.addr, pair.listener()].map(|addr| play(addr, &said, seed));
@@ -137,14 +137,4 @@ fn told(directly: &Heard, through: &Heard) -> String {
         d.len(),
         t.len()
     )
-}
-
-fn from_env(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// Another part of all streams with each commit, the same one as long as it is the same commit.
-fn of_this_commit() -> u64 {
-    let commit = std::env::var("STANDFAST_SIM_COMMIT").unwrap_or_default();
-    commit.bytes().fold(1, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007)
 }

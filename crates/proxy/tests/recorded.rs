@@ -19,7 +19,9 @@ macro_rules! streams {
     };
 }
 
-const EVERY: [Manner; 3] = [Manner::Whole, Manner::Bytes, Manner::Pipelined];
+const EVERY: [Manner; 4] = [Manner::Whole, Manner::Bytes, Manner::Pipelined, Manner::Resp3];
+/// Who watches a server sees HELLO, too, and that of a lane another time than a client says it: that is no reply.
+const RESP2: [Manner; 3] = [Manner::Whole, Manner::Bytes, Manner::Pipelined];
 
 streams! {
     bits: EVERY;
@@ -32,7 +34,7 @@ streams! {
     hashes: EVERY;
     inline: EVERY;
     lists: EVERY;
-    monitor: EVERY;
+    monitor: RESP2;
     pubsub: EVERY;
     pubsub3: EVERY;
     resp3: EVERY;
@@ -54,7 +56,7 @@ const OF_ONE_POOL: &str = "monitor_database";
 
 #[test]
 fn monitor_database() {
-    compare(OF_ONE_POOL, &EVERY, &pools()[..1]);
+    compare(OF_ONE_POOL, &RESP2, &pools()[..1]);
 }
 
 #[test]

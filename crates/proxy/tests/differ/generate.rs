@@ -19,6 +19,12 @@ pub fn requests(rng: &mut Rng, owner: &str, count: usize) -> Vec<Vec<u8>> {
     said
 }
 
+/// Whether it says this command as it ought to be said, too.
+pub fn says(name: &str) -> bool {
+    let container = name.split('|').next().unwrap();
+    !NEVER.iter().chain(ONLY_WRONG).any(|unsaid| [name, container].contains(unsaid))
+}
+
 fn request(rng: &mut Rng, owner: &str) -> Vec<u8> {
     let words = match rng.below(100) {
         0..15 => phrase(rng, owner),

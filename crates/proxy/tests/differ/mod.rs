@@ -5,6 +5,7 @@
 
 pub mod generate;
 pub mod script;
+pub mod surface;
 pub mod volatile;
 pub mod wire;
 
@@ -51,4 +52,17 @@ pub fn show(bytes: &[u8]) -> String {
     }
     let (head, tail) = (&bytes[..MOST / 2], &bytes[bytes.len() - MOST / 2..]);
     format!("{} ... ({} bytes) ... {}", head.escape_ascii(), bytes.len(), tail.escape_ascii())
+}
+
+/// The first stream to play: another part of all streams with each commit, the same one as long as it is the same commit.
+pub fn first_seed() -> u64 {
+    let of_this_commit = || {
+        let commit = std::env::var("STANDFAST_SIM_COMMIT").unwrap_or_default();
+        commit.bytes().fold(1, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007)
+    };
+    from_env("DIFFER_SEED").unwrap_or_else(of_this_commit)
+}
+
+pub fn from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }

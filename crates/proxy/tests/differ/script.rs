@@ -48,6 +48,8 @@ pub enum Manner {
     Bytes,
     /// Requests of one client that follow each other go out at once; then their replies are read.
     Pipelined,
+    /// As `Whole`, and each client has asked for RESP3 before.
+    Resp3,
 }
 
 /// What was heard at a line.
@@ -146,8 +148,15 @@ impl Stage {
     }
 
     fn client(&mut self, name: char) -> &mut Wire {
-        let at = self.at;
-        self.clients.entry(name).or_insert_with(|| Wire::to(at))
+        let (at, manner) = (self.at, self.manner);
+        self.clients.entry(name).or_insert_with(|| {
+            let mut wire = Wire::to(at);
+            if manner == Manner::Resp3 {
+                wire.send(&frame(&["HELLO", "3"]), 1 << 20);
+                wire.hear();
+            }
+            wire
+        })
     }
 
     fn send(&mut self, client: char, bytes: &[u8]) {

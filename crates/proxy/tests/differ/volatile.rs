@@ -116,7 +116,8 @@ fn client_fields(reply: &[u8]) -> Vec<u8> {
 
 fn client_line(line: &str) -> String {
     let field = |word: &str| match word.split_once('=') {
-        Some((name, _)) if OF_A_CLIENT.contains(&name) => format!("{name}=#"),
+        // A text of RESP3 says what it is before its first word.
+        Some((name, _)) if OF_A_CLIENT.contains(&name.trim_start_matches("txt:")) => format!("{name}=#"),
         _ => word.to_owned(),
     };
     line.split(' ').map(field).collect::<Vec<_>>().join(" ")
