@@ -27,6 +27,19 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
 }
 
+/// What the words in capitals of the benchmarks' usage may be.
+pub(crate) fn words() -> String {
+    let ways = proxy::way::Way::ALL.map(proxy::way::Way::name).join(", ");
+    let loads: Vec<String> = proxy::cell::Cell::all().into_iter().map(proxy::cell::Cell::id).collect();
+    format!(
+        "WAY is one of {ways}; --only takes haproxy and standfast for both of a kind, too\n\
+         LOAD is one of these, or for --load of `proxy` a piece of their names: {}\n\
+         FAULT is one of {}",
+        loads.join(" "),
+        failover::FAULTS.join(", "),
+    )
+}
+
 const KNOWN: &str = "proxy, profile, failover";
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use super::servers;
 use crate::cargo::{self, cargo};
 use crate::failure::{Failure, OrFail};
 use crate::packages::{self, IPROUTE, NFTABLES, REDIS_SERVER};
+pub(super) use options::FAULTS;
 use options::{Options, SYSTEMS};
 
 /// One fault, as one system took it.

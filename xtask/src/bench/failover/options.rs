@@ -6,7 +6,7 @@ use crate::failure::Failure;
 /// What is compared, ours first.
 pub(super) const SYSTEMS: [&str; 2] = ["standfast", "stock"];
 /// What can happen to a master, in the order of the tables.
-pub(super) const FAULTS: [&str; 5] = ["kill", "hang", "cut", "planned", "restart"];
+pub(crate) const FAULTS: [&str; 5] = ["kill", "hang", "cut", "planned", "restart"];
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
