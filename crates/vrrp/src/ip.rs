@@ -30,6 +30,12 @@ pub struct Datagram<'a> {
 }
 
 impl<'a> Datagram<'a> {
+    /// The virtual router that this is about, if it is as long as its number: to find whose it is where a host has several on a link.
+    #[must_use]
+    pub fn vrid(&self) -> Option<u8> {
+        self.payload.get(1).copied()
+    }
+
     /// Reads an IP packet that holds VRRP. What is behind the length that IP states (padding of a short frame) is cut off.
     ///
     /// # Errors

@@ -72,7 +72,7 @@ impl Codec {
     ///
     /// # Panics
     /// When the advertisement cannot be said: another family than the packet's, too many addresses, an interval that the version
-    /// has no bits for. A checked configuration excludes each.
+    /// has no bits for. [`Config::check`](crate::Config::check) excludes each.
     #[must_use]
     pub fn encode(&self, advert: &Advert, from: IpAddr, to: IpAddr) -> Vec<u8> {
         let count = u8::try_from(advert.addresses.len()).expect("at most 255 addresses, by the configuration");
