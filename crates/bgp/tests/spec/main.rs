@@ -1,0 +1,9 @@
+//! Does a session do what the standards say, and can others read what it writes?
+
+mod damping;
+mod lelastic;
+mod oracles;
+mod rfc4271;
+mod rig;
+mod routes;
+mod server;
