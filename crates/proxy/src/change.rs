@@ -68,9 +68,10 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    pub(crate) fn new(listener: Listener) -> Result<Self, StartFailed> {
+    /// `leaving`: sockets that will be closed when this one is there.
+    pub(crate) fn new(listener: Listener, leaving: &[&ListeningSocket]) -> Result<Self, StartFailed> {
         let Listener { name, addr, socket, rules, edge, view } = listener;
-        let bound = socket.map_or_else(|| socket::listen(&addr), Ok).and_then(|socket| {
+        let bound = socket.map_or_else(|| socket::listen(&addr, leaving), Ok).and_then(|socket| {
             socket::tune_listener(&socket, edge.client_tcp)?;
             let at = socket.endpoint(&addr)?;
             Ok((at, [socket.try_clone()?, socket]))
@@ -89,6 +90,23 @@ enum Wanted {
     Kept(u32, Listener),
 }
 
+/// What is to become of the listeners. Those that are new are bound.
+fn wanted(open: &Open, listeners: Vec<Listener>) -> Result<Vec<Wanted>, StartFailed> {
+    let is_at = |listener: &Listener, l: &Listening| l.addr.is_same_place(&listener.addr) && l.socket.is_some();
+    let is_leaving = |l: &&Listening| !listeners.iter().any(|listener| is_at(listener, l));
+    let leaving: Vec<_> = open.listeners.iter().filter(is_leaving).filter_map(|l| l.socket.as_ref()).collect();
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        let known = open.listeners.iter().find(|l| is_at(&listener, l));
+        let is_taken = |number| wanted.iter().any(|w| matches!(w, Wanted::Kept(taken, _) if *taken == number));
+        wanted.push(match known {
+            Some(known) if !is_taken(known.number) => Wanted::Kept(known.number, listener),
+            _ => Wanted::New(Bound::new(listener, &leaving).inspect_err(|_| socket::keep_ports(&leaving))?),
+        });
+    }
+    Ok(wanted)
+}
+
 impl Proxy {
     /// Makes these the listeners. One whose address is open already is kept: clients that come in later are under the new rules,
     /// those that are there keep theirs and follow the new source of the view. One that is new is opened. One that is gone
@@ -98,15 +116,7 @@ impl Proxy {
     /// [`StartFailed`] if an address cannot be bound. Nothing is changed then.
     pub fn apply(&self, listeners: Vec<Listener>) -> Result<Applied, StartFailed> {
         let mut open = self.open();
-        let mut wanted: Vec<Wanted> = Vec::with_capacity(listeners.len());
-        for listener in listeners {
-            let known = open.listeners.iter().find(|l| l.addr.is_same_place(&listener.addr) && l.socket.is_some());
-            let is_taken = |number| wanted.iter().any(|w| matches!(w, Wanted::Kept(taken, _) if *taken == number));
-            wanted.push(match known {
-                Some(known) if !is_taken(known.number) => Wanted::Kept(known.number, listener),
-                _ => Wanted::New(Bound::new(listener)?),
-            });
-        }
+        let wanted = wanted(&open, listeners)?;
         let mut applied = Applied::default();
         let mut before = std::mem::take(&mut open.listeners);
         for wanted in wanted {

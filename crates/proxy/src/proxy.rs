@@ -80,7 +80,8 @@ impl Proxy {
     /// [`StartFailed`] if an address cannot be bound or a thread cannot be made. Nothing is left running then.
     pub fn start(config: ProxyConfig, listeners: Vec<Listener>) -> Result<Self, StartFailed> {
         let failed = |source| StartFailed { what: "start a worker thread", listener: None, source };
-        let bound: Vec<_> = listeners.into_iter().map(Bound::new).collect::<Result<_, _>>()?;
+        let bound: Vec<_> =
+            listeners.into_iter().map(|listener| Bound::new(listener, &[])).collect::<Result<_, _>>()?;
         let workers = config.workers.unwrap_or_else(auto_workers).clamp(1, MAX_WORKERS);
         let mut errands = Vec::with_capacity(workers);
         let mut doors = Vec::with_capacity(workers);

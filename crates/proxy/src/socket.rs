@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use tracing::debug;
 
 use crate::edge::{ClientTcp, Endpoint, Patience, ServerTcp, UnixFile};
 
@@ -24,15 +25,16 @@ pub enum ListeningSocket {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// A listening socket. An address that the host does not hold yet is fine: it may arrive later, with a failover.
-pub(crate) fn listen(at: &Endpoint) -> io::Result<ListeningSocket> {
+/// A listening socket. An address that the host does not hold yet is fine: it may arrive later, with a failover. `leaving`: sockets of
+/// ours that will be closed when this one is there.
+pub(crate) fn listen(at: &Endpoint, leaving: &[&ListeningSocket]) -> io::Result<ListeningSocket> {
     match at {
-        Endpoint::Tcp(addr) => listen_tcp(*addr).map(ListeningSocket::Tcp),
+        Endpoint::Tcp(addr) => listen_tcp(*addr, leaving).map(ListeningSocket::Tcp),
         Endpoint::Unix(file) => listen_unix(file).map(ListeningSocket::Unix),
     }
 }
 
-fn listen_tcp(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn listen_tcp(addr: SocketAddr, leaving: &[&ListeningSocket]) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
@@ -42,9 +44,39 @@ fn listen_tcp(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     } else {
         socket.set_freebind_v4(true)?;
     }
+    listen_beside(&socket, addr, leaving)?;
+    Ok(socket.into())
+}
+
+/// One address and all addresses are the same to the kernel as long as somebody listens at either, unless both say that they share
+/// the port (socket(7), SO_REUSEPORT). Those who leave say so; if they stay after all, [`keep_ports`] is for them.
+fn listen_beside(socket: &Socket, addr: SocketAddr, leaving: &[&ListeningSocket]) -> io::Result<()> {
+    let leaving = leaving.iter().filter_map(|other| other.tcp());
+    let beside: Vec<SockRef<'_>> = leaving.filter(|other| is_beside(other, addr)).map(SockRef::from).collect();
+    if beside.is_empty() {
+        socket.bind(&addr.into())?;
+        return socket.listen(BACKLOG);
+    }
+    beside.iter().try_for_each(|other| other.set_reuse_port(true))?;
+    socket.set_reuse_port(true)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    // Another process of this user may not come between.
+    socket.set_reuse_port(false)
+}
+
+/// They do not leave after all: nobody shares their ports.
+pub(crate) fn keep_ports(sockets: &[&ListeningSocket]) {
+    for socket in sockets.iter().filter_map(|socket| socket.tcp()) {
+        if let Err(error) = SockRef::from(socket).set_reuse_port(false) {
+            debug!(%error, "a port may be shared");
+        }
+    }
+}
+
+/// Whether it has the same port at another address.
+fn is_beside(other: &std::net::TcpListener, addr: SocketAddr) -> bool {
+    other.local_addr().is_ok_and(|own| own.port() == addr.port() && own.ip() != addr.ip())
 }
 
 /// The file has its owner and its rights before anybody can connect. One that a process left behind that is gone is replaced.
@@ -90,6 +122,13 @@ impl ListeningSocket {
         match self {
             Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
             Self::Unix(socket) => socket.try_clone().map(Self::Unix),
+        }
+    }
+
+    const fn tcp(&self) -> Option<&std::net::TcpListener> {
+        match self {
+            Self::Tcp(socket) => Some(socket),
+            Self::Unix(_) => None,
         }
     }
 
@@ -154,7 +193,7 @@ mod tests {
     }
 
     fn connected(clients: ClientTcp, servers: ServerTcp) -> (TcpStream, TcpStream) {
-        let listening = listen(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let listening = listen(&SocketAddr::from(([127, 0, 0, 1], 0)).into(), &[]).unwrap();
         tune_listener(&listening, clients).unwrap();
         let ListeningSocket::Tcp(listener) = listening else { panic!("it was asked for a port") };
         let server = connect(listener.local_addr().unwrap()).unwrap();

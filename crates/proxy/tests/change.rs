@@ -2,7 +2,8 @@
 
 mod real;
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -80,6 +81,51 @@ fn an_address_that_cannot_be_had_changes_nothing() {
     assert!(std::net::TcpStream::connect(free).is_err(), "what was bound already is let go");
     assert_eq!(client.say("PING"), "+PONG");
     assert_eq!(lab.client().say("PING"), "+PONG");
+}
+
+#[test]
+fn a_port_moves_between_one_address_and_all_without_a_moment_in_which_nobody_listens() {
+    let redis = Redis::start();
+    let lab = Lab::start(steady(&redis), Rules::default());
+    let here = lab.proxy.addrs()[0];
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], here.port()));
+    let other = SocketAddr::from(([127, 0, 0, 2], here.port()));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let knocks = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            let mut knocks = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                drop(TcpStream::connect(here).expect("somebody listens"));
+                knocks += 1;
+            }
+            knocks
+        }
+    });
+    let mut client = lab.client();
+    assert_eq!(client.say("PING"), "+PONG");
+    for at in [everywhere, here, everywhere, here] {
+        let applied = lab.proxy.apply(vec![listener(at, &Rules::default(), &lab.view)]).unwrap();
+        assert_eq!((applied.kept, applied.opened), (vec![], vec![at.into()]));
+        if at == here {
+            wait_until("only the new one listens", || TcpStream::connect(other).is_err());
+        }
+        // Who came to the old one at its very end is reset.
+        wait_until("who comes is served", || is_served(here));
+    }
+    is_over.store(true, Ordering::Relaxed);
+    assert!(knocks.join().unwrap() > 0);
+    // Somebody else still cannot come between, and two that stay do not fit.
+    assert!(TcpListener::bind(everywhere).is_err());
+    let both = [here, everywhere].map(|at| listener(at, &Rules::default(), &lab.view));
+    assert!(lab.proxy.apply(both.into()).is_err());
+    assert_eq!(lab.client().say("PING"), "+PONG");
+}
+
+fn is_served(at: SocketAddr) -> bool {
+    let mut socket = TcpStream::connect(at).expect("somebody listens");
+    let mut pong = [0; 7];
+    socket.write_all(b"PING\r\n").and_then(|()| socket.read_exact(&mut pong)).is_ok() && &pong == b"+PONG\r\n"
 }
 
 #[test]

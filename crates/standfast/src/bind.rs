@@ -75,9 +75,18 @@ pub(crate) fn refused(what: &str, addr: SocketAddr, file: &str, place: Place, e:
 pub(crate) fn not_listening(what: &str, addr: SocketAddr, e: &io::Error) -> Failure {
     let advice = match e.kind() {
         io::ErrorKind::AddrInUse => {
-            let holder = holder(addr.port());
-            let who = holder.unwrap_or_else(|| format!("another process (`ss -ltnp 'sport = :{}'` shows which)", addr.port()));
-            format!("{who} holds it: stop that one, or choose another port")
+            match holder(addr.port()) {
+                Some((process, _)) if process == std::process::id() => format!(
+                    "this process itself listens at port {} for something else. If that is to move away, take it out of the file and reload, \
+                     then put this in and reload again; otherwise choose another port",
+                    addr.port()
+                ),
+                Some((_, who)) => format!("{who} holds it: stop that one, or choose another port"),
+                None => format!(
+                    "another process (`ss -ltnp 'sport = :{}'` shows which) holds it: stop that one, or choose another port",
+                    addr.port()
+                ),
+            }
         }
         io::ErrorKind::AddrNotAvailable => "this host does not have that address: `ip addr` shows those that it has".to_owned(),
         io::ErrorKind::PermissionDenied => {
@@ -106,8 +115,8 @@ pub(crate) fn refused_path(what: &str, path: &Path, file: &str, place: Place, e:
     ))
 }
 
-/// Who listens on a TCP port, as far as this user may know: `redis-server (process 4711)`.
-fn holder(port: u16) -> Option<String> {
+/// Who listens on a TCP port, as far as this user may know: `redis-server (process 4711)`, and its number.
+fn holder(port: u16) -> Option<(u32, String)> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .find_map(|table| listening(&fs::read_to_string(table).ok()?, port))?;
@@ -116,7 +125,7 @@ fn holder(port: u16) -> Option<String> {
     let mut numbered = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let process = numbered.find(|process| has_open(&format!("/proc/{process}/fd"), &socket))?;
     let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
-    Some(format!("{} (process {process})", name.trim()))
+    Some((process, format!("{} (process {process})", name.trim())))
 }
 
 fn has_open(descriptors: &str, socket: &str) -> bool {
@@ -147,12 +156,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_holds_a_port_is_told_by_name() {
+    fn who_holds_a_port_is_told_by_name_and_if_it_is_us_what_to_do() {
         let held = listen(SocketAddr::from(([127, 0, 0, 1], 0)), BACKLOG, Families::Both).unwrap();
         let addr = held.local_addr().unwrap();
         let e = listen(addr, BACKLOG, Families::Both).unwrap_err();
         let text = refused("a test", addr, "f.toml", Place { line: 3, column: 10 }, &e).to_string();
         assert!(text.contains("f.toml:3:10"), "{text}");
-        assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+        assert!(text.contains("this process itself") && text.contains("reload again"), "{text}");
+        let who = holder(addr.port()).unwrap();
+        assert!(who.0 == std::process::id() && who.1.ends_with(&format!(" (process {})", who.0)), "{who:?}");
     }
 }
