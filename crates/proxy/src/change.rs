@@ -20,7 +20,7 @@ use crate::gate::Turnstile;
 use crate::listener::{Acceptor, FrontDesk};
 use crate::post::{Line, Order};
 use crate::proxy::{Listener, Proxy, StartFailed};
-use crate::socket::{self, ListeningSocket};
+use crate::socket::{self, ListeningSocket, OwnFile};
 
 /// What became of the listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub(crate) struct Listening {
     pub(crate) counters: Vec<Arc<Counters>>,
     /// `None`: another process accepts.
     socket: Option<ListeningSocket>,
+    /// `None`: it is not ours to remove.
+    file: Option<OwnFile>,
     rules: Arc<Rules>,
     edge: Arc<Edge>,
     turnstile: Turnstile,
@@ -62,6 +64,7 @@ pub(crate) struct Bound {
     addr: Endpoint,
     /// The one that accepts, and the one that is kept to be handed over.
     sockets: [ListeningSocket; 2],
+    file: Option<OwnFile>,
     rules: Rules,
     edge: Edge,
     view: watch::Receiver<Arc<View>>,
@@ -71,13 +74,17 @@ impl Bound {
     /// `leaving`: sockets that will be closed when this one is there.
     pub(crate) fn new(listener: Listener, leaving: &[&ListeningSocket]) -> Result<Self, StartFailed> {
         let Listener { name, addr, socket, rules, edge, view } = listener;
+        let is_ours = socket.is_none();
         let bound = socket.map_or_else(|| socket::listen(&addr, leaving), Ok).and_then(|socket| {
             socket::tune_listener(&socket, edge.client_tcp)?;
             let at = socket.endpoint(&addr)?;
             Ok((at, [socket.try_clone()?, socket]))
         });
         match bound {
-            Ok((addr, sockets)) => Ok(Self { name, addr, sockets, rules: fitting(rules, &edge), edge, view }),
+            Ok((addr, sockets)) => {
+                let file = if is_ours { OwnFile::of(&addr) } else { None };
+                Ok(Self { name, addr, sockets, file, rules: fitting(rules, &edge), edge, view })
+            }
             Err(source) => Err(StartFailed { what: "listen", listener: Some((name, addr)), source }),
         }
     }
@@ -140,6 +147,9 @@ impl Proxy {
             for door in &self.doors {
                 door.order(Order::Close { listener: gone.number, patience: LEAVE });
             }
+            if let Some(file) = gone.file {
+                file.remove();
+            }
             applied.closed.push(gone.addr);
         }
         Ok(applied)
@@ -155,7 +165,7 @@ impl Proxy {
     pub fn retire(&self) {
         self.doors[0].order(Order::Retire);
         for listening in &mut self.open().listeners {
-            listening.socket = None;
+            (listening.socket, listening.file) = (None, None);
         }
     }
 
@@ -168,6 +178,11 @@ impl Proxy {
         let open = self.open();
         let sockets = open.listeners.iter().filter_map(|l| l.socket.as_ref().map(|socket| (&l.addr, socket)));
         sockets.map(|(addr, socket)| Ok((addr.clone(), socket.try_clone()?))).collect()
+    }
+
+    /// Nobody can come to a socket whose file is gone.
+    pub(crate) fn remove_files(&self) {
+        self.open().listeners.iter_mut().filter_map(|listening| listening.file.take()).for_each(OwnFile::remove);
     }
 
     pub(crate) fn open(&self) -> MutexGuard<'_, Open> {
@@ -185,13 +200,14 @@ impl Proxy {
 
     /// Every worker learns of the listener, then clients are let in.
     fn open_one(&self, open: &mut Open, bound: Bound) -> Listening {
-        let Bound { name, addr, sockets: [accepting, kept], rules, edge, view } = bound;
+        let Bound { name, addr, sockets: [accepting, kept], file, rules, edge, view } = bound;
         let listening = Listening {
             number: open.next,
             name: name.clone(),
             addr,
             counters: self.doors.iter().map(|_| Arc::default()).collect(),
             socket: Some(kept),
+            file,
             rules: Arc::new(rules),
             turnstile: Turnstile::new(edge.lists.clone(), edge.limits, self.clock),
             edge: Arc::new(edge),

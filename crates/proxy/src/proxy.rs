@@ -134,6 +134,7 @@ impl Proxy {
     }
 
     fn end(&mut self, deadline: Duration) {
+        self.remove_files();
         for door in &self.doors {
             door.order(Order::Stop(deadline));
         }

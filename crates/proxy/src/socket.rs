@@ -3,14 +3,13 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::edge::{ClientTcp, Endpoint, Patience, ServerTcp, UnixFile};
 
@@ -110,7 +109,43 @@ pub(crate) fn give(file: &UnixFile) -> io::Result<()> {
 /// Whether it is a socket at which nobody listens.
 fn is_left_behind(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket());
-    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    is_socket && knock(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Connects without waiting: somebody who listens may have hung, with as many in the queue as there may be.
+fn knock(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
+/// The file of a socket that this process made. It goes with the listener, unless it is somebody else's by then.
+#[derive(Debug)]
+pub(crate) struct OwnFile {
+    path: PathBuf,
+    /// Device and inode.
+    id: (u64, u64),
+}
+
+impl OwnFile {
+    /// That of a listener whose socket was just made.
+    pub(crate) fn of(at: &Endpoint) -> Option<Self> {
+        let Endpoint::Unix(UnixFile { path, .. }) = at else { return None };
+        Some(Self { path: path.clone(), id: id(path).ok()? })
+    }
+
+    /// Nobody listens there any more, or will not in a moment.
+    pub(crate) fn remove(self) {
+        if id(&self.path).is_ok_and(|id| id == self.id)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            warn!(path = %self.path.display(), %error, "the file of a socket stays; the next start takes its place");
+        }
+    }
+}
+
+fn id(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|data| (data.dev(), data.ino()))
 }
 
 impl ListeningSocket {
@@ -178,6 +213,8 @@ pub(crate) fn tune_server(socket: &TcpStream, servers: ServerTcp) -> io::Result<
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     /// What the kernel says that it will do: seconds of idleness, between probes, and until it gives up.
@@ -220,6 +257,27 @@ mod tests {
         assert_eq!(patience(&client), (true, 2, 2, 4, Some(7)));
         let (asks, _, _, _, user_timeout) = patience(&server);
         assert_eq!((asks, user_timeout), (false, None));
+    }
+
+    #[test]
+    fn one_who_listens_and_has_hung_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("standfast-hung-{}", std::process::id()));
+        let addr = SockAddr::unix(&path).unwrap();
+        let hung = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        hung.bind(&addr).unwrap();
+        hung.listen(1).unwrap();
+        let come = || {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket.connect(&addr).ok().map(|()| socket)
+        };
+        let queue: Vec<Socket> = (0..100).map_while(|_| come()).collect();
+        assert!(queue.len() < 100, "there is room for so many only");
+        let (told, tells) = std::sync::mpsc::channel();
+        let file = UnixFile { path: path.clone(), mode: 0o600, owner: None, group: None };
+        std::thread::spawn(move || told.send(listen_unix(&file).unwrap_err().kind()));
+        assert_eq!(tells.recv_timeout(Duration::from_secs(20)), Ok(io::ErrorKind::AddrInUse));
+        fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use proxy::{Listener, Proxy, ProxyConfig};
+use proxy::edge::UnixFile;
+use proxy::{Endpoint, Listener, Proxy, ProxyConfig};
 use real::{Client, Lab, Redis, clock, view, wait_until};
 use session::Rules;
 use tokio::sync::watch;
@@ -54,7 +55,7 @@ fn what_stays_is_not_touched_what_is_new_is_opened_and_what_is_gone_lets_its_cli
     let applied = lab.proxy.apply(vec![listener(first, &Rules::default(), &lab.view)]).unwrap();
     assert_eq!((applied.kept, applied.opened, applied.closed), (vec![first.into()], vec![], vec![second.into()]));
     assert!(idle.ends(), "it is owed nothing");
-    wait_until("nobody listens there", || std::net::TcpStream::connect(second).is_err());
+    wait_until("nobody listens there", || TcpStream::connect(second).is_err());
     assert_eq!(redis.client().say("RPUSH list x"), ":1");
     assert_eq!(busy.reply(), "*[list x]");
     assert!(busy.ends());
@@ -78,7 +79,7 @@ fn an_address_that_cannot_be_had_changes_nothing() {
     let error = lab.proxy.apply(wanted.into()).unwrap_err().to_string();
     assert!(error.contains(&addrs[1].to_string()) && error.contains("in use"), "{error}");
     assert_eq!(lab.proxy.addrs(), [first]);
-    assert!(std::net::TcpStream::connect(free).is_err(), "what was bound already is let go");
+    assert!(TcpStream::connect(free).is_err(), "what was bound already is let go");
     assert_eq!(client.say("PING"), "+PONG");
     assert_eq!(lab.client().say("PING"), "+PONG");
 }
@@ -120,6 +121,40 @@ fn a_port_moves_between_one_address_and_all_without_a_moment_in_which_nobody_lis
     let both = [here, everywhere].map(|at| listener(at, &Rules::default(), &lab.view));
     assert!(lab.proxy.apply(both.into()).is_err());
     assert_eq!(lab.client().say("PING"), "+PONG");
+}
+
+#[test]
+fn the_file_of_a_socket_goes_with_its_listener_if_it_is_ours_and_nobody_else_has_it() {
+    let redis = Redis::start();
+    let lab = Lab::start(steady(&redis), Rules::default());
+    let path = std::env::temp_dir().join(format!("standfast-change-{}.sock", std::process::id()));
+    let at_path = || {
+        let file = UnixFile { path: path.clone(), mode: 0o600, owner: None, group: None };
+        Listener { addr: Endpoint::Unix(file), ..listener(any(), &Rules::default(), &lab.view) }
+    };
+    lab.proxy.apply(vec![at_path()]).unwrap();
+    assert!(path.exists());
+    lab.proxy.apply(vec![]).unwrap();
+    assert!(!path.exists(), "it is gone with a reload");
+
+    lab.proxy.apply(vec![at_path()]).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "somebody's").unwrap();
+    lab.proxy.apply(vec![]).unwrap();
+    assert!(path.exists(), "that is not ours");
+    std::fs::remove_file(&path).unwrap();
+
+    lab.proxy.apply(vec![at_path()]).unwrap();
+    let (_, socket) = lab.proxy.listening_sockets().unwrap().remove(0);
+    let config = ProxyConfig { workers: Some(1), max_clients: 10, clock };
+    let heir = Proxy::start(config, vec![Listener { socket: Some(socket), ..at_path() }]).unwrap();
+    lab.proxy.retire();
+    drop(lab);
+    assert!(path.exists(), "another process listens");
+    // Whoever gave it (a service manager, say) may have kept it.
+    drop(heir);
+    assert!(path.exists());
+    std::fs::remove_file(&path).unwrap();
 }
 
 fn is_served(at: SocketAddr) -> bool {

@@ -3,13 +3,14 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
+use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel::{Reply, Request};
 use serde::Serialize;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -32,7 +33,7 @@ pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
             path.display()
         ))
     };
-    if StdStream::connect(path).is_ok() {
+    if is_answered(path) {
         let e = io::Error::from(io::ErrorKind::AddrInUse);
         return Err(refused(&e, "another node answers there: stop that one"));
     }
@@ -47,6 +48,16 @@ pub(crate) fn bind(path: &Path) -> Result<StdListener, Failure> {
         .map_err(|e| refused(&e, "see that the file system knows permissions"))?;
     listener.set_nonblocking(true).map_err(|e| refused(&e, "try again"))?;
     Ok(listener)
+}
+
+/// Whether somebody listens there: also one who has hung, with as many in the queue as there may be.
+fn is_answered(path: &Path) -> bool {
+    let knock = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
+    knock().map_or_else(|e| e.kind() == io::ErrorKind::WouldBlock, |()| true)
 }
 
 /// Answers on the control socket.
