@@ -165,7 +165,10 @@ impl Worker {
             _ => (scratch, Ok(Got::Nothing)),
         };
         match read {
-            Ok(Got::Bytes(n)) => self.deal(server, &scratch[..n]),
+            Ok(Got::Bytes(n)) => {
+                self.deal(server, &scratch[..n]);
+                self.note_time(server);
+            }
             Ok(Got::Nothing) => {}
             Ok(Got::End) | Err(_) => self.end_lane(server, |conn| Event::ServerClosed { conn }),
         }
@@ -314,7 +317,10 @@ impl Worker {
             return;
         }
         match entry.stream.write(lane.to_server()) {
-            Ok(n) => lane.sent(n),
+            Ok(n) => {
+                lane.sent(n);
+                self.note_time(server);
+            }
             Err(_) => {
                 entry.state = State::Deaf;
                 entry.stream.look();
@@ -330,12 +336,35 @@ impl Worker {
     /// Keeps the timers right for a lane.
     fn time_lane(&mut self, server: Key) {
         let Some(entry) = self.servers.get_mut(server) else { return };
-        let due = entry.lane().and_then(|lane| lane.deadline());
+        let due = entry.lane().and_then(|lane| lane.deadline().or_else(|| lane.overdue()));
         self.timers.shift(Due::Server(server), entry.due, due);
         entry.due = due;
     }
 
-    /// A lane was not made in time, or nobody uses it.
+    /// Something went over a lane. A timer that is set stays: when it is due, it is seen whether it should have been a later one.
+    fn note_time(&mut self, server: Key) {
+        let Some(entry) = self.servers.get_mut(server) else { return };
+        let Some(lane) = entry.lane() else { return };
+        lane.note(self.now);
+        if entry.due.is_none() {
+            self.time_lane(server);
+        }
+    }
+
+    /// Those who wait behind a request that the server holds back ask elsewhere.
+    fn give_way(&mut self, server: Key) {
+        let Some(lane) = self.servers.get_mut(server).and_then(|s| s.lane()) else { return };
+        let may_ask_again = |key| self.clients.get(key).is_none_or(|client| client.session.may_ask_again());
+        let leaving = lane.give_way(self.now, may_ask_again);
+        if lane.is_retired() {
+            self.pool.forget(server);
+        }
+        for (key, conn) in leaving {
+            self.send_elsewhere(key, conn);
+        }
+    }
+
+    /// A lane was not made in time, nobody uses it, or it may be that an answer is overdue.
     pub(crate) fn on_lane_due(&mut self, server: Key) {
         let Some(entry) = self.servers.get_mut(server) else { return };
         entry.due = None;
@@ -354,6 +383,7 @@ impl Worker {
         if entry.lane().is_some_and(is_due) {
             self.end_lane(server, |conn| Event::ServerFailed { conn });
         } else {
+            self.give_way(server);
             self.time_lane(server);
         }
     }

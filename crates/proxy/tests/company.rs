@@ -168,3 +168,32 @@ fn a_name_is_not_seen_when_its_client_has_gone() {
     drop(second);
     wait_until("both are forgotten", || names() == 0);
 }
+
+/// CLIENT PAUSE WRITE holds back a connection that has written: with it all that comes behind.
+#[test]
+fn who_reads_does_not_wait_for_the_writes_of_others_that_a_server_holds_back() {
+    let redis = Redis::start();
+    let lab = shared(&redis);
+    let is_held = || !redis.client().say("INFO clients").contains("blocked_clients:0");
+    // One on each worker at least.
+    let mut writers: Vec<Client> = (0..4).map(|_| lab.client()).collect();
+    let mut readers: Vec<Client> = (0..4).map(|_| lab.client()).collect();
+    for client in writers.iter_mut().chain(&mut readers) {
+        assert_eq!(client.say("GET n"), "$-1");
+    }
+    assert_eq!(redis.client().say("CLIENT PAUSE 100000 WRITE"), "+OK");
+    for round in 1..=2 {
+        for writer in &mut writers[2 * (round - 1)..2 * round] {
+            writer.send("INCR n");
+        }
+        wait_until("a write is held back", is_held);
+        for reader in &mut readers {
+            assert_eq!(reader.say("GET n"), "$-1");
+        }
+    }
+    assert_eq!(redis.client().say("CLIENT UNPAUSE"), "+OK");
+    let mut told: Vec<String> = writers.iter_mut().map(Client::reply).collect();
+    told.sort();
+    assert_eq!(told, [":1", ":2", ":3", ":4"]);
+    assert_eq!(readers[0].say("GET n"), "4");
+}

@@ -155,12 +155,12 @@ impl Session {
     }
 
     /// Whether the client has a part of something, the rest of which cannot come from anywhere else.
-    fn is_partly_answered(&self) -> bool {
+    pub(crate) fn is_partly_answered(&self) -> bool {
         self.incoming.is_delivered() || self.subscriptions.is_partly_confirmed()
     }
 
     /// Whether a request is in flight that may have been executed, and must not be twice.
-    fn any_unknown(&self) -> bool {
+    pub(crate) fn any_unknown(&self) -> bool {
         let parked = self.regroup.as_ref().map_or(0, |r| r.answered());
         replay::any_unknown(self.kept.iter().take(self.kept.in_flight()), parked, &self.transaction)
     }

@@ -42,6 +42,9 @@ pub struct Lane<C> {
     taken: u64,
     flushed: u64,
     answered: u64,
+    /// Since when the next answer is awaited, as of the driver's last [`Self::note`], and whether anything came since.
+    awaited_since: Option<Instant>,
+    is_moved: bool,
     /// The server has said something.
     is_heard: bool,
     /// The server has no room for one more client: it does nothing of what went out.
@@ -50,7 +53,7 @@ pub struct Lane<C> {
     is_partly_sent: bool,
     /// Since when nobody has a seat.
     empty_since: Option<Instant>,
-    /// One of its clients reads slowly: whoever can goes elsewhere.
+    /// One of its clients reads slowly, or the server holds one back: whoever can goes elsewhere.
     is_retired: bool,
     jam: Option<Jam<C>>,
     /// How much longer its clients may wait for those among them who do not read, all of these together.
@@ -146,6 +149,9 @@ const MAX_UNREAD: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A client that reads may have been overtaken by events for so long.
 const LEAST: Duration = Duration::from_millis(50);
+/// With no answer for so long, a server holds back the oldest request: a usual one takes microseconds. No shorter, so that a server
+/// that is slow for all is not asked everything twice.
+const OVERDUE: Duration = Duration::from_millis(250);
 /// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
 const EMPTY: Duration = Duration::from_secs(30);
 
@@ -163,6 +169,8 @@ impl<C: Copy + PartialEq> Lane<C> {
             taken: 0,
             flushed: 0,
             answered: 0,
+            awaited_since: None,
+            is_moved: false,
             is_heard: false,
             is_turned_away: false,
             is_partly_sent: false,
@@ -294,8 +302,8 @@ impl<C: Copy + PartialEq> Lane<C> {
         if let State::Telling { answers, until } = self.state {
             return self.take_answer(answers, until, bytes);
         }
-        let mut len = 0;
-        let mut turn = 0;
+        self.is_moved = true;
+        let (mut len, mut turn) = (0, 0);
         while len < bytes.len() {
             if !self.in_push && self.replies.kind().is_none() && bytes[len] == b'>' {
                 if len > 0 {
@@ -405,6 +413,41 @@ impl<C: Copy + PartialEq> Lane<C> {
         self.jam.take_if(|jam| idle.iter().any(|(client, _)| *client == jam.client));
         self.note_empty(now);
         idle
+    }
+
+    /// Looks at the time, after each turn in which anything was read or sent.
+    pub fn note(&mut self, now: Instant) {
+        let is_awaited = self.flushed > self.answered;
+        if core::mem::take(&mut self.is_moved) || !is_awaited || self.awaited_since.is_none() {
+            self.awaited_since = is_awaited.then_some(now);
+        }
+    }
+
+    /// When to ask [`Self::give_way`], if no answer comes.
+    #[must_use]
+    pub fn overdue(&self) -> Option<Instant> {
+        let since = self.awaited_since.filter(|_| self.is_open() && !self.is_retired && self.jam.is_none())?;
+        Some(since + OVERDUE)
+    }
+
+    /// A server may hold back a request for as long as it likes, and with it its connection (CLIENT PAUSE WRITE). Those who can ask
+    /// again leave for another one: they are to be told that it ended. Not if the oldest request is of one of these: then the
+    /// server answers nobody, and would only have more to do.
+    pub fn give_way(&mut self, now: Instant, may_ask_again: impl Fn(C) -> bool) -> Vec<(C, Conn)> {
+        if self.overdue().is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        self.awaited_since = Some(now);
+        let may_leave = |seat: &Seat<C>| seat.who.is_some_and(|(client, _)| may_ask_again(client));
+        if self.turns.front().and_then(|turn| self.seats.get(turn.seat as usize)).is_some_and(may_leave) {
+            return Vec::new();
+        }
+        self.is_retired = true;
+        let leaving: Vec<usize> =
+            self.seats.iter().filter(|(_, seat)| may_leave(seat)).map(|(index, _)| index).collect();
+        let told = leaving.iter().filter_map(|seat| self.seats[*seat].who).collect();
+        leaving.into_iter().for_each(|seat| self.leave(now, seat));
+        told
     }
 
     /// Whether this seat is owed nothing.

@@ -145,6 +145,12 @@ impl Session {
             && self.kept.first_waiting().is_some_and(|next| next.command.travels == Travels::Tied)
     }
 
+    /// Whether all that is under way may be asked for again: it changes nothing, and no part of an answer was passed on.
+    #[must_use]
+    pub fn may_ask_again(&self) -> bool {
+        !self.any_unknown() && !self.is_partly_answered()
+    }
+
     /// Whether it told a name, or another thing of itself by which one knows it in a list of clients.
     #[must_use]
     pub fn is_named(&self) -> bool {

@@ -132,6 +132,66 @@ fn a_lane_that_is_not_answered_what_it_says_first_is_given_up_in_time() {
     assert_eq!(lane.deadline(), None);
 }
 
+/// At a lane with the writer 1 and the readers 2 and 3, and the seats of these.
+fn lane_of_three() -> (Lane<u8>, [usize; 3]) {
+    let mut lane = lane();
+    let seats = [1, 2, 3].map(|client| lane.join(client, Conn(client.into())));
+    (lane, seats)
+}
+
+const fn reads(client: u8) -> bool {
+    client != 1
+}
+
+#[test]
+fn who_can_ask_again_leaves_a_lane_whose_server_holds_back_another_one() {
+    let (mut lane, [writer, reader, _]) = lane_of_three();
+    assert_eq!(lane.overdue(), None, "nothing is awaited");
+    for seat in [writer, reader] {
+        ask(&mut lane, seat);
+    }
+    lane.note(Instant::START);
+    let due = lane.overdue().unwrap();
+    assert_eq!(lane.give_way(due - Duration::from_millis(1), reads), []);
+    assert_eq!(lane.give_way(due, reads), [(2, Conn(2)), (3, Conn(3))], "also who asked nothing");
+    assert!(lane.is_retired());
+    assert_eq!(lane.take(b"+PONG\r\n"), Ok(Taken::For { client: 1, conn: Conn(1), len: 7 }));
+    assert_eq!(lane.take(b"+PONG\r\n"), Ok(Taken::Nobody { len: 7 }), "the reader has asked elsewhere");
+    lane.leave(due, writer);
+    assert_eq!(lane.deadline(), Some(due), "nobody will ever find it again");
+}
+
+#[test]
+fn a_server_that_answers_nobody_is_not_asked_again() {
+    let (mut lane, [writer, reader, _]) = lane_of_three();
+    for seat in [reader, writer] {
+        ask(&mut lane, seat);
+    }
+    lane.note(Instant::START);
+    let due = lane.overdue().unwrap();
+    assert_eq!(lane.give_way(due, reads), [], "elsewhere it would be the same");
+    assert!(!lane.is_retired() && lane.overdue().unwrap() > due);
+}
+
+#[test]
+fn each_answer_gives_a_lane_time_for_the_next_one() {
+    let (mut lane, [writer, reader, _]) = lane_of_three();
+    for seat in [reader, writer] {
+        ask(&mut lane, seat);
+    }
+    lane.note(Instant::START);
+    let due = lane.overdue().unwrap();
+    assert!(lane.take(b"+PO").is_ok());
+    lane.note(due);
+    assert_eq!(lane.give_way(due, reads), [], "a part of an answer is news, too");
+    assert!(lane.take(b"NG\r\n").is_ok());
+    lane.note(due + SECOND);
+    assert_eq!(lane.overdue(), Some(due + SECOND + (due - Instant::START)));
+    assert!(lane.take(b"+PONG\r\n").is_ok());
+    lane.note(due + SECOND);
+    assert_eq!(lane.overdue(), None);
+}
+
 const FULL: &str = "-ERR max number of clients reached";
 
 #[test]
