@@ -166,6 +166,7 @@ impl Worker {
         };
         match read {
             Ok(Got::Bytes(n)) => {
+                self.to_read = self.to_read.saturating_sub(n);
                 self.deal(server, &scratch[..n]);
                 self.note_time(server);
             }
@@ -190,6 +191,7 @@ impl Worker {
                         client.session.lend(&mut self.spare);
                         client.session.handle(self.now, Event::ServerBytes { conn, bytes: &rest[..len] });
                         self.act(key);
+                        self.hurry_to_client(key);
                     }
                     self.look_at_reader(server, key);
                     len

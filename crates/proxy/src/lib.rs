@@ -22,7 +22,7 @@
 //! | `crowd` | how many connections are made to one server at once? |
 //! | `stream` | what is known of a socket between two events of the kernel? |
 //! | `slots` | whom does an event concern, and is it still the same one? |
-//! | `timers` | who is to be woken when? |
+//! | `timers`, `queue` | who is to be woken when? who is to be seen to next? |
 //! | `listener` | how do clients come in? |
 //! | [`edge`] | where is a listener, and how long is silence believed? |
 //! | [`gate`] | who may come in, and how many? |
@@ -54,6 +54,7 @@ mod porch;
 mod post;
 pub mod proxy;
 pub mod proxy_protocol;
+mod queue;
 mod refused;
 mod server;
 mod slots;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Replies are read before requests, and everything is written at the end, each socket once: what came together leaves together.
-//! Each socket is read once a turn; who has more waits until the others had theirs.
+//! Each socket is read once a turn; who has more waits until the others had theirs. With much to read a turn ends early: answers wait
+//! for its end.
 
 use std::io;
 use std::time::Duration;
@@ -23,6 +24,10 @@ use crate::worker::Worker;
 
 /// Clients that learn of a new view, or of the end, in one turn: each of them may make a connection.
 const TOUR: usize = 256;
+/// Bytes that are read of clients, and of servers, in one turn, and a read more. What all together have to say in small pieces is less.
+const FILL: usize = 128 * 1024;
+/// Bytes that gain nothing by company: as much as a packet holds.
+const MUCH: usize = 16 * 1024;
 
 impl Worker {
     /// Works until it is told to stop and its clients are gone.
@@ -198,10 +203,14 @@ impl Worker {
     }
 
     fn read_servers(&mut self) {
-        let batch = self.readable_servers.take();
-        for key in &batch {
-            self.read_server(*key);
+        self.to_read = FILL;
+        let mut batch = self.readable_servers.take();
+        let mut read = 0;
+        while read < batch.len() && self.to_read > 0 {
+            self.read_server(batch[read]);
+            read += 1;
         }
+        self.readable_servers.put_back(batch.drain(read..));
         self.readable_servers.done(batch);
     }
 
@@ -231,10 +240,12 @@ impl Worker {
         }
         match server.stream.read(&mut self.scratch) {
             Ok(Got::Bytes(n)) => {
+                self.to_read = self.to_read.saturating_sub(n);
                 server.permit = None;
                 client.session.lend(&mut self.spare);
                 client.session.handle(self.now, Event::ServerBytes { conn, bytes: &self.scratch[..n] });
                 self.act(key);
+                self.hurry_to_client(key);
             }
             Ok(Got::Nothing) => {}
             Ok(Got::End) | Err(_) => self.on_server_ended(server_key),
@@ -259,10 +270,14 @@ impl Worker {
     }
 
     fn read_clients(&mut self) {
-        let batch = self.readable_clients.take();
-        for key in &batch {
-            self.read_client(*key);
+        self.to_read = FILL;
+        let mut batch = self.readable_clients.take();
+        let mut read = 0;
+        while read < batch.len() && self.to_read > 0 {
+            self.read_client(batch[read]);
+            read += 1;
         }
+        self.readable_clients.put_back(batch.drain(read..));
         self.readable_clients.done(batch);
     }
 
@@ -284,10 +299,16 @@ impl Worker {
         };
         match read {
             Ok(Got::Bytes(len)) if to_stay => {
+                self.to_read = self.to_read.saturating_sub(len);
                 client.heard = self.now;
                 self.step(key, Event::ClientRead { len });
+                self.hurry_to_server(key);
             }
-            Ok(Got::Bytes(n)) => self.hear(key, n),
+            Ok(Got::Bytes(n)) => {
+                self.to_read = self.to_read.saturating_sub(n);
+                self.hear(key, n);
+                self.hurry_to_server(key);
+            }
             Ok(Got::Nothing) => {}
             Ok(Got::End) => {
                 client.ended = true;
@@ -315,6 +336,22 @@ impl Worker {
             self.finish(*key);
         }
         self.touched.done(batch);
+    }
+
+    /// Much does not wait for the end of the turn: its receiver can work while others are read, and it is still at hand.
+    fn hurry_to_server(&mut self, key: Key) {
+        let Some(client) = self.clients.get(key) else { return };
+        if client.seat.is_none() && client.session.to_server().len() >= MUCH {
+            self.write_server_of(key);
+        }
+    }
+
+    /// As to a server.
+    pub(crate) fn hurry_to_client(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if client.session.to_client().len() >= MUCH && client.write(self.now) {
+            self.act(key);
+        }
     }
 
     fn write_server_of(&mut self, key: Key) {

@@ -31,6 +31,7 @@ use crate::listener::Entrance;
 use crate::opaque::Pair;
 use crate::porch::Guest;
 use crate::post::{Door, Line, Order};
+use crate::queue::Queue;
 use crate::server::{Owner, Server, State};
 use crate::slots::{Key, Slots, Whose};
 use crate::socket;
@@ -61,6 +62,8 @@ pub(crate) struct Worker {
     pub(crate) pairs: Slots<Pair>,
     pub(crate) servers: Slots<Server>,
     pub(crate) scratch: Box<[u8]>,
+    /// Bytes that may be read yet, before others have their turn.
+    pub(crate) to_read: usize,
     pub(crate) spare: Spare,
     pub(crate) timers: Timers,
     /// Clients, and servers, that have something to read.
@@ -86,34 +89,6 @@ pub(crate) struct Worker {
     pub(crate) load: Arc<AtomicUsize>,
     /// When to end at the latest.
     pub(crate) stop: Option<Instant>,
-}
-
-/// Keys that wait for their turn. Two lists: what comes in while one is worked off waits for the next time.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    next: Vec<Key>,
-    batch: Vec<Key>,
-}
-
-impl Queue {
-    pub(crate) fn push(&mut self, key: Key) {
-        self.next.push(key);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.next.is_empty()
-    }
-
-    /// Takes what is there. It comes back, for its memory, by [`Self::done`].
-    pub(crate) fn take(&mut self) -> Vec<Key> {
-        std::mem::swap(&mut self.next, &mut self.batch);
-        std::mem::take(&mut self.batch)
-    }
-
-    pub(crate) fn done(&mut self, mut batch: Vec<Key>) {
-        batch.clear();
-        self.batch = batch;
-    }
 }
 
 /// What the thread is given at its start.
@@ -153,6 +128,7 @@ impl Worker {
             pairs: Slots::new(),
             servers: Slots::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
+            to_read: 0,
             spare: Spare::new(),
             timers: Timers::default(),
             readable_clients: Queue::default(),
