@@ -14,7 +14,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::buffers::Spare;
-use crate::command::Command;
+use crate::command::{Command, Kind};
 
 /// One request that has no answer yet.
 #[derive(Clone, Copy, Debug)]
@@ -319,6 +319,8 @@ impl Kept {
         let mut expired = 0;
         for owed in self.owed.range_mut(self.admitted..) {
             owed.state = match owed.state {
+                // Who goes waits for nobody, and is answered as ever.
+                _ if owed.command.kind == Kind::Quit => continue,
                 State::Owed => State::Expired,
                 State::Refused => State::RefusalExpired,
                 _ => continue,

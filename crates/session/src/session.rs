@@ -588,6 +588,8 @@ impl Session {
     }
 
     pub(crate) fn pop_own(&mut self) {
+        // Who goes or says nonsense within a transaction leaves it behind.
+        self.kept.release_retained();
         let owed = self.kept.pop(false);
         self.stats.own_replies += 1;
         if matches!(owed.command.kind, Kind::Pin) && self.mode == Mode::Paused {

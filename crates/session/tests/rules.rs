@@ -465,6 +465,29 @@ fn quit_is_answered_after_the_rest() {
 }
 
 #[test]
+fn quit_is_answered_also_when_there_was_nobody_to_ask_for_too_long() {
+    let mut talk = Talk::new(Rules::default(), view(1, Phase::Switching, 1, &[]));
+    talk.c("GET a; QUIT; GET b").pass(10_000);
+    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
+    assert!(heard.starts_with("-MASTERDOWN ") && heard.ends_with("\r\n+OK\r\n"), "{heard}");
+    let n = heard.len();
+    talk.session.delivered(n);
+    talk.drain().closes(Why::Quit);
+}
+
+#[test]
+fn who_goes_or_says_nonsense_within_a_transaction_is_answered() {
+    let begun = || {
+        let mut talk = master();
+        talk.c("MULTI; SET a 1").connected().server_hears("MULTI; SET a 1").s("+OK; +QUEUED");
+        talk.client_hears("+OK; +QUEUED");
+        talk
+    };
+    begun().c("QUIT").client_hears("+OK").closes(Why::Quit);
+    begun().c("*x").client_hears("-ERR Protocol error: invalid multibulk length").closes(Why::Malformed);
+}
+
+#[test]
 fn an_event_of_a_connection_that_is_gone_changes_nothing() {
     let mut talk = master();
     talk.c("GET a").connected().server_hears("GET a");
