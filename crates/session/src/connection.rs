@@ -50,15 +50,19 @@ impl Session {
     /// The connection has to hear `words`, of which each must be agreed to, and the open transaction again.
     fn begin_restoring(&mut self, words: Vec<u8>, requests: usize) {
         let (tracking, more) = self.tracking.words();
-        let (next, one) = self.tracking.next_words();
-        let transaction = [next, self.kept.retained_bytes()].concat();
-        let restoring = Restoring::new(
-            ([words, tracking].concat(), requests + more),
-            self.subscriptions.words(),
-            (&transaction, one + self.transaction.requests()),
-        );
+        let mut last = Vec::new();
         let needs_ping = self.asks_what_others_did();
-        self.route.on_connected(if needs_ping { Some(Restoring::with_ping(restoring)) } else { restoring });
+        if needs_ping {
+            // WAIT counts up to what its own connection last did, and what the client wrote went over others: with this, the
+            // connection has done something that is later than all of it. In front of MULTI, whose EXEC would answer it otherwise.
+            resp::write::command(&mut last, &["PING"]);
+        }
+        let (next, one) = self.tracking.next_words();
+        last.extend_from_slice(next);
+        last.extend_from_slice(self.kept.retained_bytes());
+        let answers = u32::from(needs_ping) + one + self.transaction.requests();
+        let words = ([words, tracking].concat(), requests + more);
+        self.route.on_connected(Restoring::new(words, self.subscriptions.words(), (&last, answers)));
     }
 
     pub(crate) fn on_server_refused(&mut self, now: Instant, conn: Conn) {

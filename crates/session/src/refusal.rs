@@ -23,7 +23,7 @@ pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
     let line = line.strip_prefix(b"-").unwrap_or(line);
     // EXEC words the reason behind a prefix of its own (Redis 7).
     let line = match command.kind {
-        Kind::Exec => line.strip_prefix(b"EXECABORT Transaction discarded because: ").unwrap_or(line),
+        Kind::Exec => line.strip_prefix(DISCARDED).unwrap_or(line),
         _ => line,
     };
     let code = line.split(|b| *b == b' ' || *b == b'\r').next().unwrap_or_default();
@@ -34,6 +34,18 @@ pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
         // The same code tells of CLIENT UNBLOCK and of a stream that was deleted: these are answers.
         b"UNBLOCKED" => line.starts_with(b"UNBLOCKED force unblock "),
         _ => false,
+    }
+}
+
+/// How a transaction is told that it was refused, in front of the reason.
+const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because: ";
+
+/// The words that one refused request heard, for another one that was refused with it.
+pub(crate) fn words_for(kind: Kind, heard: &[u8]) -> Vec<u8> {
+    let reason = heard.strip_prefix(b"-").and_then(|line| line.strip_prefix(DISCARDED));
+    match reason {
+        Some(reason) if kind != Kind::Exec => [b"-", reason].concat(),
+        _ => heard.to_vec(),
     }
 }
 

@@ -355,7 +355,7 @@ impl Session {
 
     /// RESET: back to how the connection began, but for what a server does not undo.
     fn forget_client(&mut self) {
-        if self.remembered.outlasts_reset() {
+        if self.remembered.outlasts_reset() || self.remembered.unknown {
             self.share.tie();
         }
         self.remembered.clear();

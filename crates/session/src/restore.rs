@@ -121,7 +121,8 @@ pub(crate) struct Restoring {
     remembered: u32,
     /// Answers to come for what is listened to: each must be a success.
     confirmations: usize,
-    /// Replies to come for the open transaction: the server itself aborts it at EXEC if one of them is an error.
+    /// Replies to come for the rest: that they come is enough. Of the open transaction, the server itself aborts it at EXEC if one is
+    /// an error.
     queued: u32,
 }
 
@@ -137,16 +138,16 @@ pub(crate) enum Restored {
 }
 
 impl Restoring {
-    /// `None` if there is nothing to say. `words` are so many requests, `heard` get so many answers, `transaction` are `queued`.
+    /// `None` if there is nothing to say. `words` are so many requests, `heard` get so many answers, `last` are `queued`.
     pub(crate) fn new(
         (words, requests): (Vec<u8>, usize),
         (heard, confirmations): (Vec<u8>, usize),
-        (transaction, queued): (&[u8], u32),
+        (last, queued): (&[u8], u32),
     ) -> Option<Self> {
         if requests == 0 && confirmations == 0 && queued == 0 {
             return None;
         }
-        let bytes = [&words, &heard, transaction].concat();
+        let bytes = [&words, &heard, last].concat();
         Some(Self { bytes, sent: 0, remembered: u32::try_from(requests).unwrap_or(u32::MAX), confirmations, queued })
     }
 
@@ -162,16 +163,6 @@ impl Restoring {
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent += n;
         assert!(self.sent <= self.bytes.len(), "no more is sent than was offered");
-    }
-
-    /// After the rest a PING, whatever is answered. WAIT counts up to what its own connection last did, and what the client wrote went
-    /// over others: with this, the connection has done something that is later than all of it.
-    pub(crate) fn with_ping(words: Option<Self>) -> Self {
-        let mut words =
-            words.unwrap_or(Self { bytes: Vec::new(), sent: 0, remembered: 0, confirmations: 0, queued: 0 });
-        resp::write::command(&mut words.bytes, &["PING"]);
-        words.queued += 1;
-        words
     }
 
     /// Whether everything went out: only then may requests follow.

@@ -27,7 +27,7 @@ use crate::command::Kind;
 use crate::event::{Action, Conn, Event, Timer, Why};
 use crate::hold::{self, Hold};
 use crate::owed::{Kept, MAX_OWED, State};
-use crate::refusal::Regroup;
+use crate::refusal::{Regroup, words_for};
 use crate::replies::Incoming;
 use crate::restore::Remembered;
 use crate::route::{Route, Way};
@@ -508,9 +508,6 @@ impl Session {
             && self.is_of_the_same_sort(&next)
             && self.may_go_along(&next)
         {
-            if next.command.kind == Kind::Reset {
-                self.transaction.on_reset_forwarded();
-            }
             self.share.on_admitted(next.command);
             self.kept.admit();
             admitted += 1;
@@ -550,7 +547,8 @@ impl Session {
             }
             State::RefusalExpired => {
                 // Each waits with the words of the first.
-                let text = self.refusal.clone().expect("it is kept as long as anything is owed");
+                let first = self.refusal.as_deref().expect("it is kept as long as anything is owed");
+                let text = words_for(kind, first);
                 self.stats.refusals_passed += 1;
                 self.answer_with_error(now, &text);
             }

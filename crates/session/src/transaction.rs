@@ -94,10 +94,6 @@ impl Transaction {
         matches!(self.state, State::Open(_))
     }
 
-    pub(crate) const fn is_cut(&self) -> bool {
-        matches!(self.state, State::Cut(_))
-    }
-
     /// Whether no transaction is open and no key watched.
     pub(crate) fn is_clean(&self) -> bool {
         *self == Self::default()
@@ -140,6 +136,11 @@ impl Transaction {
             (State::Open(_), Kind::Discard | Kind::Reset) if ok => {
                 *self = Self::default();
                 Then::End { unknown_state: false }
+            }
+            // It goes to the server even from a cut transaction, which ends only if it comes to that.
+            (State::Cut(_), Kind::Reset) if ok => {
+                *self = Self::default();
+                Then::Release
             }
             (State::Open(q), kind) => {
                 q.requests += 1;
@@ -235,13 +236,6 @@ impl Transaction {
                 Own::Ok
             }
             _ => Own::Queued,
-        }
-    }
-
-    /// RESET goes to the server even from a cut transaction.
-    pub(crate) fn on_reset_forwarded(&mut self) {
-        if self.is_cut() {
-            *self = Self::default();
         }
     }
 }

@@ -112,6 +112,18 @@ fn a_refusal_behind_an_answer_of_our_own_is_passed_on_too() {
 }
 
 #[test]
+fn a_refusal_of_a_transaction_is_told_to_those_behind_it_in_words_of_their_own() {
+    let mut talk = master();
+    talk.c("MULTI; SET a 1; EXEC; BLPOP b 0").connected().server_hears("MULTI; SET a 1; EXEC; BLPOP b 0");
+    let why = &READONLY[1..];
+    talk.s(&format!("+OK; +QUEUED; -EXECABORT Transaction discarded because: {why}")).s(READONLY).gone();
+    while talk.now < at(11_000) {
+        talk.pass(100);
+    }
+    talk.client_hears(&format!("+OK; +QUEUED; -EXECABORT Transaction discarded because: {why}; -{why}"));
+}
+
+#[test]
 fn a_server_that_the_view_still_names_is_asked_again_with_growing_patience() {
     let mut talk = master();
     talk.c("SET a 1").connected();
@@ -473,6 +485,19 @@ fn quit_is_answered_also_when_there_was_nobody_to_ask_for_too_long() {
     let n = heard.len();
     talk.session.delivered(n);
     talk.drain().closes(Why::Quit);
+}
+
+#[test]
+fn a_reset_that_was_not_executed_leaves_the_transaction_as_it_was() {
+    let mut talk = master();
+    talk.c("MULTI; GET a").connected().server_hears("MULTI; GET a").s("+OK; -ERR no").gone();
+    talk.c("RESET; GET a").connected().server_hears("RESET").gone().view(1, Phase::Lost, 1).pass(10_000);
+    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
+    assert!(heard.starts_with("+OK\r\n-ERR no\r\n-MASTERDOWN ") && heard.ends_with("\r\n+QUEUED\r\n"), "{heard}");
+    let n = heard.len();
+    talk.session.delivered(n);
+    talk.view(2, Phase::Steady, 1).c("RESET; GET a").connected().server_hears("RESET").s("+RESET");
+    talk.server_hears("GET a").s("$-1").client_hears("+RESET; $-1");
 }
 
 #[test]

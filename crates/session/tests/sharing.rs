@@ -85,6 +85,14 @@ fn who_a_client_is_after_a_hello_that_failed_half_way_nobody_tells_another_serve
 }
 
 #[test]
+fn what_makes_a_new_connection_the_latest_is_no_part_of_a_transaction() {
+    let mut talk = shared();
+    talk.c("MULTI; CLIENT ID; EXEC").connected().server_hears("MULTI; CLIENT ID; EXEC").s("+OK");
+    talk.gone().connected().server_hears("PING; MULTI").s("+PONG; +OK").server_hears("CLIENT ID; EXEC");
+    talk.s("+QUEUED; *1; :7").client_hears("+OK; +QUEUED; *1; :7");
+}
+
+#[test]
 fn a_connection_that_remembers_more_than_reset_undoes_is_nobody_elses() {
     let mut talk = shared();
     talk.c("CLIENT NO-EVICT ON").connected().server_hears("CLIENT NO-EVICT ON").s("+OK");
@@ -92,6 +100,11 @@ fn a_connection_that_remembers_more_than_reset_undoes_is_nobody_elses() {
     talk.actions.clear();
     talk.c("RESET").ready().server_hears("RESET").s("+RESET");
     assert!(!released(&talk), "a server may protect it for ever: {:?}", talk.actions);
+
+    let mut talk = shared();
+    talk.c("MULTI; CLIENT NO-EVICT ON; EXEC").connected().server_hears("MULTI; CLIENT NO-EVICT ON; EXEC");
+    talk.s("+OK; +QUEUED; *1; +OK").c("RESET").server_hears("RESET").s("+RESET");
+    assert!(!released(&talk), "nobody knows what came of it: {:?}", talk.actions);
 }
 
 fn lane() -> Lane<u8> {
