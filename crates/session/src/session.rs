@@ -284,8 +284,10 @@ impl Session {
             Mode::Paused => self.kept.len() < self.rules.hold_bytes.min(MAX_RAW),
             // One request may be larger than the bound, as long as it is on its way to somewhere.
             Mode::Framed => {
+                // Of one that streams, a line that tells how long something is may be under way: the scanner bounds it.
+                let line = if self.kept.is_open_ended() { self.kept.unframed().len() } else { 0 };
                 self.kept.owed() < MAX_OWED
-                    && (self.kept.len() < self.rules.hold_bytes
+                    && (self.kept.len() - line < self.rules.hold_bytes
                         || (self.kept.owed() == 0 && self.route.target(&self.rules, &self.view).is_some()))
             }
         }

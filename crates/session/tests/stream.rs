@@ -283,3 +283,18 @@ fn whole(bytes: &[u8]) -> usize {
     }
     n
 }
+
+#[test]
+fn a_line_that_is_longer_than_what_may_be_kept_is_read_until_it_is_too_long() {
+    for is_served in [true, false] {
+        let mut talk = small();
+        talk.raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$").raw(&[b'1'; BOUND]);
+        if is_served {
+            talk.connected().takes(usize::MAX);
+        } else {
+            talk.pass(2_000).pass(8_000);
+        }
+        assert!(talk.session.wants_client_bytes(), "{}", talk.session.explain(talk.now));
+        talk.raw(&[b'1'; 2 * BOUND]).client_hears("-ERR Protocol error: too big bulk count string");
+    }
+}
