@@ -76,7 +76,7 @@ pub enum StartAs {
     /// It waits until a holder would have been missed.
     #[default]
     Backup,
-    /// It waits for one advertisement only: a holder that lives is heard by then (Keepalived: `state MASTER`).
+    /// It waits for two advertisements only: a holder that lives is heard by then (Keepalived: `state MASTER`).
     Active,
 }
 

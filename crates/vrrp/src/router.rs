@@ -316,12 +316,13 @@ impl Router {
         self.stats.rivals_heard += 1;
         let gap = self.config.interval.duration() / ANSWERS;
         let Phase::Active(active) = &mut self.phase else { return };
+        // Every time: the one that goes may have announced itself after we were last told of it.
+        active.series.start(self.now, &self.config.announce);
         if active.answered.is_none_or(|last| self.now.since(last) >= gap) {
             active.answered = Some(self.now);
-            active.series.start(self.now, &self.config.announce);
             self.advertise();
-            self.announce_if_due();
         }
+        self.announce_if_due();
     }
 
     // The doors between states.

@@ -31,10 +31,12 @@ pub fn down(version: Version, priority: Priority, interval: Interval) -> Duratio
     interval.duration() * 3 + skew(version, priority, interval)
 }
 
-/// How long one listens to learn whether there is a holder at all: it would be heard once.
+/// How long one listens to learn whether there is a holder at all: it would be heard once, even if one packet is lost or late.
+///
+/// With one interval alone a holder was missed whose advertisement took a little longer than the one before (a seed of the simulation).
 #[must_use]
 pub fn listen(version: Version, priority: Priority, interval: Interval) -> Duration {
-    interval.duration() + skew(version, priority, interval)
+    interval.duration() * 2 + skew(version, priority, interval)
 }
 
 #[cfg(test)]

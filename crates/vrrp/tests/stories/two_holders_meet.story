@@ -5,15 +5,13 @@ config version=v3 vrid=7 primary=10.0.0.9 addresses=[10.0.0.100] interval=100ms 
 at 0ms startup
        > changed from=initialize to=backup why=started
 until 1000ms
-  at 121.875ms wake
+  at 221.875ms wake
          > take addresses=[10.0.0.100]
          > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
          > announce addresses=[10.0.0.100]
-         > changed from=backup to=active why=silence{lasted=121.875ms}
-  at 171.875ms wake
+         > changed from=backup to=active why=silence{lasted=221.875ms}
+  at 271.875ms wake
          > announce addresses=[10.0.0.100]
-  at 221.875ms wake
-         > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
   at 321.875ms wake
          > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
   at 421.875ms wake

@@ -1,0 +1,169 @@
+//! What must never be? Looked at after every step of a world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use machine::Instant;
+use vrrp::config::Preempt;
+use vrrp::{Priority, State};
+
+use super::plan::Plan;
+
+/// What must never be, by name. Each has a saboteur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    /// Once the link has been whole for an interval and a delay, two hosts hold the addresses for no longer than a packet and its answer take.
+    H1,
+    /// Once the link is whole, nobody holds them for no longer than the longest Active_Down_Interval and a delay, if somebody may.
+    H2,
+    /// With preemption, when nothing more follows, the holder has the highest priority of those who may.
+    H3,
+    /// Without preemption, while the link is whole and the holder lives and may, it stays.
+    H4,
+    /// When nothing more follows from anything, no state changes any more.
+    H5,
+    /// A host holds the addresses if and only if its router is Active; it is told to take and to release them by turns.
+    H6,
+    /// No router says more in one interval than its answers, its turns and its own advertisement.
+    H7,
+    /// When nothing more follows, every neighbour knows the holder for the one that holds.
+    H8,
+}
+
+/// One host as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    pub state: State,
+    pub holds: bool,
+    pub priority: Priority,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    /// What was broken first, with when and what for.
+    pub broken: BTreeMap<Invariant, String>,
+    two_since: Option<Instant>,
+    none_since: Option<Instant>,
+    able_since: Option<Instant>,
+    /// Who holds alone, and since when.
+    alone: Option<(usize, Instant)>,
+    /// That one when all must have heard of it.
+    sitting: Option<usize>,
+    said: BTreeMap<usize, Vec<Instant>>,
+}
+
+/// Where in its course a world is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Course {
+    /// Since when the link is whole for good.
+    pub whole: Option<Instant>,
+    /// When something last happened to a host or the link.
+    pub op: Instant,
+}
+
+impl Judge {
+    pub(crate) fn look(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
+        let holders: Vec<usize> = (0..hosts.len()).filter(|&i| hosts[i].holds).collect();
+        for (i, host) in hosts.iter().enumerate() {
+            if host.holds != (host.state == State::Active) {
+                self.breaks(Invariant::H6, now, format!("{i} is {:?} and holds: {}", host.state, host.holds));
+            }
+        }
+        self.count_holders(plan, now, course, hosts, &holders);
+        self.watch_the_sitting_one(plan, now, course, hosts, &holders);
+        let is_settled = course.whole.is_some() && now.since(course.op) > plan.settles();
+        if is_settled {
+            self.look_at_rest(plan, now, hosts, &holders);
+        }
+    }
+
+    fn count_holders(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight], holders: &[usize]) {
+        let heard = plan.longest().duration() + plan.delay;
+        let from = course.whole.map(|whole| whole + heard).filter(|from| *from <= now);
+        let two = from.filter(|_| holders.len() > 1);
+        self.two_since = two.map(|from| self.two_since.unwrap_or(now).max(from));
+        if let Some(lasted) = self.two_since.map(|since| now.since(since)).filter(|d| *d > plan.delay * 2 + TINY) {
+            self.breaks(Invariant::H1, now, format!("{holders:?} hold for {lasted:?}"));
+        }
+        let whole = course.whole.filter(|_| holders.is_empty());
+        self.none_since = whole.map(|whole| self.none_since.unwrap_or(now).max(whole));
+        let able = hosts.iter().any(|host| matches!(host.state, State::Backup | State::Active));
+        self.able_since = able.then(|| self.able_since.unwrap_or(now));
+        let (Some(none), Some(able)) = (self.none_since, self.able_since) else { return };
+        let lasted = now.since(none.max(able));
+        if lasted > plan.down() + plan.delay + TINY {
+            self.breaks(Invariant::H2, now, format!("nobody holds for {lasted:?}: {hosts:?}"));
+        }
+    }
+
+    fn watch_the_sitting_one(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight], holders: &[usize]) {
+        let is_asked = plan.configs.iter().all(|c| c.preempt == Preempt::Never && !c.priority.is_owner());
+        let settled = course.whole.is_some_and(|whole| now.since(whole) > plan.settles());
+        if !is_asked || !settled {
+            return;
+        }
+        let lives = |host: &usize| !matches!(hosts[*host].state, State::Initialize | State::Fault);
+        if let Some(sitting) = self.sitting.filter(|sitting| holders != [*sitting]).filter(lives) {
+            self.breaks(Invariant::H4, now, format!("{sitting} held and lives; now {holders:?} do"));
+        }
+        // Until all have heard of it, another may be elected at the same moment.
+        let alone = if let [only] = holders { Some(*only) } else { None };
+        if self.alone.map(|(host, _)| host) != alone {
+            self.alone = alone.map(|host| (host, now));
+        }
+        let heard = plan.longest().duration() + plan.delay * 2;
+        self.sitting = self.alone.filter(|(_, since)| now.since(*since) > heard).map(|(host, _)| host);
+    }
+
+    fn look_at_rest(&mut self, plan: &Plan, now: Instant, hosts: &[Sight], holders: &[usize]) {
+        let may = || hosts.iter().filter(|host| matches!(host.state, State::Backup | State::Active));
+        let Some(most) = may().map(|host| host.priority).max() else { return };
+        let preempts = plan.configs.iter().all(|config| config.preempt != Preempt::Never);
+        let lesser = holders.iter().find(|holder| preempts && hosts[**holder].priority < most);
+        if let Some(holder) = lesser {
+            self.breaks(Invariant::H3, now, format!("{holder} holds with less than {most}: {hosts:?}"));
+        }
+    }
+
+    /// A state has changed.
+    pub(crate) fn changed(&mut self, plan: &Plan, now: Instant, course: Course, host: usize, to: State) {
+        if course.whole.is_some() && now.since(course.op) > plan.settles() {
+            self.breaks(Invariant::H5, now, format!("{host} became {to:?} long after anything happened"));
+        }
+    }
+
+    /// An advertisement was said.
+    pub(crate) fn said(&mut self, plan: &Plan, now: Instant, host: usize) {
+        let said = self.said.entry(host).or_default();
+        said.push(now);
+        said.retain(|at| now.since(*at) < plan.configs[host].interval.duration());
+        if said.len() > MOST_SAID {
+            let times = said.len();
+            self.breaks(Invariant::H7, now, format!("{host} said {times} within an interval"));
+        }
+    }
+
+    /// An order was given that does not follow the one before.
+    pub(crate) fn wrong_order(&mut self, now: Instant, host: usize, order: &str) {
+        self.breaks(Invariant::H6, now, format!("{host} is told to {order} what it was told to before"));
+    }
+
+    /// At the end of everything: whom the neighbours know.
+    pub(crate) fn neighbours(&mut self, now: Instant, known: &[Option<usize>], hosts: &[Sight]) {
+        let holders: BTreeSet<usize> = (0..hosts.len()).filter(|&i| hosts[i].holds).collect();
+        for (at, known) in known.iter().enumerate() {
+            if !holders.is_empty() && known.is_none_or(|known| !holders.contains(&known)) {
+                self.breaks(Invariant::H8, now, format!("the neighbour at {at} knows {known:?}, {holders:?} hold"));
+            }
+        }
+    }
+
+    fn breaks(&mut self, invariant: Invariant, now: Instant, what: String) {
+        self.broken.entry(invariant).or_insert_with(|| format!("{now:?} {what}"));
+    }
+}
+
+/// Eight answers, one advertisement, and a few words of turns that fall into the same interval.
+const MOST_SAID: usize = 16;
+/// Fractions of nanoseconds that divisions leave.
+const TINY: Duration = Duration::from_micros(1);
