@@ -214,7 +214,12 @@ impl Session {
     /// The view names another server than the one that the connection leads to.
     pub(crate) fn leave(&mut self, now: Instant) {
         if self.is_pinned() {
-            return self.close(now, Why::PinnedCut);
+            return if self.view.resting().any(|addr| Some(addr) == self.route.addr()) {
+                // An operator is in no hurry; `maintenance` says that one is.
+                self.route.farewell.get_or_insert(now + self.rules.drain_timeout);
+            } else {
+                self.close(now, Why::PinnedCut);
+            };
         }
         if self.is_partly_answered() || self.any_unknown() {
             self.kept.admit_no_more();
@@ -228,7 +233,11 @@ impl Session {
 
     /// Ends the connection to a server that the view no longer names, once it has said all it had to say.
     pub(crate) fn end_farewell(&mut self, now: Instant) {
-        if self.route.farewell.is_some() && !self.kept.any_admitted() && self.incoming == Incoming::Fresh {
+        if self.route.farewell.is_some()
+            && !self.is_pinned()
+            && !self.kept.any_admitted()
+            && self.incoming == Incoming::Fresh
+        {
             self.drop_link();
             self.forget_connection(now);
         }

@@ -2,7 +2,8 @@
 //!
 //! Its bytes go to the server that the view names when it comes, and that server's bytes to it, as they are (`mode = "tcp"`; TLS that is
 //! passed through). Nothing can be repeated and nothing restored: when the view names another server, the client is cut off at once,
-//! with a reset, so that it neither writes to an old master nor waits for one. Its next connection goes to the new one.
+//! with a reset, so that it neither writes to an old master nor waits for one. Its next connection goes to the new one. Only who reads
+//! from a replica that shall rest has a while to go by itself.
 //!
 //! ```text
 //!            a server is named         made
@@ -49,6 +50,8 @@ pub struct Opaque {
     back: Way,
     /// Since when nothing has moved.
     still_since: Instant,
+    /// Its server shall get no readers any more; until when it may stay.
+    rest: Option<Instant>,
     closing: Option<Why>,
     told: bool,
     stats: Stats,
@@ -110,6 +113,8 @@ pub enum Timer {
     Hold,
     /// When to close because one side has said its last and the other is silent.
     Linger,
+    /// When to close because the server shall get no readers any more.
+    Rest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +171,7 @@ impl Opaque {
             forth: Way::default(),
             back: Way::default(),
             still_since: Instant::START,
+            rest: None,
             closing: None,
             told: false,
             stats: Stats::default(),
@@ -206,6 +212,7 @@ impl Opaque {
                 }
                 (Timer::Retry, Link::Waiting { since, .. }) => self.wait(now, since, None),
                 (Timer::Hold, _) => self.closing = Some(Why::HoldExpired),
+                (Timer::Rest, _) => self.closing = Some(Why::Moved),
                 (Timer::Linger, _) => self.closing = Some(self.first_to_leave()),
                 _ => return,
             }
@@ -259,7 +266,8 @@ impl Opaque {
             }
             Link::Open { .. } => {
                 let ended = self.forth.end != End::Open || self.back.end != End::Open;
-                ended.then_some((self.still_since + LINGER, Timer::Linger))
+                let linger = ended.then_some((self.still_since + LINGER, Timer::Linger));
+                soonest(linger, self.rest.map(|at| (at, Timer::Rest)))
             }
         }
     }
@@ -421,6 +429,7 @@ impl Opaque {
         // Nobody to go to is no reason to go: the present one may still be named.
         let Some(named) = target(&self.rules, &self.view, Some(present)) else { return };
         if named == present {
+            self.rest = None;
             return;
         }
         match self.link {
@@ -428,6 +437,10 @@ impl Opaque {
             Link::Connecting { conn, since, .. } => {
                 self.to_close = Some(conn);
                 self.wait(now, since, None);
+            }
+            // An operator is in no hurry; `maintenance` says that one is.
+            _ if self.view.resting().any(|addr| addr == present) => {
+                self.rest.get_or_insert(now + self.rules.drain_timeout);
             }
             _ => self.closing = Some(Why::Moved),
         }

@@ -56,6 +56,8 @@ pub struct Rules {
     pub connect_timeout: Duration,
     /// What a client is told of a request that may have been executed, and whose answer is lost.
     pub on_unknown: OnUnknown,
+    /// How long a client that cannot go elsewhere may stay with a replica that shall get no readers any more.
+    pub drain_timeout: Duration,
 }
 
 impl Default for Rules {
@@ -73,6 +75,8 @@ impl Default for Rules {
             connect_timeout: Duration::from_secs(2),
             // What every client library knows how to take.
             on_unknown: OnUnknown::Close,
+            // As long as the clients of an old process have after an upgrade.
+            drain_timeout: Duration::from_secs(300),
         }
     }
 }
@@ -85,6 +89,7 @@ impl Rules {
         let agreed = |v: &View| (v.epoch, v.phase, v.master);
         agreed(old) != agreed(new)
             || (self.role == Role::Replica
-                && !old.readable(self.max_lag).map(|r| r.addr).eq(new.readable(self.max_lag).map(|r| r.addr)))
+                && !(old.readable(self.max_lag).map(|r| r.addr).eq(new.readable(self.max_lag).map(|r| r.addr))
+                    && old.resting().eq(new.resting())))
     }
 }

@@ -74,6 +74,36 @@ impl Talk {
     }
 }
 
+/// Replica 2 shall get no readers; perhaps it is gone.
+fn resting(link: LinkState) -> Arc<View> {
+    let mut view = view(1, Phase::Steady, 1, &[2, 3]);
+    let replica = &mut Arc::make_mut(&mut view).replicas[0];
+    (replica.weight, replica.link) = (0, link);
+    view
+}
+
+#[test]
+fn who_reads_from_a_replica_that_shall_rest_has_a_while_to_go() {
+    let rules = Rules { role: Role::Replica, drain_timeout: Duration::from_secs(60), ..Rules::default() };
+    let ready = view(1, Phase::Steady, 1, &[2, 3]);
+    let there = || {
+        let opaque = Opaque::new(Arc::new(rules.clone()), ready.clone(), Rc::default());
+        let mut talk = Talk { opaque, now: at(1_000) };
+        assert_eq!(talk.step(Event::Came), [Action::Connect { conn: Conn(1), addr: addr(2) }]);
+        talk.step(Event::ServerConnected(Conn(1)));
+        assert_eq!(talk.step(Event::View(resting(LinkState::Up))), [], "it goes by itself");
+        assert_eq!(talk.opaque.deadline(), Some((at(61_000), Timer::Rest)));
+        talk
+    };
+    assert!(rules.concerns(&ready, &resting(LinkState::Up)));
+    assert!(rules.concerns(&resting(LinkState::Up), &resting(LinkState::Down)));
+    assert_eq!(there().wake_at(61_000), [Action::Reset(Why::Moved)]);
+    assert_eq!(there().step(Event::View(resting(LinkState::Down))), [Action::Reset(Why::Moved)], "maintenance");
+    let mut talk = there();
+    talk.step(Event::View(ready.clone()));
+    assert_eq!(talk.opaque.deadline(), None, "it serves again");
+}
+
 #[test]
 fn bytes_pass_as_they_are() {
     let mut talk = Talk::new(view(1, Phase::Steady, 1, &[]));

@@ -8,7 +8,7 @@ use session::{Action, Conn, Event, Pool, Role, Rules};
 use std::sync::Arc;
 use std::time::Duration;
 use talk::{Talk, addr, master, view};
-use view::Phase;
+use view::{LinkState, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -245,6 +245,28 @@ fn who_meets_a_server_without_room_waits_for_some() {
     talk.c("INCR a; INCR b").connected().server_hears("INCR a; INCR b").s(FULL);
     talk.pass(20).connected().server_hears("INCR a; INCR b").s(":1; -ERR max number of clients reached");
     talk.client_hears(":1; -ERR max number of clients reached");
+}
+
+#[test]
+fn who_cannot_leave_a_replica_that_shall_rest_unnoticed_has_a_while_to_go() {
+    let ready = view(1, Phase::Steady, 1, &[2, 3]);
+    let resting = |link| {
+        let mut view = ready.clone();
+        let replica = &mut Arc::make_mut(&mut view).replicas[0];
+        (replica.weight, replica.link) = (0, link);
+        Event::View(view)
+    };
+    let watched = || {
+        let rules = Rules { role: Role::Replica, drain_timeout: 60 * SECOND, ..Rules::default() };
+        let mut talk = Talk::new(rules, ready.clone());
+        talk.c("MONITOR").connected().server_hears("MONITOR").s("+OK").client_hears("+OK");
+        talk.step(resting(LinkState::Up)).pass(59_000).s("+1.0 [0 lua] PING").client_hears("+1.0 [0 lua] PING");
+        talk
+    };
+    watched().pass(1_000).closes(session::Why::PinnedCut);
+    watched().step(resting(LinkState::Down)).closes(session::Why::PinnedCut);
+    let mut talk = watched();
+    talk.step(Event::View(ready.clone())).pass(60_000).s("+2.0 [0 lua] PING").client_hears("+2.0 [0 lua] PING");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! | wish | a replica | the master |
 //! |---|---|---|
 //! | ready | takes its weight of readers | takes requests |
-//! | drain, maintenance | nobody comes, who is there goes elsewhere | refused; by force: requests wait, until it is ready or another one is master |
+//! | drain | nobody comes, who is there goes elsewhere; who cannot has `drain-timeout` | as below |
+//! | maintenance | the same, and who cannot go elsewhere is cut | refused; by force: requests wait, until it is ready or another one is master |
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -139,7 +139,7 @@ fn all(config: &Config, feeds: &Feeds, inherited: &mut Inherited) -> Result<Vec<
                 config::Endpoint::Tcp(addr) => inherited.tcp(*addr).map(ListeningSocket::Tcp),
                 config::Endpoint::Unix(path) => inherited.unix(path).map(ListeningSocket::Unix),
             },
-            rules: rules(listener, group),
+            rules: rules(listener, group, config.proxy.drain_timeout),
             edge: edges::edge(config, listener, group)?,
             view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
         })
@@ -147,7 +147,7 @@ fn all(config: &Config, feeds: &Feeds, inherited: &mut Inherited) -> Result<Vec<
     listeners.collect()
 }
 
-fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
+fn rules(listener: &config::Listener, group: &config::Group, drain_timeout: Duration) -> Rules {
     Rules {
         role: match listener.role {
             Role::Master => session::Role::Master,
@@ -171,6 +171,7 @@ fn rules(listener: &config::Listener, group: &config::Group) -> Rules {
             OnUnknown::Close => session::OnUnknown::Close,
             OnUnknown::Error => session::OnUnknown::Error,
         },
+        drain_timeout,
     }
 }
 

@@ -85,6 +85,11 @@ impl View {
         let fits = move |r: &&Replica| r.link == LinkState::Up && r.lag.is_none_or(|lag| lag <= max_lag);
         self.replicas.iter().filter(fits).filter(|r| r.weight > 0)
     }
+
+    /// Replicas that are there and shall get no readers. Who cannot go elsewhere need not leave at once.
+    pub fn resting(&self) -> impl Iterator<Item = SocketAddr> {
+        self.replicas.iter().filter(|r| r.link == LinkState::Up && r.weight == 0).map(|r| r.addr)
+    }
 }
 
 #[cfg(test)]

@@ -169,7 +169,8 @@ static PROXY: &[Definition] = &[
         absent: Absent::Value("\"5m\""),
         why: "Most pools give up a connection within minutes by themselves, and an old program should not stay for hours.",
         what: "After an upgrade of the program (`standfast upgrade`): how long the old process goes on serving clients that were connected \
-               before. Whoever is left then is disconnected when nothing is owed.",
+               before. Whoever is left then is disconnected when nothing is owed. And after `standfast server GROUP HOST:PORT drain`: how \
+               long readers stay there that cannot go elsewhere unnoticed (`mode = \"tcp\"`, MONITOR).",
         example: "\"5m\"",
         also: &["hard-stop-after", "graceful-timeout"],
     },
