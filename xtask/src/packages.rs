@@ -67,6 +67,9 @@ pub(crate) const ALL: &[Need] = &[
     IPROUTE,
     NFTABLES,
     PROCPS,
+    Need { proof: Proof::Program(&["birdc"]), package: "bird2" },
+    Need { proof: Proof::Program(&["gobgpd"]), package: "gobgpd" },
+    Need { proof: Proof::Program(&["tshark"]), package: "tshark" },
 ];
 
 /// Installs what is missing. Does nothing, and asks no network, if nothing is.

@@ -2,8 +2,8 @@
 //! not stormed.
 //!
 //! ```text
-//!   failed after a connection was made:   1 s, 2 s, 4 s … 60 s, and 1 s again after a session that stood for a minute
-//!   refused, or not answered:             the same, but never above the neighbour's `connect_retry`: a refusal costs it nothing
+//!   failed after the peer said a word:           1 s, 2 s, 4 s … 60 s, and 1 s again after a session that stood for a minute
+//!   refused, not answered, or closed before it:  the same, but never above the neighbour's `connect_retry`: a refusal costs it nothing
 //! ```
 //!
 //! Each pause is cut by up to a quarter at random (RFC 4271 10), so that the clients of a server that restarts do not come all at once.
@@ -38,7 +38,8 @@ impl Damping {
         jittered(pause, rng)
     }
 
-    /// The pause after a connection that did not come to be.
+    /// The pause after a connection that did not come to be. BIRD, for one, takes and closes it while it waits after an error of its
+    /// own, and is to be found when it does no more.
     pub(crate) fn after_refusal(&mut self, connect_retry: Duration, rng: &mut Rng) -> Duration {
         let pause = self.pause.min(connect_retry);
         // What failures have made of it stays.

@@ -365,14 +365,20 @@ impl Peer {
             self.actions.push_back(Action::Close { conn: self.conn });
         }
         self.timers = Timers::default();
+        let is_refusal = self.state == State::OpenSent && why == Why::Closed;
         let stood_since = self.established_at.take();
         if stood_since.is_some() {
             // It may know capabilities by the next time.
             self.plain = false;
         }
         if why.is_failure() {
-            self.stats.failures += 1;
-            let pause = self.damping.after_failure(now, stood_since, &mut self.rng);
+            let pause = if is_refusal {
+                self.stats.refused += 1;
+                self.damping.after_refusal(self.neighbor.connect_retry, &mut self.rng)
+            } else {
+                self.stats.failures += 1;
+                self.damping.after_failure(now, stood_since, &mut self.rng)
+            };
             self.timers.idle_hold = Some(now + pause);
         }
         self.framer = Framer::default();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Stats {
     /// Connections ordered.
     pub attempts: u64,
-    /// Those that were refused or not answered.
+    /// Those that were refused, not answered, or closed before the peer said a word.
     pub refused: u64,
     /// Sessions that came to stand.
     pub established: u64,

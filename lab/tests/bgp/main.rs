@@ -1,0 +1,232 @@
+//! Do real route servers take our routes? BIRD and GoBGP on a host of their own, ours on another; what the servers say that they have
+//! is what is judged.
+//!
+//! | file | what |
+//! |---|---|
+//! | `speaker.rs` | the machine with a socket under it |
+//! | `bird.rs`, `gobgp.rs` | the servers, and what they say |
+
+mod bird;
+mod gobgp;
+mod link;
+mod speaker;
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bgp::lelastic::{self, Role};
+use bgp::{Attributes, Community, Event, LargeCommunity, Neighbor, Routes, State, Why};
+use bird::Bird;
+use gobgp::Gobgp;
+use link::{Link, SERVER4, SERVER6, US6};
+use speaker::Speaker;
+
+/// The routes of most tests: one of each family, with everything that can be said about them.
+fn routes() -> Routes {
+    let said = Attributes {
+        med: Some(17),
+        communities: [Community(65_000, 1), Community::GRACEFUL_SHUTDOWN].into(),
+        large_communities: [LargeCommunity(65_000, 7, 9)].into(),
+        ..Attributes::default()
+    };
+    [("192.168.0.3/32", said.clone()), ("2001:db8:3::/64", said)]
+        .map(|(prefix, said)| (prefix.parse().unwrap(), said))
+        .into()
+}
+
+fn neighbor(server: &str) -> Neighbor {
+    let mut neighbor = Neighbor::new(server.parse().unwrap(), 65_000, 65_001, Ipv4Addr::new(10, 0, 0, 2));
+    neighbor.hold_time = 9;
+    neighbor.connect_retry = Duration::from_secs(1);
+    neighbor
+}
+
+fn neighbor6() -> Neighbor {
+    neighbor(&format!("[{SERVER6}]:179"))
+}
+
+/// Over IPv4 an IPv6 route needs a next hop that is said.
+fn neighbor4() -> Neighbor {
+    Neighbor { next_hop6: Some(US6.parse().unwrap()), ..neighbor(&format!("{SERVER4}:179")) }
+}
+
+/// A speaker that announces [`routes`] and stands.
+fn speaker(link: &Link, neighbor: Neighbor) -> Speaker {
+    let speaker = Speaker::start(link, neighbor);
+    speaker.tell(Event::Wanted { routes: routes() });
+    speaker.tell(Event::Health { healthy: true });
+    speaker.tell(Event::Started);
+    speaker
+}
+
+#[test]
+fn bird_takes_routes_and_attributes_over_ipv6_and_loses_them_when_health_goes() {
+    let link = Link::lay();
+    let bird = Bird::start(&link);
+    let capture = link.capture();
+    let us = speaker(&link, neighbor6());
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    for prefix in ["192.168.0.3/32", "2001:db8:3::/64"] {
+        let said = bird.route("us6", prefix);
+        for line in [
+            "BGP.origin: Incomplete",
+            "BGP.as_path: 65001",
+            &format!("BGP.next_hop: {US6}"),
+            "BGP.med: 17",
+            "BGP.community: (65000,1) (65535,0)",
+            "BGP.large_community: (65000, 7, 9)",
+        ] {
+            assert!(said.contains(line), "{prefix} lacks {line}:\n{said}");
+        }
+        assert_eq!(said.matches("BGP.").count(), 7, "nothing else but its own LOCAL_PREF: {said}");
+    }
+    us.tell(Event::Health { healthy: false });
+    bird.wait("no route", |bird| bird.has("us6", &[]));
+    us.tell(Event::Health { healthy: true });
+    bird.wait("both again", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    assert_eq!(us.state(), State::Established, "the session stood all the time");
+    assert_eq!(us.stats().established, 1);
+    us.tell(Event::Stopped { text: "rolling upgrade".to_owned() });
+    bird.wait("the reason", |bird| bird.log().contains("rolling upgrade").then_some(()));
+    bird.wait("no route", |bird| bird.has("us6", &[]));
+    link.judge(capture);
+}
+
+#[test]
+fn bird_takes_routes_over_ipv4() {
+    let link = Link::lay();
+    let bird = Bird::start(&link);
+    let capture = link.capture();
+    let us = speaker(&link, neighbor4());
+    bird.wait("both routes", |bird| bird.has("us4", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    assert!(bird.route("us4", "192.168.0.3/32").contains("BGP.next_hop: 10.0.0.2"));
+    assert!(bird.route("us4", "2001:db8:3::/64").contains(&format!("BGP.next_hop: {US6}")));
+    us.tell(Event::Wanted { routes: Routes::new() });
+    bird.wait("no route", |bird| bird.has("us4", &[]));
+    assert_eq!(us.stats().withdrawn, 2);
+    link.judge(capture);
+}
+
+#[test]
+fn without_extended_next_hop_an_ipv4_route_over_ipv6_needs_an_address_of_ours() {
+    let link = Link::lay();
+    let bird = Bird::start_with(&link, |config| config.replace("extended next hop on;", ""));
+    let us = speaker(&link, neighbor6());
+    bird.wait("the IPv6 route", |bird| bird.has("us6", &["2001:db8:3::/64"]));
+    us.wait("a word about the other", |us| {
+        us.said("untold 192.168.0.3/32: no address of this host can be the next hop of IPv4 routes here")
+    });
+    drop(us);
+    let _us = speaker(&link, Neighbor { next_hop4: Some([10, 0, 0, 2].into()), ..neighbor6() });
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    assert!(bird.route("us6", "192.168.0.3/32").contains("BGP.next_hop: 10.0.0.2"));
+}
+
+#[test]
+fn a_server_that_restarts_has_the_routes_again() {
+    let link = Link::lay();
+    let mut bird = Bird::start(&link);
+    let us = speaker(&link, neighbor6());
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    bird.kill();
+    us.wait("the end of the session", |us| us.ended());
+    bird.start_again(&link);
+    bird.wait("both routes again", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    assert_eq!(us.stats().established, 2);
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_after_the_hold_time_and_taken_back() {
+    let link = Link::lay();
+    let bird = Bird::start(&link);
+    let us = speaker(&link, neighbor6());
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    bird.signal("STOP");
+    us.wait("the end of the session", |us| us.ended_for(&Why::Silent));
+    bird.signal("CONT");
+    us.wait("a second session", |us| (us.stats().established >= 2).then_some(()));
+    bird.wait("both routes again", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+}
+
+#[test]
+fn a_wrong_as_is_refused_by_both_sides_with_a_reason_that_can_be_read() {
+    let link = Link::lay();
+    let bird = Bird::start(&link);
+    let us = speaker(&link, Neighbor { remote_as: 64_999, ..neighbor6() });
+    us.wait("our refusal", |us| us.ended_for(&Why::WrongAs { expected: 64_999, found: 65_000 }));
+    bird.wait("its reason", |bird| bird.protocol("us6").contains("Bad peer AS").then_some(()));
+    drop(us);
+    let us = speaker(&link, Neighbor { local_as: 64_998, ..neighbor6() });
+    us.wait("the server's refusal", |us| us.said("the peer ended the session: OPEN Message Error / Bad Peer AS"));
+    assert_eq!(us.stats().established, 0);
+}
+
+#[test]
+fn a_server_that_asks_for_a_refresh_gets_all_routes_of_the_family_once_more() {
+    let link = Link::lay();
+    let bird = Bird::start(&link);
+    let us = speaker(&link, neighbor6());
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    let before = us.stats();
+    bird.ask(&["reload", "in", "us6"]);
+    us.wait("all of both families", |us| (us.stats().announced == before.announced + 2).then_some(()));
+    assert_eq!(us.stats().refreshes, 2, "one a family");
+    assert_eq!(us.stats().established, 1);
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+}
+
+#[test]
+fn lelastics_four_route_servers_have_the_address_from_primary_and_secondary() {
+    let link = Link::lay();
+    let birds = [1, 2, 3, 4].map(|n| Bird::start_for_lelastic(&link, n));
+    for (role, community) in [(Role::Primary, "(65000,1)"), (Role::Secondary, "(65000,2)")] {
+        let wanted = ["192.168.0.3", "2001:db8:3::3"]
+            .map(|address| lelastic::prefix(address.parse().unwrap(), lelastic::USUAL_BITS))
+            .map(|prefix| (prefix, lelastic::attributes(role)));
+        let servers = lelastic::neighbors(18).unwrap();
+        let speakers = servers.map(|server| {
+            let speaker = Speaker::start(&link, server);
+            speaker.tell(Event::Wanted { routes: wanted.clone().into() });
+            speaker.tell(Event::Health { healthy: true });
+            speaker.tell(Event::Started);
+            speaker
+        });
+        for (bird, speaker) in birds.iter().zip(&speakers) {
+            bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+            for prefix in ["192.168.0.3/32", "2001:db8:3::/64"] {
+                let said = bird.route("us6", prefix);
+                assert!(said.contains(&format!("BGP.community: {community}\n")), "{said}");
+                assert!(said.contains("BGP.origin: Incomplete"), "{said}");
+            }
+            assert_eq!(speaker.state(), State::Established);
+        }
+        for speaker in &speakers {
+            speaker.tell(Event::Stopped { text: "the other one".to_owned() });
+        }
+        birds.iter().for_each(|bird| bird.wait("no route", |bird| bird.has("us6", &[])));
+    }
+}
+
+#[test]
+fn gobgp_takes_routes_and_attributes_and_loses_them() {
+    let link = Link::lay();
+    let gobgp = Gobgp::start(&link);
+    let us = speaker(&link, neighbor6());
+    let four = gobgp.wait("the IPv4 route", |gobgp| gobgp.route("ipv4", "192.168.0.3/32"));
+    let six = gobgp.wait("the IPv6 route", |gobgp| gobgp.route("ipv6", "2001:db8:3::/64"));
+    for route in [four, six] {
+        assert_eq!(route.path, [65_001]);
+        assert_eq!(route.next_hop, US6);
+        assert_eq!(route.origin, 2);
+        assert_eq!(route.med, Some(17));
+        assert_eq!(route.communities, BTreeSet::from([65_000 << 16 | 1, 0xFFFF_0000]));
+        assert_eq!(route.large_communities, ["65000:7:9"]);
+    }
+    us.tell(Event::Health { healthy: false });
+    gobgp.wait("no route", |gobgp| gobgp.route("ipv4", "192.168.0.3/32").is_none().then_some(()));
+    gobgp.wait("no route", |gobgp| gobgp.route("ipv6", "2001:db8:3::/64").is_none().then_some(()));
+    assert_eq!((us.state(), us.stats().established), (State::Established, 1));
+    us.tell(Event::Stopped { text: "rolling upgrade".to_owned() });
+    gobgp.wait("the reason", |gobgp| gobgp.log().contains("rolling upgrade").then_some(()));
+}
