@@ -15,6 +15,7 @@
 //! | [`limits`] | how many descriptors may this process have? |
 //! | [`account`] | which number has a user or a group of this host? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
+//! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod account;
@@ -23,6 +24,7 @@ pub mod daemon;
 pub mod hostname;
 pub mod inherit;
 pub mod limits;
+pub mod netlink;
 pub mod process;
 pub mod random;
 pub mod refused;

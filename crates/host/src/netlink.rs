@@ -1,0 +1,144 @@
+//! Which links and addresses does this host have, and which should it have?
+//!
+//! The kernel is asked and told by netlink (`man 7 rtnetlink`). Addresses may be given a lifetime: the kernel takes them away by
+//! itself when that is over, whatever has become of us. That is the dead man's switch of an address that moves.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`message`] | how are questions and answers written? |
+//! | [`watch`] | what changed without us? |
+
+pub mod message;
+mod socket;
+pub mod watch;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::HostRefused;
+use message::{Message, Refusal, Request};
+use socket::Socket;
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number, which it keeps while it exists.
+    pub index: u32,
+    /// What the operator calls it.
+    pub name: String,
+    /// Its link-layer address, where it has one of six bytes.
+    pub mac: Option<[u8; 6]>,
+    /// Somebody has set it up.
+    pub is_up: bool,
+    /// It is up, and there is a carrier.
+    pub is_running: bool,
+}
+
+/// An address on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The number of the link.
+    pub link: u32,
+    /// The address.
+    pub ip: IpAddr,
+    /// Bits of the network's part: 32 or 128 for the host alone.
+    pub prefix: u8,
+}
+
+/// An address that the host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which.
+    pub address: Address,
+    /// How long it stays, if that is not for ever. Whole seconds.
+    pub valid: Option<Duration>,
+    /// The kernel does not know yet whether another host has it (RFC 4862 5.4).
+    pub is_tentative: bool,
+    /// Another host has it.
+    pub is_duplicate: bool,
+    /// We have put it there: now, or before a crash.
+    pub is_ours: bool,
+}
+
+/// The kernel's lists of links and addresses.
+#[derive(Debug)]
+pub struct Netlink(Socket);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.ip, self.prefix)
+    }
+}
+
+impl Netlink {
+    /// A way to the kernel.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn open() -> Result<Self, HostRefused> {
+        Socket::open().map(Self).map_err(|error| HostRefused::new("ask the kernel", "netlink", error))
+    }
+
+    /// All links.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn links(&mut self) -> Result<Vec<Link>, HostRefused> {
+        let told = self.0.list(&Request::links());
+        let told = told.map_err(|refusal| HostRefused::new("list the network interfaces", "netlink", refusal.error))?;
+        Ok(told.into_iter().filter_map(|told| if let Message::Link(link) = told { Some(link) } else { None }).collect())
+    }
+
+    /// All addresses.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn addresses(&mut self) -> Result<Vec<Held>, HostRefused> {
+        let told = self.0.list(&Request::addresses());
+        let told = told.map_err(|refusal| HostRefused::new("list the addresses", "netlink", refusal.error))?;
+        Ok(told
+            .into_iter()
+            .filter_map(|told| if let Message::Address(held) = told { Some(held) } else { None })
+            .collect())
+    }
+
+    /// Puts an address on its link, or gives one that is there another lifetime; `None`: it stays until it is removed. The kernel
+    /// counts in seconds, at least one.
+    ///
+    /// # Errors
+    /// The kernel refuses: the link is gone, or the capability is missing.
+    pub fn put(&mut self, address: &Address, valid: Option<Duration>) -> Result<(), HostRefused> {
+        let put = self.0.order(&Request::put(address, valid));
+        put.map_err(|refusal| refused("put an address on a network interface", address, refusal))
+    }
+
+    /// Takes an address from its link. False: it was not there.
+    ///
+    /// # Errors
+    /// The kernel refuses: the capability is missing.
+    pub fn remove(&mut self, address: &Address) -> Result<bool, HostRefused> {
+        match self.0.order(&Request::remove(address)) {
+            Ok(()) => Ok(true),
+            // No such address; no such link.
+            Err(refusal) if matches!(refusal.error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::ENODEV)) => {
+                Ok(false)
+            }
+            Err(refusal) => Err(refused("take an address from a network interface", address, refusal)),
+        }
+    }
+}
+
+fn refused(what: &'static str, address: &Address, Refusal { error, words }: Refusal) -> HostRefused {
+    let mut remedy = match error.raw_os_error() {
+        Some(libc::EPERM) => "CAP_NET_ADMIN is missing: AmbientCapabilities=CAP_NET_ADMIN (systemd), or run as root",
+        Some(libc::ENODEV) => "The interface is gone: `ip link` shows those that are there",
+        Some(libc::EACCES) => "IPv6 is switched off there: see the sysctl net.ipv6.conf.all.disable_ipv6",
+        _ => "`ip address` shows what is there",
+    }
+    .to_owned();
+    if let Some(words) = words {
+        remedy += &format!(". The kernel says: {words}");
+    }
+    HostRefused::new(what, format!("{address} on interface {}", address.link), error).with_remedy(remedy)
+}

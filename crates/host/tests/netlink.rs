@@ -1,0 +1,183 @@
+//! Addresses and links, on the real kernel: each test in a network of its own, which goes with its thread.
+
+use std::net::IpAddr;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use host::clock::now;
+use host::netlink::watch::{Change, Watch};
+use host::netlink::{Address, Link, Netlink};
+
+/// Much more than the kernel needs, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs it in an empty network with a pair of links, `near` and `far`, both up.
+fn in_a_network(test: impl FnOnce(&mut Netlink) + Send + 'static) {
+    let ran = thread::spawn(move || {
+        own_network();
+        for words in ["link set lo up", "link add near type veth peer name far", "link set near up", "link set far up"]
+        {
+            ip(words);
+        }
+        test(&mut Netlink::open().expect("there are descriptors"));
+    });
+    if let Err(failed) = ran.join() {
+        std::panic::resume_unwind(failed);
+    }
+}
+
+#[expect(unsafe_code, reason = "unshare")]
+fn own_network() {
+    // SAFETY: man 2 unshare: it moves this thread into a new network namespace and touches no memory.
+    let done = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    assert_eq!(done, 0, "this test needs root: {}", std::io::Error::last_os_error());
+}
+
+fn ip(words: &str) -> String {
+    let said = Command::new("ip").args(words.split(' ')).output().expect("iproute2 is there");
+    assert!(said.status.success(), "ip {words}: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8_lossy(&said.stdout).into()
+}
+
+fn link(netlink: &mut Netlink, name: &str) -> Link {
+    netlink.links().unwrap().into_iter().find(|link| link.name == name).expect("it was made")
+}
+
+fn wait<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
+    let until = now() + PATIENCE;
+    loop {
+        if let Some(it) = so() {
+            return it;
+        }
+        assert!(now() < until, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn links_are_listed_with_what_they_are() {
+    in_a_network(|netlink| {
+        let near = wait("the link has a carrier", || Some(link(netlink, "near")).filter(|link| link.is_running));
+        assert!(near.is_up);
+        let mac = near.mac.expect("it is like an Ethernet").map(|byte| format!("{byte:02x}")).join(":");
+        assert!(ip("link show near").contains(&mac), "{mac}");
+        ip("link set far down");
+        wait("no carrier, but up", || Some(link(netlink, "near")).filter(|link| link.is_up && !link.is_running));
+        assert_eq!(link(netlink, "lo").mac, Some([0; 6]));
+    });
+}
+
+#[test]
+fn an_address_comes_and_goes() {
+    in_a_network(|netlink| {
+        let near = link(netlink, "near").index;
+        for (text, prefix) in [("192.0.2.7", 32), ("192.0.2.8", 24), ("2001:db8::7", 128), ("2001:db8:1::7", 64)] {
+            let address = Address { link: near, ip: text.parse().unwrap(), prefix };
+            assert!(!netlink.remove(&address).unwrap(), "it is not there");
+            netlink.put(&address, None).unwrap();
+            netlink.put(&address, None).unwrap();
+            let held: Vec<_> =
+                netlink.addresses().unwrap().into_iter().filter(|held| held.address == address).collect();
+            assert_eq!(held.len(), 1, "{text}");
+            assert!(held[0].is_ours && held[0].valid.is_none() && !held[0].is_tentative, "{:?}", held[0]);
+            assert!(ip("address show near").contains(&address.to_string()), "{address}");
+            assert!(netlink.remove(&address).unwrap());
+            assert!(netlink.addresses().unwrap().iter().all(|held| held.address != address));
+        }
+    });
+}
+
+#[test]
+fn the_kernel_takes_what_is_not_refreshed() {
+    in_a_network(|netlink| {
+        let lo = link(netlink, "lo").index;
+        let addresses = ["192.0.2.7", "2001:db8::7"].map(|text| {
+            let ip: IpAddr = text.parse().unwrap();
+            Address { link: lo, ip, prefix: if ip.is_ipv4() { 32 } else { 128 } }
+        });
+        let there = |netlink: &mut Netlink, address: &Address| {
+            netlink.addresses().unwrap().into_iter().find(|held| held.address == *address)
+        };
+        for address in &addresses {
+            netlink.put(address, Some(Duration::from_millis(1_500))).unwrap();
+            let valid = there(netlink, address).expect("it was put there").valid;
+            assert!(valid.is_some_and(|valid| valid <= Duration::from_secs(2)), "whole seconds, never less: {valid:?}");
+        }
+        // Refreshed, they outlive their first time.
+        let until = now() + Duration::from_secs(4);
+        while now() < until {
+            for address in &addresses {
+                netlink.put(address, Some(Duration::from_secs(3))).unwrap();
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(addresses.iter().all(|address| there(netlink, address).is_some()), "they were refreshed");
+        for address in &addresses {
+            wait("the kernel takes it", || there(netlink, address).is_none().then_some(()));
+        }
+    });
+}
+
+#[test]
+fn changes_are_heard_of() {
+    in_a_network(|netlink| {
+        let mut watch = Watch::open().unwrap();
+        assert_eq!(watch.changes().unwrap(), []);
+        let mut heard = Vec::new();
+        let mut hear = |what: &str, so: &dyn Fn(&Change) -> bool| {
+            wait(what, || {
+                heard.extend(watch.changes().unwrap());
+                heard.iter().any(so).then_some(())
+            });
+            heard.clear();
+        };
+        let near = link(netlink, "near").index;
+        let address = Address { link: near, ip: [192, 0, 2, 7].into(), prefix: 32 };
+        netlink.put(&address, Some(Duration::from_secs(60))).unwrap();
+        hear(
+            "it is there",
+            &|change| matches!(change, Change::Address(held) if held.address == address && held.is_ours),
+        );
+        ip("address del 192.0.2.7/32 dev near");
+        hear("somebody took it", &|change| *change == Change::AddressGone(address));
+        ip("link set near down");
+        hear("the link is down", &|change| matches!(change, Change::Link(link) if link.index == near && !link.is_up));
+        ip("link del near");
+        hear("the link is gone", &|change| *change == Change::LinkGone(near));
+    });
+}
+
+#[test]
+fn what_cannot_all_be_told_is_said_to_be_missed() {
+    in_a_network(|netlink| {
+        let mut watch = Watch::open().unwrap();
+        let lo = link(netlink, "lo").index;
+        let address = Address { link: lo, ip: [192, 0, 2, 7].into(), prefix: 32 };
+        // Nobody listens meanwhile: more than a socket holds by default.
+        for _ in 0..3_000 {
+            netlink.put(&address, Some(Duration::from_secs(60))).unwrap();
+            netlink.remove(&address).unwrap();
+        }
+        let mut missed = false;
+        wait("it says so", || {
+            missed |= watch.changes().unwrap().contains(&Change::Missed);
+            missed.then_some(())
+        });
+        assert!(netlink.addresses().unwrap().iter().all(|held| held.address != address), "and a look tells how it is");
+    });
+}
+
+#[test]
+fn a_refusal_tells_what_to_do() {
+    in_a_network(|netlink| {
+        let nowhere = Address { link: 4_711, ip: [192, 0, 2, 7].into(), prefix: 32 };
+        let refused = netlink.put(&nowhere, None).unwrap_err().to_string();
+        assert!(refused.contains("192.0.2.7/32 on interface 4711") && refused.contains("`ip link`"), "{refused}");
+        let lo = link(netlink, "lo").index;
+        let odd = Address { link: lo, ip: [192, 0, 2, 7].into(), prefix: 33 };
+        let refused = netlink.put(&odd, None).unwrap_err().to_string();
+        assert!(refused.contains("The kernel says: ipv4: Invalid prefix length"), "{refused}");
+        assert!(!netlink.remove(&nowhere).unwrap(), "where there is no link, no address is");
+    });
+}
