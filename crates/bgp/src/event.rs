@@ -195,6 +195,8 @@ pub enum Why {
     },
     /// The peer carries none of the families that we have routes of.
     NoFamily,
+    /// The peer refused our capabilities, and says some of its own.
+    NotPlain,
     /// It is not wanted any more.
     Stopped(String),
 }
@@ -231,6 +233,7 @@ impl fmt::Display for Why {
             Self::BadIdentifier { found } => write!(f, "the peer identifies itself as {found}, which it must not"),
             Self::BadHoldTime { found } => write!(f, "the peer wants a hold time of {found} s; 3 s is the least"),
             Self::NoFamily => f.write_str("the peer carries none of the families of our routes"),
+            Self::NotPlain => f.write_str("the peer knows capabilities after all: the next OPEN has ours again"),
             Self::Stopped(text) => write!(f, "stopped: {text}"),
         }
     }

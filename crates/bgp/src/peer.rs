@@ -294,6 +294,11 @@ impl Peer {
     }
 
     fn on_open(&mut self, now: Instant, theirs: &Open) {
+        if self.plain && !theirs.capabilities.is_empty() {
+            // Who knows them cannot have refused ours for not knowing them. Without ours half of the routes may be missing.
+            self.plain = false;
+            return self.end(now, Why::NotPlain, Some(Notification::CONFIGURATION_CHANGE));
+        }
         let agreed = match agree(&self.neighbor, self.over, self.plain, theirs) {
             Ok(agreed) => agreed,
             Err((answer, why)) => {

@@ -31,8 +31,7 @@ impl Link {
         add("us", &format!("{US6}/64"));
         (1..=4).for_each(|n| add("server", &format!("2600:3c0f:18:34::{n}/64")));
         add("us", &format!("{US_AT_LELASTIC}/64"));
-        let room =
-            Room::new(&format!("bgp-{}", network.address("us").to_bits() as usize + &raw const network as usize));
+        let room = Room::new(&network.scratch().file_name().expect("it has the name of the run").display().to_string());
         Self { network, room }
     }
 

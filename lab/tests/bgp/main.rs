@@ -52,7 +52,7 @@ fn neighbor4() -> Neighbor {
 }
 
 /// A speaker that announces [`routes`] and stands.
-fn speaker(link: &Link, neighbor: Neighbor) -> Speaker {
+fn speaker(link: &Link, neighbor: Neighbor) -> Speaker<'_> {
     let speaker = Speaker::start(link, neighbor);
     speaker.tell(Event::Wanted { routes: routes() });
     speaker.tell(Event::Health { healthy: true });

@@ -18,11 +18,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::link::Link;
 
 /// A session on a thread of its own. Dropping it ends the thread, and with it the connection, without a word.
-pub(crate) struct Speaker {
+pub(crate) struct Speaker<'a> {
     events: Option<Sender<Event>>,
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<()>>,
-    room: lab::room::Room,
+    link: &'a Link,
 }
 
 /// What the test may look at.
@@ -34,8 +34,8 @@ struct Seen {
     said: Vec<String>,
 }
 
-impl Speaker {
-    pub(crate) fn start(link: &Link, neighbor: Neighbor) -> Self {
+impl<'a> Speaker<'a> {
+    pub(crate) fn start(link: &'a Link, neighbor: Neighbor) -> Self {
         let (events, received) = channel();
         let seen = Arc::<Mutex<Seen>>::default();
         let namespace = File::open(link.namespace()).expect("the namespace has a file");
@@ -44,8 +44,7 @@ impl Speaker {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may enter it");
             Driver { peer: Peer::new(neighbor, 11), stream: None, ends: VecDeque::new(), seen: told }.run(&received);
         });
-        let room = lab::room::Room::new(&format!("speaker-{:?}", thread.thread().id()));
-        Self { events: Some(events), seen, thread: Some(thread), room }
+        Self { events: Some(events), seen, thread: Some(thread), link }
     }
 
     pub(crate) fn tell(&self, event: Event) {
@@ -77,7 +76,7 @@ impl Speaker {
 
     pub(crate) fn wait<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         let mut tries = 0;
-        self.room.wait(what, || {
+        self.link.room.wait(what, || {
             tries += 1;
             let found = look(self);
             if found.is_none() && tries % 1_000 == 0 {
@@ -92,7 +91,7 @@ fn is_refusal(why: &Why) -> bool {
     matches!(why, Why::Refused(_) | Why::Unanswered)
 }
 
-impl Drop for Speaker {
+impl Drop for Speaker<'_> {
     fn drop(&mut self) {
         self.events = None;
         if let Some(thread) = self.thread.take() {

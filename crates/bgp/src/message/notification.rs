@@ -29,6 +29,7 @@ impl Notification {
     pub(crate) const BAD_BGP_IDENTIFIER: Self = Self::plain(2, 3);
     pub(crate) const UNSUPPORTED_PARAMETER: Self = Self::plain(2, 4);
     pub(crate) const UNACCEPTABLE_HOLD_TIME: Self = Self::plain(2, 6);
+    pub(crate) const CONFIGURATION_CHANGE: Self = Self::plain(6, 6);
     pub(crate) const HOLD_TIMER_EXPIRED: Self = Self::plain(4, 0);
 
     /// One without data.

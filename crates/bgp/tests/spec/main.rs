@@ -1,5 +1,6 @@
 //! Does a session do what the standards say, and can others read what it writes?
 
+mod any_moment;
 mod damping;
 mod lelastic;
 mod oracles;

@@ -246,11 +246,28 @@ fn rfc5492_s3_a_peer_that_knows_no_capabilities_gets_none() {
     rig.bytes(Open { capabilities: Vec::new(), ..open() }.to_bytes());
     let said = rig.bytes(keepalive());
     assert_eq!(said[1], "announce 203.0.113.9/32 by 192.0.2.2");
+    assert_eq!(rig.peer.stats().established, 1);
     // The next session begins with capabilities again: the peer may have learnt them.
     rig.closed();
     rig.session.four_octet_as = true;
     let said = rig.establish();
     assert!(said.iter().any(|line| line.starts_with("announce")), "{said:?}");
+}
+
+#[test]
+fn rfc5492_s3_a_peer_that_refuses_capabilities_and_has_some_is_asked_again() {
+    let mut rig = Rig::new(neighbor6());
+    rig.start();
+    rig.connected();
+    rig.bytes(message(3, &[2, 4]));
+    rig.sleep();
+    rig.connected();
+    let said = rig.bytes(open().to_bytes());
+    assert_eq!(said[0], "notification Cease / Other Configuration Change");
+    assert_eq!(rig.peer.state(), State::Idle);
+    rig.want(&[("203.0.113.9/32", Attributes::default())]);
+    let said = rig.establish();
+    assert!(said.contains(&"announce 203.0.113.9/32 by 2001:db8::2".to_owned()), "with all capabilities: {said:?}");
 }
 
 #[test]
