@@ -16,6 +16,7 @@
 //! | [`account`] | which number has a user or a group of this host? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`netlink`] | which links and addresses are there, and which should be? |
+//! | [`neighbours`] | who on a link learns where an address is? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod account;
@@ -24,6 +25,7 @@ pub mod daemon;
 pub mod hostname;
 pub mod inherit;
 pub mod limits;
+pub mod neighbours;
 pub mod netlink;
 pub mod process;
 pub mod random;

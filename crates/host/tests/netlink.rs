@@ -1,63 +1,24 @@
 //! Addresses and links, on the real kernel: each test in a network of its own, which goes with its thread.
 
+mod net;
+
 use std::net::IpAddr;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use host::clock::now;
 use host::netlink::watch::{Change, Watch};
 use host::netlink::{Address, Link, Netlink};
-
-/// Much more than the kernel needs, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Runs it in an empty network with a pair of links, `near` and `far`, both up.
-fn in_a_network(test: impl FnOnce(&mut Netlink) + Send + 'static) {
-    let ran = thread::spawn(move || {
-        own_network();
-        for words in ["link set lo up", "link add near type veth peer name far", "link set near up", "link set far up"]
-        {
-            ip(words);
-        }
-        test(&mut Netlink::open().expect("there are descriptors"));
-    });
-    if let Err(failed) = ran.join() {
-        std::panic::resume_unwind(failed);
-    }
-}
-
-#[expect(unsafe_code, reason = "unshare")]
-fn own_network() {
-    // SAFETY: man 2 unshare: it moves this thread into a new network namespace and touches no memory.
-    let done = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-    assert_eq!(done, 0, "this test needs root: {}", std::io::Error::last_os_error());
-}
-
-fn ip(words: &str) -> String {
-    let said = Command::new("ip").args(words.split(' ')).output().expect("iproute2 is there");
-    assert!(said.status.success(), "ip {words}: {}", String::from_utf8_lossy(&said.stderr));
-    String::from_utf8_lossy(&said.stdout).into()
-}
+use net::{in_a_network, ip, wait};
 
 fn link(netlink: &mut Netlink, name: &str) -> Link {
     netlink.links().unwrap().into_iter().find(|link| link.name == name).expect("it was made")
 }
 
-fn wait<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
-    let until = now() + PATIENCE;
-    loop {
-        if let Some(it) = so() {
-            return it;
-        }
-        assert!(now() < until, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn links_are_listed_with_what_they_are() {
-    in_a_network(|netlink| {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
         let near = wait("the link has a carrier", || Some(link(netlink, "near")).filter(|link| link.is_running));
         assert!(near.is_up);
         let mac = near.mac.expect("it is like an Ethernet").map(|byte| format!("{byte:02x}")).join(":");
@@ -70,7 +31,8 @@ fn links_are_listed_with_what_they_are() {
 
 #[test]
 fn an_address_comes_and_goes() {
-    in_a_network(|netlink| {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
         let near = link(netlink, "near").index;
         for (text, prefix) in [("192.0.2.7", 32), ("192.0.2.8", 24), ("2001:db8::7", 128), ("2001:db8:1::7", 64)] {
             let address = Address { link: near, ip: text.parse().unwrap(), prefix };
@@ -90,7 +52,8 @@ fn an_address_comes_and_goes() {
 
 #[test]
 fn the_kernel_takes_what_is_not_refreshed() {
-    in_a_network(|netlink| {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
         let lo = link(netlink, "lo").index;
         let addresses = ["192.0.2.7", "2001:db8::7"].map(|text| {
             let ip: IpAddr = text.parse().unwrap();
@@ -121,7 +84,8 @@ fn the_kernel_takes_what_is_not_refreshed() {
 
 #[test]
 fn changes_are_heard_of() {
-    in_a_network(|netlink| {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
         let mut watch = Watch::open().unwrap();
         assert_eq!(watch.changes().unwrap(), []);
         let mut heard = Vec::new();
@@ -150,7 +114,8 @@ fn changes_are_heard_of() {
 
 #[test]
 fn what_cannot_all_be_told_is_said_to_be_missed() {
-    in_a_network(|netlink| {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
         let mut watch = Watch::open().unwrap();
         let lo = link(netlink, "lo").index;
         let address = Address { link: lo, ip: [192, 0, 2, 7].into(), prefix: 32 };
@@ -170,7 +135,8 @@ fn what_cannot_all_be_told_is_said_to_be_missed() {
 
 #[test]
 fn a_refusal_tells_what_to_do() {
-    in_a_network(|netlink| {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
         let nowhere = Address { link: 4_711, ip: [192, 0, 2, 7].into(), prefix: 32 };
         let refused = netlink.put(&nowhere, None).unwrap_err().to_string();
         assert!(refused.contains("192.0.2.7/32 on interface 4711") && refused.contains("`ip link`"), "{refused}");

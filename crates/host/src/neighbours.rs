@@ -1,0 +1,155 @@
+//! Who on a link learns where an address is, and who says that it is somewhere else?
+//!
+//! Neighbours remember which interface an address is behind. When it moves they must be told, or what they send goes to the old host
+//! until they ask again. Before it moves they can be asked, so that no address is taken from somebody who has it.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`frame`] | how is that put into bytes, for IPv4 (ARP) and IPv6 (neighbour discovery)? |
+
+pub mod frame;
+
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::HostRefused;
+use crate::netlink::Link;
+use frame::Mac;
+
+/// Says on links where addresses are.
+#[derive(Debug)]
+pub struct Announcer(Socket);
+
+/// A question to all on a link: has somebody this address?
+#[derive(Debug)]
+pub struct Probe {
+    socket: Socket,
+    link: Link,
+    ip: IpAddr,
+}
+
+/// Frames that are looked at in one go: what comes faster is for the next one.
+const AT_ONCE: usize = 256;
+/// Questions and answers are shorter than this; what is longer is neither.
+const FRAME: usize = 256;
+
+impl Announcer {
+    /// A way to all links.
+    ///
+    /// # Errors
+    /// The capability is missing.
+    pub fn open() -> Result<Self, HostRefused> {
+        // Protocol 0: nothing comes in.
+        let opened = Socket::new(Domain::PACKET, Type::RAW, None);
+        opened.map(Self).map_err(|error| refused("send frames of our own", "all interfaces", error))
+    }
+
+    /// Tells everybody on the link that the address is behind it: by gratuitous ARP (RFC 5227 3, in both of the forms that hosts
+    /// understand) or an unsolicited neighbour advertisement (RFC 4861 7.2.6). A link without hardware addresses has nobody to tell.
+    ///
+    /// # Errors
+    /// The link is down or gone.
+    pub fn announce(&self, link: &Link, ip: IpAddr) -> Result<(), HostRefused> {
+        let Some(mac) = link.mac.filter(|mac| *mac != [0; 6]) else { return Ok(()) };
+        frame::announcements(mac, ip).iter().try_for_each(|frame| {
+            send(&self.0, link, frame)
+                .map_err(|error| refused("tell neighbours where an address is", &link.name, error))
+        })
+    }
+}
+
+impl Probe {
+    /// Asks (RFC 5227 2.1.1, RFC 4862 5.4.2), and hears what is said from now on.
+    ///
+    /// # Errors
+    /// The link is down or gone, or the capability is missing.
+    pub fn begin(link: &Link, ip: IpAddr) -> Result<Self, HostRefused> {
+        let protocol =
+            u16::try_from(if ip.is_ipv4() { libc::ETH_P_ARP } else { libc::ETH_P_IPV6 }).expect("they are so large");
+        let begun = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(protocol.to_be())))).and_then(
+            |socket| {
+                socket.set_nonblocking(true)?;
+                Ok(Self { socket, link: link.clone(), ip })
+            },
+        );
+        let probe = begun.map_err(|error| refused("ask neighbours for an address", &link.name, error))?;
+        probe.ask()?;
+        Ok(probe)
+    }
+
+    /// Asks again.
+    ///
+    /// # Errors
+    /// The link is down or gone.
+    pub fn ask(&self) -> Result<(), HostRefused> {
+        let Some(mac) = self.link.mac.filter(|mac| *mac != [0; 6]) else { return Ok(()) };
+        let asked = send(&self.socket, &self.link, &frame::question(mac, self.ip));
+        asked.map_err(|error| refused("ask neighbours for an address", &self.link.name, error))
+    }
+
+    /// Who has said since the last time that the address is there, if somebody has. The descriptor is readable when somebody says
+    /// anything.
+    ///
+    /// # Errors
+    /// The link is gone.
+    pub fn holder(&mut self) -> Result<Option<Mac>, HostRefused> {
+        let mut frame = [0; FRAME];
+        for _ in 0..AT_ONCE {
+            match (&self.socket).read(&mut frame) {
+                Ok(len) => {
+                    let holder = frame::holder(&frame[..len], self.ip);
+                    if let Some(holder) = holder.filter(|mac| Some(*mac) != self.link.mac) {
+                        return Ok(Some(holder));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                // It is told once that the link is down; it may come up again.
+                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {}
+                Err(error) => return Err(refused("hear what neighbours say", &self.link.name, error)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl AsFd for Probe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Sends a frame as it is.
+#[expect(unsafe_code, reason = "sendto")]
+fn send(socket: &Socket, link: &Link, frame: &[u8]) -> io::Result<()> {
+    let index = i32::try_from(link.index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+    // SAFETY: man 7 packet: an address of this family is a plain structure, for which zeros are valid values.
+    let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    to.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).expect("it is 17");
+    to.sll_ifindex = index;
+    let len = libc::socklen_t::try_from(size_of_val(&to)).expect("it is twenty");
+    // SAFETY: man 2 sendto: it reads `frame.len()` bytes at the first pointer and `len` at the second, both of which point to as much
+    // that lives as long as the call; the descriptor is open as long as `socket`.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            frame.as_ptr().cast(),
+            frame.len(),
+            libc::MSG_DONTWAIT,
+            (&raw const to).cast(),
+            len,
+        )
+    };
+    if usize::try_from(sent) == Ok(frame.len()) { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn refused(what: &'static str, link: &str, error: io::Error) -> HostRefused {
+    let remedy = match error.raw_os_error() {
+        Some(libc::EPERM) => "CAP_NET_RAW is missing: AmbientCapabilities=CAP_NET_RAW (systemd), or run as root",
+        Some(libc::ENETDOWN) => "The interface is down: `ip link set NAME up`",
+        _ => "`ip link` shows the interfaces that are there",
+    };
+    HostRefused::new(what, link, error).with_remedy(remedy)
+}
