@@ -17,6 +17,7 @@
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`neighbours`] | who on a link learns where an address is? |
+//! | [`tickle`] | how does a client whose server is gone learn of it at once? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod account;
@@ -31,6 +32,7 @@ pub mod process;
 pub mod random;
 pub mod refused;
 pub mod store;
+pub mod tickle;
 
 pub use hostname::hostname;
 pub use refused::HostRefused;

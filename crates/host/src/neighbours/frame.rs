@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::tickle::checksum;
+
 /// A link-layer address.
 pub type Mac = [u8; 6];
 
@@ -116,17 +118,6 @@ fn ethernet(to: Mac, from: Mac, kind: [u8; 2]) -> Vec<u8> {
 fn solicited(ip: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = ip.octets();
     Ipv6Addr::from([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
-}
-
-/// Of parts with even lengths (RFC 1071).
-fn checksum(parts: &[&[u8]]) -> u16 {
-    let words =
-        parts.iter().flat_map(|part| part.chunks(2)).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
-    let mut sum: u32 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).expect("it was folded")
 }
 
 #[cfg(test)]

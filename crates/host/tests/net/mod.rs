@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file has its own part of it")]
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
@@ -40,17 +42,14 @@ pub(crate) fn ip(words: &str) -> String {
     String::from_utf8_lossy(&said.stdout).into()
 }
 
-/// Another host, at the other end of `near`, where it is `far`.
+/// Another host.
 pub(crate) struct Far(String);
 
-/// Runs it in a network of which `near` leads to another host.
+/// Runs it in a network of which `near` leads to another host, where it is `far`.
 pub(crate) fn two_hosts(test: impl FnOnce(&Far) + Send + 'static) {
     in_a_network(|| {
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let far = Far(format!("standfast-far-{}-{number}", std::process::id()));
-        ip(&format!("netns add {}", far.0));
-        ip(&format!("link set far netns {}", far.0));
-        far.ip("link set far up");
+        let far = Far::new();
+        far.plug("far", "far");
         test(&far);
     });
 }
@@ -58,9 +57,40 @@ pub(crate) fn two_hosts(test: impl FnOnce(&Far) + Send + 'static) {
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl Far {
+    /// A host without links.
+    pub(crate) fn new() -> Self {
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let far = Self(format!("standfast-far-{}-{number}", std::process::id()));
+        ip(&format!("netns add {}", far.0));
+        far
+    }
+
+    /// Moves a link of ours there.
+    pub(crate) fn plug(&self, link: &str, name: &str) {
+        ip(&format!("link set {link} netns {}", self.0));
+        self.ip(&format!("link set {link} name {name}"));
+        self.ip(&format!("link set {name} up"));
+    }
+
     pub(crate) fn ip(&self, words: &str) -> String {
         ip(&format!("-n {} {words}", self.0))
     }
+
+    /// Does something there.
+    pub(crate) fn run<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+        let there = File::open(format!("/run/netns/{}", self.0)).expect("it was made");
+        thread::spawn(move || {
+            enter(&there);
+            what()
+        })
+    }
+}
+
+#[expect(unsafe_code, reason = "setns")]
+fn enter(network: &File) {
+    // SAFETY: man 2 setns: it moves this thread into the network namespace of an open descriptor, and touches no memory.
+    let done = unsafe { libc::setns(network.as_raw_fd(), libc::CLONE_NEWNET) };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
 }
 
 impl Drop for Far {
