@@ -23,6 +23,7 @@ use crate::prelude::Prelude;
 use crate::select::is_relative;
 use crate::server::{INFO_PERIOD, Rhythm, Server};
 use crate::state::{GroupState, KnownPeer, Vote};
+use crate::switchover::Awaited;
 use crate::vote::{Attempt, Promise};
 
 /// Servers known per group. At the bound a new replica is ignored and counted.
@@ -66,6 +67,8 @@ pub(crate) struct Group {
     pub(crate) switched_at: Instant,
     /// A failover was ordered while our vote was another's: it comes after that.
     pub(crate) postponed: bool,
+    /// A switchover that waits for a replica to be fit.
+    pub(crate) awaited: Option<Awaited>,
     /// This node made it so.
     pub(crate) led: bool,
     /// What happened to the present master so far; becomes the beginning of a record.
@@ -106,6 +109,7 @@ impl Group {
             switched_at: now,
             led: false,
             postponed: false,
+            awaited: None,
             prelude: Prelude::default(),
             published: None,
             name,
@@ -133,6 +137,7 @@ impl Group {
     pub(crate) fn advance(&mut self, core: &mut Core) {
         self.judge(core);
         self.begin_postponed(core);
+        self.begin_awaited(core);
         self.lead(core);
         self.mend(core);
         self.ask_peers(core);
@@ -167,6 +172,7 @@ impl Group {
             self.ask_deadline(),
             self.attempt_deadline(core),
             self.postponed_until(core),
+            self.awaited.as_ref().map(Awaited::deadline),
             self.failover.as_ref().and_then(Failover::deadline),
             self.mend_deadline(core),
         ];

@@ -357,6 +357,7 @@ impl Group {
 
     /// Ends a failover of ours whatever its stage.
     fn give_up(&mut self, core: &mut Core, why: &str) {
+        self.refuse_awaited(core, why);
         if self.failover.as_ref().is_some_and(Failover::is_undecided) {
             self.abort(core, "-failover-abort-no-good-slave", why);
         } else if self.failover.is_some() {

@@ -1,9 +1,13 @@
 //! A planned switchover: hold writes, let the replica catch up, and only then do what a failover does. On any doubt: undo.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use machine::Instant;
+use serde::{Deserialize, Serialize};
 use view::{GroupName, LinkState};
 
 use crate::answer::Answer;
@@ -11,10 +15,39 @@ use crate::core::Core;
 use crate::event::{Ask, CallId, Reply, Timer};
 use crate::failover::{Plan, Stage};
 use crate::group::Group;
-use crate::record::Moment;
+use crate::record::{Moment, Verdict};
 use crate::select::{self, Candidate, Demands};
+use crate::server::Server;
 
 use view::Offset;
+
+/// A switchover for which no replica is fit yet.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Awaited {
+    call: CallId,
+    to: Option<SocketAddr>,
+    /// Whether its end is wanted to be heard.
+    wait: bool,
+    /// When to ask all servers again how they stand.
+    ask_at: Instant,
+    until: Instant,
+}
+
+impl Awaited {
+    pub(crate) fn deadline(&self) -> (Instant, Timer) {
+        (self.ask_at.min(self.until), Timer::Attempt)
+    }
+}
+
+/// The refusal of stock, as on the wire.
+const NONE_FIT: &str = "NOGOODSLAVE";
+
+/// How long a replica may take to be fit. A node that was just started has heard all servers by then, and a replica that lost its master
+/// has found it again: it looks for it every second.
+const HEAR: Duration = Duration::from_secs(2);
+
+/// How often all are asked meanwhile.
+const HEAR_AGAIN: Duration = Duration::from_millis(50);
 
 /// How often the replica's offset is looked at while writes are held. `WAIT` would take up to a second here, because a
 /// paused master does not ask its replicas for acknowledgements.
@@ -32,10 +65,47 @@ impl Group {
             core.reply(call, Reply::Ok);
             return;
         }
-        if let Err((code, why)) = self.may_switch(core, to) {
-            core.refuse(call, code, why);
-            return;
+        match self.may_switch(core, to) {
+            Ok(()) => self.switch(core, call, to, wait),
+            // What is known of the replicas may be a second old, or nothing, if this node has just begun.
+            Err((NONE_FIT, _)) if self.awaited.is_none() => {
+                self.awaited = Some(Awaited { call, to, wait, ask_at: core.now, until: core.now + HEAR });
+            }
+            Err((code, why)) => core.refuse(call, code, why),
         }
+    }
+
+    /// A switchover for which no replica was fit when it was asked for: one is, or it is refused.
+    pub(crate) fn begin_awaited(&mut self, core: &mut Core) {
+        let Some(Awaited { call, to, wait, ask_at, until }) = self.awaited else { return };
+        match self.may_switch(core, to) {
+            Ok(()) => {
+                self.awaited = None;
+                self.switch(core, call, to, wait);
+            }
+            Err((NONE_FIT, _)) if core.now < until => {
+                if ask_at <= core.now {
+                    self.servers.values_mut().for_each(|server| server.ask_info(core));
+                    self.awaited = Some(Awaited { call, to, wait, ask_at: core.now + HEAR_AGAIN, until });
+                }
+            }
+            Err((code, why)) => {
+                self.awaited = None;
+                // Who does not wait speaks the language of stock, and gets its words.
+                let more = if wait && code == NONE_FIT { self.unfit(core, to) } else { String::new() };
+                core.refuse(call, code, format!("{why}{more}"));
+            }
+        }
+    }
+
+    /// What waits for a replica is refused.
+    pub(crate) fn refuse_awaited(&mut self, core: &mut Core, why: &str) {
+        if let Some(awaited) = self.awaited.take() {
+            core.refuse(awaited.call, "ERR", why);
+        }
+    }
+
+    fn switch(&mut self, core: &mut Core, call: CallId, to: Option<SocketAddr>, wait: bool) {
         if !wait {
             core.reply(call, Reply::Ok);
         }
@@ -91,7 +161,7 @@ impl Group {
             return Err(("ERR", "no such server in this group"));
         }
         if self.pick(core, to).is_none() {
-            return Err(("NOGOODSLAVE", "No suitable replica to promote"));
+            return Err((NONE_FIT, "No suitable replica to promote"));
         }
         if self.master_is_down() && self.odown.is_none() {
             return Err(("ERR", "this node does not hear the master, and the others have not agreed that it is down"));
@@ -104,12 +174,35 @@ impl Group {
 
     /// Who would be promoted, by what is known before anything is sealed.
     fn pick(&self, core: &Core, to: Option<SocketAddr>) -> Option<SocketAddr> {
+        self.look_over(core, to).0.map(select::Chosen::addr)
+    }
+
+    /// What speaks against each replica, for people.
+    fn unfit(&self, core: &Core, to: Option<SocketAddr>) -> String {
+        let verdicts = self.look_over(core, to).1;
+        if verdicts.is_empty() {
+            return String::from(": this node knows of no replica");
+        }
+        let each: Vec<String> = verdicts.iter().map(|v| format!("{}: {}", v.addr, v.why)).collect();
+        format!(" ({})", each.join("; "))
+    }
+
+    fn look_over(&self, core: &Core, to: Option<SocketAddr>) -> (Option<select::Chosen>, Vec<Verdict>) {
+        let heard = |s: &Server| match &s.info {
+            _ if s.is_down() => Err("it is down"),
+            _ if !s.command.is_up() => Err("this node is not connected to it"),
+            None => Err("it has not said yet how it stands"),
+            Some(_) if s.link_state(self.master) != LinkState::Up && !self.master_is_down() => {
+                Err("it does not hear the master")
+            }
+            Some(_) => Ok(()),
+        };
         let replicas = self.servers.values().filter(|s| s.addr != self.master);
-        let usable = |s: &crate::server::Server| s.link_state(self.master) == LinkState::Up || self.master_is_down();
-        let candidates: alloc::vec::Vec<Candidate<'_>> = replicas
-            .filter(|s| !s.is_down() && s.command.is_up() && usable(s))
-            .filter_map(|s| {
-                Some(Candidate { addr: s.addr, sealed: Ok(s.info.as_ref()?), stale: self.staleness(core, s) })
+        let candidates: Vec<Candidate<'_>> = replicas
+            .map(|s| Candidate {
+                addr: s.addr,
+                sealed: heard(s).and_then(|()| s.info.as_ref().ok_or("it has not said yet how it stands")),
+                stale: self.staleness(core, s),
             })
             .collect();
         let demands = Demands {
@@ -119,7 +212,7 @@ impl Group {
             at_least: Offset(0),
             master: self.master_offset(),
         };
-        select::choose(&candidates, &demands).0.map(select::Chosen::addr)
+        select::choose(&candidates, &demands)
     }
 
     /// Elected: the master shall accept no more writes, and say how far it has come.
@@ -177,7 +270,7 @@ impl Group {
             (Stage::CatchingUp { .. }, Ask::Info, Answer::Info(info)) if plan.candidate == Some(from) => {
                 let caught_up = info.offset >= plan.target && select::is_relative(info, self.history.as_ref());
                 if caught_up {
-                    let note = alloc::format!("offset {}", info.offset);
+                    let note = format!("offset {}", info.offset);
                     failover.record.step(core.now, Moment::CaughtUp, note);
                     self.seal(core);
                 }
@@ -208,6 +301,6 @@ impl Group {
 
     /// Refuses on behalf of a group that does not exist.
     pub(crate) fn refuse_unknown(core: &mut Core, call: CallId, group: &GroupName) {
-        core.refuse(call, "ERR", alloc::format!("No such master with that name: {group}"));
+        core.refuse(call, "ERR", format!("No such master with that name: {group}"));
     }
 }

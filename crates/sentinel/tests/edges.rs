@@ -304,3 +304,61 @@ fn a_failover_that_is_ordered_while_another_has_our_vote_comes_after_that() {
     r.until(6_500);
     assert!(r.when("+try-failover") >= Some(at(5_500)) && r.when("+switch-master").is_some(), "{:#?}", r.events());
 }
+
+/// What was replied to the last question, by now.
+fn replied(r: &Rig) -> Option<Reply> {
+    r.log.iter().rev().find_map(|(_, action)| match action {
+        Action::Reply { call, reply } if call.0 == r.calls => Some(reply.clone()),
+        _ => None,
+    })
+}
+
+fn switchover() -> Request {
+    Request::Switchover { group: "cache".into(), to: None }
+}
+
+#[test]
+fn a_switchover_right_after_the_start_waits_until_the_replicas_are_heard() {
+    let mut r = Rig::new(rules());
+    // The replicas come back to their master a moment later, and say so only if they are asked.
+    for server in r.servers.values_mut() {
+        server.link_up = false;
+    }
+    r.until(100);
+    assert_eq!(r.ask(switchover()), None, "it waits");
+    r.until(400);
+    for server in r.servers.values_mut() {
+        server.link_up = true;
+    }
+    r.until(700);
+    let reply = replied(&r);
+    assert!(matches!(reply, Some(Reply::Switched { .. })), "{reply:?}");
+}
+
+#[test]
+fn a_switchover_without_a_fit_replica_is_refused_in_the_end_with_what_is_wrong_with_each() {
+    let mut r = Rig::new(rules());
+    r.until(100);
+    r.servers.get_mut(&addr("10.0.0.2:6379")).unwrap().link_up = false;
+    r.kill("10.0.0.3:6379");
+    r.until(2_000);
+    let reply = r.ask(switchover());
+    assert_eq!(reply, None, "it may be better soon");
+    assert!(matches!(r.ask(switchover()), Some(Reply::Refused { .. })), "one waits, not many");
+    r.calls -= 1;
+    r.until(4_100);
+    let Some(Reply::Refused { code, why }) = replied(&r) else { panic!("{:?}", r.events()) };
+    assert_eq!(code, "NOGOODSLAVE");
+    assert!(why.contains("10.0.0.2:6379: it does not hear the master"), "{why}");
+    assert!(why.contains("10.0.0.3:6379: it is down"), "{why}");
+    // In the words of stock for who speaks its language, and no word is owed when the group is gone.
+    r.ask(Request::Failover { group: "cache".into() });
+    r.until(6_200);
+    let words = Reply::Refused { code: "NOGOODSLAVE".into(), why: "No suitable replica to promote".into() };
+    assert_eq!(replied(&r), Some(words));
+    r.ask(switchover());
+    let waiting = r.calls;
+    r.ask(Request::Remove { group: "cache".into() });
+    r.calls = waiting;
+    assert!(matches!(replied(&r), Some(Reply::Refused { .. })), "{:?}", replied(&r));
+}
