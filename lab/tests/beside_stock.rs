@@ -17,12 +17,18 @@ use serde_json::{Value, json};
 fn watching_sounds_the_same() {
     let mut cluster = Cluster::start(&[Watch::new(Kind::InPlace, 2), Watch::new(Kind::Stock, 2)]);
     let names = Names::new(&cluster);
+    // They have agreed on the master; the other Sentinel may be new to one of them still.
+    cluster.wait("both have told of all that they watch", |cluster| {
+        let said = |n: usize, sign: &str| logged(&cluster.log(n)).filter(|(_, text)| text.starts_with(sign)).count();
+        [OURS, STOCK].iter().all(|n| said(*n, "+slave ") == 2 && said(*n, "+sentinel ") > 0).then_some(())
+    });
     let logged =
         [OURS, STOCK].map(|n| sorted(logged(&cluster.log(n)).map(|(sign, text)| names.put(&format!("{sign} {text}")))));
     same("what the log says of the start", &logged[OURS], &logged[STOCK]);
     assert!(logged[OURS].contains(&format!("# +monitor master {GROUP} M quorum 2")), "{logged:?}");
 
     let replica = names.replica;
+    hear_all(&cluster);
     let from = Marks::new(&cluster);
     cluster.kill_server(replica);
     for n in [OURS, STOCK] {
@@ -166,6 +172,15 @@ impl Failover {
                 logged(&log).map(|(level, text)| (text.split(' ').next().unwrap_or(text).to_owned(), level)).collect()
             }),
         }
+    }
+}
+
+/// Waits until everything that was published so far was heard: events come in order, and this is one.
+fn hear_all(cluster: &Cluster) {
+    for n in [OURS, STOCK] {
+        let from = Marks::new(cluster);
+        assert_eq!(cluster.ask_node(n, &["SET", GROUP, "quorum", "2"]), Some(json!("OK")));
+        from.wait_for(cluster, n, "+set");
     }
 }
 

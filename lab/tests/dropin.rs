@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -268,10 +269,13 @@ fn a_vote_that_was_said_is_in_the_file_whenever_the_process_is_killed() {
         command.args(["sentinel", "s.conf"]);
         let sentinel = room.start(command);
         let mut connection = room.wait("it answers", || Connection::open(addr).ok());
-        // Killed while the next vote is on its way to the disk, a little later each time.
+        // Killed while the next vote is on its way to the disk, a little later each time; before the first one there is nothing to keep.
+        let (first, begun) = mpsc::channel();
         let killer = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(40 + 7 * round));
+            let begun = begun.recv_timeout(Duration::from_secs(30));
+            thread::sleep(Duration::from_millis(7 * round));
             drop(sentinel);
+            begun
         });
         let mut said = 0;
         for asked in 1_u64.. {
@@ -280,9 +284,11 @@ fn a_vote_that_was_said_is_in_the_file_whenever_the_process_is_killed() {
             // Promised to this one since the first vote: all the others are for it, too.
             if vote[1] == ELSE {
                 said = asked;
+                // It hears the first one only.
+                let _ = first.send(());
             }
         }
-        killer.join().expect("it only waits and kills");
+        assert_eq!(killer.join().expect("it only waits and kills"), Ok(()), "it votes");
         let text = room.read("s.conf");
         let conf = sentinel_conf::parse("s.conf", &text, &Alone).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let kept = conf.masters[0].leader_epoch;
