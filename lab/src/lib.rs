@@ -10,6 +10,7 @@
 //! | [`netns`] | how does one machine become several hosts? |
 //! | [`host`] | how do three hosts stand, each with a Redis and a node? |
 //! | [`monitor`] | who watches the servers: a node, or a stock Sentinel? |
+//! | [`routers`] | how do two hosts share an address, ours and one with Keepalived? |
 //! | [`load`] | what did clients on a host see? |
 //! | [`cluster`] | how do servers stand on loopback, with Sentinels of both kinds around them? |
 //! | [`change`] | how does a group get another master there, and have all noticed it well? |
@@ -29,6 +30,7 @@ pub mod monitor;
 pub mod netns;
 pub mod program;
 pub mod room;
+pub mod routers;
 pub mod wire;
 
 pub use browser::Browser;

@@ -69,6 +69,8 @@ pub(crate) const ALL: &[Need] = &[
     PROCPS,
     Need { proof: Proof::Program(&["birdc"]), package: "bird2" },
     Need { proof: Proof::Program(&["gobgpd"]), package: "gobgpd" },
+    Need { proof: Proof::Program(&["keepalived"]), package: "keepalived" },
+    Need { proof: Proof::Program(&["tcpdump"]), package: "tcpdump" },
     Need { proof: Proof::Program(&["tshark"]), package: "tshark" },
 ];
 

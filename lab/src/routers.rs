@@ -1,0 +1,257 @@
+//! How do two hosts share an address, ours and one with Keepalived? On a network of their own, with every packet of VRRP recorded.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+use crate::netns::Network;
+use crate::program::{lines_of, require, said, wall_ms};
+
+/// The host of our router.
+pub const OURS: &str = "a";
+/// The host of Keepalived.
+pub const THEIRS: &str = "b";
+
+/// The link, and what was said on it.
+#[derive(Debug)]
+pub struct Link {
+    capture: Process,
+    /// The network, for cutting it.
+    pub network: Network,
+}
+
+impl Link {
+    /// Lays it: 10.0.0.1 and fe80::1 for ours, 10.0.0.2 and fe80::2 for Keepalived.
+    ///
+    /// # Panics
+    /// When a program is missing, or the kernel refuses.
+    #[must_use]
+    pub fn lay() -> Self {
+        for program in ["keepalived", "tcpdump", "tshark"] {
+            require(program);
+        }
+        let network = Network::lay(&[OURS, THEIRS]);
+        for (host, address) in [(OURS, "fe80::1/64"), (THEIRS, "fe80::2/64")] {
+            // The only one of its scope: Keepalived sends from whichever it finds first.
+            let flushed = network.command(host, "ip").args(["-6", "address", "flush", "dev", "eth0"]).status();
+            assert!(flushed.is_ok_and(|status| status.success()), "the kernel gives its own address up");
+            let added = network.command(host, "ip").args(["address", "add", address, "dev", "eth0", "nodad"]).status();
+            assert!(added.is_ok_and(|status| status.success()), "{host} gets {address}");
+        }
+        let file = network.scratch().join("vrrp.pcap");
+        let mut tcpdump = network.command("switch", "tcpdump");
+        tcpdump.args(["-Z", "root", "-U", "--immediate-mode", "-s", "0", "-i", OURS, "-w"]).arg(&file);
+        tcpdump.arg("ip proto 112 or ip6 proto 112 or arp or icmp6").stderr(Stdio::null());
+        let capture = Process::start(tcpdump);
+        let link = Self { capture, network };
+        wait_until("tcpdump listens", || file.metadata().is_ok_and(|file| file.len() > 0));
+        link
+    }
+
+    /// Whether the host has the address.
+    ///
+    /// # Panics
+    /// When `ip` cannot be started.
+    #[must_use]
+    pub fn holds(&self, host: &str, address: &str) -> bool {
+        let output = self.network.command(host, "ip").args(["-o", "address", "show", "dev", "eth0"]).output();
+        let output = output.expect("`ip` is on the PATH");
+        said(&output).contains(&format!(" {address}/"))
+    }
+
+    /// Waits until this host has the address, and the other has not. Tells how long that took, in milliseconds.
+    ///
+    /// # Panics
+    /// When that does not come.
+    pub fn wait_for_holder(&self, host: &str, address: &str) -> f64 {
+        let other = if host == OURS { THEIRS } else { OURS };
+        let began = wall_ms();
+        wait_until(&format!("{host} alone holds {address}"), || {
+            self.holds(host, address) && !self.holds(other, address)
+        });
+        wall_ms() - began
+    }
+
+    /// What tshark reads of the packets that match: the fields, by packet.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn packets(&self, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
+        let mut tshark = Command::new("tshark");
+        tshark.arg("-r").arg(self.network.scratch().join("vrrp.pcap")).args(["-Y", filter, "-T", "fields"]);
+        // Checksums of IP are not looked at unless one asks; those of VRRP are.
+        tshark.args(["-o", "ip.check_checksum:TRUE"]).args(fields.iter().flat_map(|field| ["-e", field]));
+        let output = tshark.output().expect("tshark is on the PATH");
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+    }
+
+    /// Ends the recording: all that was said is in it.
+    ///
+    /// # Panics
+    /// When tcpdump does not end.
+    pub fn end_recording(&mut self) {
+        // What the last process said as it ended is on its way through the kernel.
+        thread::sleep(Duration::from_millis(300));
+        self.capture.end("INT");
+    }
+}
+
+/// Our router.
+#[derive(Debug)]
+pub struct Ours {
+    process: Process,
+    input: ChildStdin,
+    lines: Receiver<String>,
+    told: Vec<String>,
+}
+
+impl Ours {
+    /// Starts `program`, this crate's `vrrp_router`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(link: &Link, program: &Path, codec: &str, config: &str) -> Self {
+        let mut command = link.network.command(OURS, program);
+        command.args(["eth0", codec, config]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::start(command);
+        let input = process.0.stdin.take().expect("it was asked for");
+        let lines = lines_of(process.0.stdout.take().expect("it was asked for"));
+        Self { process, input, lines, told: Vec::new() }
+    }
+
+    /// Tells it an event, as in a story.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn tell(&mut self, event: &str) {
+        writeln!(self.input, "{event}").expect("it lives");
+    }
+
+    /// Waits for a line with these words in it, from here on, and gives it back.
+    ///
+    /// # Panics
+    /// When it does not come, with what came.
+    pub fn wait_for(&mut self, words: &str) -> String {
+        let until = wall_ms() + PATIENCE.as_secs_f64() * 1e3;
+        while wall_ms() < until {
+            let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) else { continue };
+            self.told.push(line.clone());
+            if line.contains(words) {
+                return line;
+            }
+        }
+        panic!("our router did not say `{words}`; it said:\n{}", self.told.join("\n"));
+    }
+
+    /// Stops it in order. Gives back everything that it said.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(mut self) -> Vec<String> {
+        self.tell("shutdown");
+        self.wait_for("stats");
+        let _ = self.process.0.wait();
+        self.told
+    }
+}
+
+/// Keepalived with one instance.
+#[derive(Debug)]
+pub struct Keepalived {
+    process: Process,
+    log: PathBuf,
+}
+
+impl Keepalived {
+    /// Starts it with the lines of `instance` in its `vrrp_instance`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(link: &Link, instance: &str) -> Self {
+        let file = |name: &str| link.network.scratch().join(name);
+        let config = format!("vrrp_instance shared {{\n interface eth0\n virtual_router_id 51\n{instance}\n}}\n");
+        fs::write(file("keepalived.conf"), config).expect("the scratch directory can be written");
+        let log = file("keepalived.log");
+        let output = File::create(&log).expect("the scratch directory can be written");
+        let mut command = link.network.command(THEIRS, "keepalived");
+        command.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"]);
+        command.arg("--use-file").arg(file("keepalived.conf"));
+        command.arg("--pid").arg(file("keepalived.pid")).arg("--vrrp_pid").arg(file("vrrp.pid"));
+        command.stdout(output.try_clone().expect("a file can be opened twice")).stderr(output);
+        let keepalived = Self { process: Process::start(command), log };
+        wait_until("keepalived runs", || keepalived.log().contains("Startup complete"));
+        keepalived
+    }
+
+    /// Everything that it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Stops it in order: it resigns.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(mut self) -> String {
+        self.process.end("TERM");
+        self.log()
+    }
+}
+
+/// A process of ours, ended when it is dropped.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        Self(command.spawn().unwrap_or_else(|e| panic!("{command:?} could not be started: {e}")))
+    }
+
+    fn end(&mut self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
+        wait_until("the process ends", || self.0.try_wait().is_ok_and(|ended| ended.is_some()));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        // In order first: Keepalived has a child of its own, which it takes along.
+        let _ = Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status();
+        for _ in 0..30 {
+            if self.0.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for something, generously.
+///
+/// # Panics
+/// When it does not come.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = wall_ms() + PATIENCE.as_secs_f64() * 1e3;
+    while !is_so() {
+        assert!(wall_ms() < until, "waited for {PATIENCE:?}, and it did not come: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Not a measure of anything: a busy machine is slow.
+const PATIENCE: Duration = Duration::from_secs(30);
