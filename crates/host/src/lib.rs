@@ -18,6 +18,7 @@
 //! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`neighbours`] | who on a link learns where an address is? |
 //! | [`tickle`] | how does a client whose server is gone learn of it at once? |
+//! | [`wire`] | how do packets of a protocol of its own get onto a link, and off it? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod account;
@@ -33,6 +34,7 @@ pub mod random;
 pub mod refused;
 pub mod store;
 pub mod tickle;
+pub mod wire;
 
 pub use hostname::hostname;
 pub use refused::HostRefused;
