@@ -80,6 +80,9 @@ pub enum Event {
         /// How much.
         priority: Priority,
     },
+    /// An operator wants the addresses here now, also without preemption or before its delay is over. A holder with as much right or
+    /// more keeps them.
+    Claimed,
     /// The addresses could not be taken; whatever of them was taken is to be released.
     NotTaken {
         /// What the kernel, or the command, said.
@@ -204,6 +207,8 @@ pub enum Why {
         /// How much it has.
         priority: Priority,
     },
+    /// An operator wanted it so.
+    Claimed,
     /// Somebody with more right holds them.
     Outranked {
         /// Who.
@@ -249,6 +254,7 @@ impl fmt::Display for Why {
             Self::Preempted { holder, priority } => {
                 write!(f, "{holder}, which held the addresses, has less right to them: priority {priority}")
             }
+            Self::Claimed => f.write_str("an operator wants the addresses here"),
             Self::Outranked { by, priority } => {
                 write!(f, "{by} holds the addresses with more right: priority {priority}")
             }

@@ -233,6 +233,15 @@ impl Router {
         }
     }
 
+    fn on_claimed(&mut self) {
+        let has_most = self.holder.is_none_or(|holder| holder.priority < self.priority);
+        match &mut self.phase {
+            Phase::Backup(backup) if has_most && self.is_grouped => backup.down = None,
+            Phase::Backup(_) if has_most => self.become_active(Why::Claimed),
+            _ => {}
+        }
+    }
+
     fn on_refused(&mut self, from: Option<IpAddr>, refused: Refused) {
         self.stats.count(&refused);
         self.actions.extend(self.telling.line(self.now, from, refused, false));
@@ -506,6 +515,7 @@ impl Machine for Router {
             Event::Forbidden { cause, why } => self.on_forbidden(cause, why),
             Event::Allowed { cause } => self.on_allowed(cause),
             Event::Ranked { priority } => self.on_ranked(priority),
+            Event::Claimed => self.on_claimed(),
             Event::NotTaken { why } => self.on_not_taken(why),
         }
     }

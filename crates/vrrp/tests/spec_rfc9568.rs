@@ -351,3 +351,19 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     // Another family may be held with them, unadvertised.
     assert_eq!(Config { also: vec![ip("fd00::100")], ..config() }.check(), Ok(()));
 }
+
+#[test]
+fn what_an_operator_claims_is_taken_from_less_right_and_from_nobody_else() {
+    for (theirs, state) in [(50, State::Active), (100, State::Backup), (150, State::Backup)] {
+        let mut rig = Rig::new(Config { preempt: Preempt::Never, ..config() });
+        rig.at(1_000, heard("10.0.0.2", advert(theirs)));
+        let actions = rig.at(1_100, Event::Claimed);
+        assert_eq!(rig.router.state(), state, "{theirs}");
+        assert_eq!(orders(&actions).is_empty(), state == State::Backup);
+    }
+    // Who must not hold them does not get them by that, nor who has them already.
+    let mut rig = Rig::new(config());
+    rig.at(10, Event::Forbidden { cause: vrrp::Cause::Health, why: "a check fails".into() });
+    assert_eq!(orders(&rig.at(20, Event::Claimed)), Vec::<&str>::new());
+    assert_eq!(orders(&Rig::active(config()).at(5_100, Event::Claimed)), Vec::<&str>::new());
+}
