@@ -432,7 +432,10 @@ impl Server {
 impl Check {
     fn judge(&mut self, rules: &Rules, ask: &Ask, answer: &Answer) -> Result<(), Failure> {
         match (ask, answer) {
-            (_, Answer::Denied { text }) => Err(Failure::of(alloc::format!("it does not let us in: {text}"))),
+            (_, Answer::Denied { text }) => {
+                let text = text.trim_end_matches('.');
+                Err(Failure::of(alloc::format!("it does not let us in: {text}; is the password for checks right?")))
+            }
             (_, Answer::Loading) => Err(Failure::of("it is loading its data")),
             (_, Answer::Busy) => Err(Failure::of("it is busy with a script")),
             (Ask::Auth, Answer::Error { text }) => Err(Failure::of(alloc::format!("AUTH: {text}"))),

@@ -103,13 +103,13 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {
     /// Where clients come that want the master
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = listens)]
     pub(crate) listen: SocketAddr,
     /// A server that may be the master or a replica; once for each
     #[arg(long = "server", value_name = "HOST:PORT", required = true, value_parser = server)]
     pub(crate) servers: Vec<(String, u16)>,
     /// Where clients come that want a replica
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = listens)]
     pub(crate) replica_listen: Option<SocketAddr>,
     /// The user that the checks log in as; Redis's `default` user if not given
     #[arg(long, value_name = "NAME")]
@@ -124,6 +124,12 @@ pub(crate) struct ProxyArgs {
     /// How long a request may wait for a master, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub(crate) hold: u64,
+}
+
+/// An address of this host, and a port.
+fn listens(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an address of this host and a port, such as 0.0.0.0:6380 or [::]:6380".to_owned())
 }
 
 /// A host, by address or name, and a port.

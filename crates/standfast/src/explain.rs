@@ -68,7 +68,7 @@ pub(crate) async fn of(source: &Source, group: Option<&str>, nr: usize) -> Resul
     if let Some(group) = group {
         stories.retain(|story| story.record.group.as_str() == group);
         if stories.is_empty() && !report.groups.iter().any(|known| known.name.as_str() == group) {
-            return Err(format!("this node watches no group {group}"));
+            return Err(Failure::no_group(group, report.groups.iter().map(|known| &known.name)));
         }
     }
     let of = stories.len();

@@ -69,8 +69,19 @@ impl Failure {
             "MISCONFIGURED" => Self::new(Fault::Misconfigured, why),
             "PEER" => Self::peer(why),
             "HOST" => Self::host(why),
+            // These say no more than that.
+            "ERR" | "NONE" => Self::refused(why),
             _ => Self::refused(format!("{why} ({word})")),
         }
+    }
+
+    /// A group that is not known, and those that are.
+    pub(crate) fn no_group<G: fmt::Display>(group: &str, known: impl IntoIterator<Item = G>) -> String {
+        let known: Vec<String> = known.into_iter().map(|known| known.to_string()).collect();
+        format!(
+            "this node has no group {group}; it has {}",
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        )
     }
 
     pub(crate) fn code(&self) -> ExitCode {

@@ -15,6 +15,7 @@ use host::Store;
 use tokio::sync::watch;
 use view::{Epoch, GroupName, Phase, View};
 
+use crate::failure::Failure;
 use crate::overlay::{Order, Overlay, Standing, Wish};
 
 /// The feeds of all groups. Cheap to clone; all clones are the same.
@@ -164,7 +165,8 @@ impl Feeds {
     pub(crate) fn obey(&self, group: &GroupName, addr: SocketAddr, order: Order) -> Result<Obeyed, String> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shelf = self.shelf();
-        let feed = shelf.feeds.get_mut(group).ok_or_else(|| format!("this node has no group {group}"))?;
+        let unknown = Failure::no_group(group.as_str(), shelf.feeds.keys());
+        let feed = shelf.feeds.get_mut(group).ok_or(unknown)?;
         feed.overlay.obey(&feed.told, addr, order)?;
         feed.refresh();
         let standing = feed.overlay.standings(&feed.told).into_iter().find(|standing| standing.addr == addr);

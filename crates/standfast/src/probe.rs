@@ -38,8 +38,9 @@ fn judge(question: &Question<'_>, answer: io::Result<Answer>) -> Result<(), Fail
     let Question { group, master, place, .. } = question;
     match answer {
         Ok(Answer::Denied { text }) => Err(Failure::peer(format!(
-            "the master of group {group}, {master}, does not let us in: {text}. Nothing was started. What to do: set `password` (and \
-             `username`, for an ACL user) of the group at {place} to what the server expects"
+            "the master of group {group}, {master}, does not let us in: {}. Nothing was started. What to do: set `password` (and \
+             `username`, for an ACL user) of the group at {place} to what the server expects",
+            text.trim_end_matches('.')
         ))),
         Ok(Answer::Info(info)) if !info.is_supported() => Err(Failure::peer(format!(
             "the master of group {group}, {master}, is Redis {}; Standfast needs 6.2 or newer (any Valkey will do). Nothing was \

@@ -49,7 +49,7 @@ fn list(args: &ServerArgs) -> Result<(), Failure> {
         rows.extend(standings.iter().map(cells));
     }
     if let (Some(group), 1) = (&args.group, rows.len()) {
-        return Err(Failure::refused(format!("this node has no group {group}")));
+        return Err(Failure::refused(Failure::no_group(group, all.keys())));
     }
     let mut out = String::new();
     write_rows(&mut out, &rows);

@@ -220,7 +220,7 @@ fn server(server: &ServerReport, standing: Option<&Standing>) -> Vec<String> {
         lag,
         server.offset.to_string(),
         if server.version.is_empty() { "-".to_owned() } else { server.version.clone() },
-        format!("{} ms ago", server.answered_ms_ago),
+        ago(server.answered_ms_ago),
         standing.map_or_else(|| "-".to_owned(), serves),
     ]
 }
@@ -239,7 +239,7 @@ fn peer(peer: &PeerReport) -> Vec<String> {
         peer.id.short().to_owned(),
         if peer.down { "silent" } else { "answers" }.to_owned(),
         peer.master.map_or_else(|| "-".to_owned(), |master| master.to_string()),
-        peer.hello_ms_ago.map_or_else(|| "never".to_owned(), |ms| format!("{ms} ms ago")),
+        peer.hello_ms_ago.map_or_else(|| "never".to_owned(), ago),
     ]
 }
 
@@ -280,6 +280,11 @@ pub(crate) fn write_rows(out: &mut String, rows: &[Vec<String>]) {
     }
 }
 
+/// So long ago that milliseconds say nothing is told in larger units.
+fn ago(ms: u64) -> String {
+    if ms < 10_000 { format!("{ms} ms ago") } else { format!("{} ago", span(ms / 1_000)) }
+}
+
 /// A length of time for people: its two largest units.
 fn span(seconds: u64) -> String {
     match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
@@ -303,6 +308,7 @@ mod tests {
 
     #[test]
     fn a_span_has_two_units() {
+        assert_eq!([ago(9_999), ago(82_485)], ["9999 ms ago", "1 min 22 s ago"]);
         assert_eq!([span(5), span(65), span(3_660), span(90_000)], ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
     }
 }

@@ -76,7 +76,7 @@ function server(s, standing) {
     : s.is_master ? tag("answers", "ok")
     : s.link_up ? tag("in sync", "ok") : tag("does not hear its master", "wait");
   const behind = s.is_master || s.lag == null ? "–" : bytes(s.lag);
-  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.check || s.version || "–", n(s.answered_ms_ago + " ms ago"), serves(standing)];
+  const cells = [s.addr, s.is_master ? "master" : "replica", link, n(behind), n(s.offset), s.check || s.version || "–", n(ago(s.answered_ms_ago)), serves(standing)];
   return { cells, name: s.is_master ? "is-master" : "" };
 }
 
@@ -93,7 +93,7 @@ function listener(l) {
 
 function peer(p) {
   const state = p.down ? tag("silent", "down") : tag("answers", "ok");
-  return { cells: [p.addr, p.id.slice(0, 8), state, p.master || "–", n(p.hello_ms_ago == null ? "never" : p.hello_ms_ago + " ms ago")] };
+  return { cells: [p.addr, p.id.slice(0, 8), state, p.master || "–", n(p.hello_ms_ago == null ? "never" : ago(p.hello_ms_ago))] };
 }
 
 function timeline(box, record) {
@@ -163,6 +163,10 @@ function bytes(n) {
   let i = 0;
   while (n >= 1024 && i < units.length - 1) { n /= 1024; i += 1; }
   return `${i ? n.toFixed(1) : n} ${units[i]}`;
+}
+
+function ago(ms) {
+  return ms < 10000 ? ms + " ms ago" : span(ms / 1000) + " ago";
 }
 
 function span(seconds) {
