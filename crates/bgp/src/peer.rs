@@ -234,7 +234,6 @@ impl Peer {
         self.timers.hold = Some(now + OPEN_HOLD);
         self.over = local;
         self.framer = Framer::default();
-        self.unsent = 0;
         let open = open(&self.neighbor, local, self.plain);
         self.send(now, open.to_bytes());
         self.enter(State::OpenSent, Why::Connected);
@@ -386,7 +385,6 @@ impl Peer {
             };
             self.timers.idle_hold = Some(now + pause);
         }
-        self.framer = Framer::default();
         self.agreed = None;
         self.unsent = 0;
         self.book.forget();
@@ -406,7 +404,7 @@ impl Peer {
         if self.state != State::Established {
             return;
         }
-        let Some(agreed) = self.agreed.take() else { return };
+        let Some(agreed) = self.agreed.clone() else { return };
         let (mut announced, mut withdrawn) = (0, 0);
         while self.unsent < MAX_UNSENT
             && let Some(piece) = self.book.next(&agreed)
@@ -431,7 +429,6 @@ impl Peer {
         for (prefix, why) in self.book.complaints(&agreed) {
             self.actions.push_back(Action::Untold { prefix, why });
         }
-        self.agreed = Some(agreed);
     }
 
     fn send(&mut self, now: Instant, bytes: Vec<u8>) {

@@ -89,7 +89,14 @@ impl<'a> Bird<'a> {
     }
 
     pub(crate) fn wait<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        self.link.room.wait(what, || look(self))
+        let mut tries = 0;
+        self.link.room.wait(what, || {
+            tries += 1;
+            if tries % 1_000 == 0 {
+                eprintln!("still no {what}:\n{}{}", self.ask(&["show", "protocols"]), self.log());
+            }
+            look(self)
+        })
     }
 }
 

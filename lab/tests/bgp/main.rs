@@ -124,6 +124,37 @@ fn without_extended_next_hop_an_ipv4_route_over_ipv6_needs_an_address_of_ours() 
 }
 
 #[test]
+fn inside_of_one_as_the_path_is_empty_and_the_preference_is_said() {
+    let link = Link::lay();
+    let bird = Bird::start_with(&link, |config| config.replace("as 65000;", "as 65001;"));
+    let us = speaker(&link, Neighbor { remote_as: 65_001, ..neighbor6() });
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    let said = bird.route("us6", "2001:db8:3::/64");
+    assert!(said.contains("BGP.local_pref: 100") && said.contains("BGP.as_path: \n"), "{said}");
+    let preferred = Attributes { local_pref: Some(250), ..Attributes::default() };
+    us.tell(Event::Wanted { routes: [("192.168.0.3/32".parse().unwrap(), preferred)].into() });
+    bird.wait("one route", |bird| bird.has("us6", &["192.168.0.3/32"]));
+    let said = bird.route("us6", "192.168.0.3/32");
+    assert!(said.contains("BGP.local_pref: 250"), "{said}");
+}
+
+#[test]
+fn as_numbers_are_read_by_servers_of_four_octets_and_of_two() {
+    let link = Link::lay();
+    let bird = Bird::start_with(&link, |config| config.replace("as 65001;", "as 4200000001;"));
+    let us = speaker(&link, Neighbor { local_as: 4_200_000_001, ..neighbor6() });
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    assert!(bird.route("us6", "192.168.0.3/32").contains("BGP.as_path: 4200000001\n"));
+    drop((us, bird));
+    // Such a BIRD refuses a neighbour of a large number, so that only the shape of a short path is seen here.
+    let bird = Bird::start_with(&link, |config| config.replace("as 65001;", "as 65001;\n  enable as4 off;"));
+    let _us = speaker(&link, neighbor6());
+    bird.wait("both routes", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+    let said = bird.route("us6", "192.168.0.3/32");
+    assert!(said.contains("BGP.as_path: 65001\n"), "{said}");
+}
+
+#[test]
 fn a_server_that_restarts_has_the_routes_again() {
     let link = Link::lay();
     let mut bird = Bird::start(&link);

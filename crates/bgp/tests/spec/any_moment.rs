@@ -262,7 +262,7 @@ impl World {
                 self.read(usize::MAX, true);
                 self.say(&Word::Keepalive);
             }
-            self.pass(self.now + Duration::from_millis(500), false);
+            self.pass(self.now + Duration::from_secs(1), false);
         }
         self.read(usize::MAX, true);
         assert_eq!(self.peer.state(), State::Established, "{}", self.peer.explain());

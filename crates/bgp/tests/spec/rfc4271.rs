@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::rig::{Rig, message, neighbor4, neighbor6, notify, open, open_of};
 use bgp::message::{Capability, Open, keepalive};
 use bgp::peer::{OPEN_HOLD, SEND_HOLD};
-use bgp::{Attributes, Conn, Event, Family, State, Timer};
+use bgp::{Attributes, Conn, Event, Family, Neighbor, State, Timer};
 use machine::Machine as _;
 
 #[test]
@@ -157,6 +157,36 @@ fn s4_4_keepalives_and_updates_prove_life() {
         }
         assert_eq!(rig.peer.state(), State::Established);
     }
+}
+
+#[test]
+fn s8_2_2_the_hold_time_begins_anew_with_the_first_keepalive() {
+    let mut rig = Rig::new(Neighbor { hold_time: 90, ..neighbor4() });
+    rig.start();
+    rig.connected();
+    rig.bytes(open().to_bytes());
+    for _ in 0..2 {
+        assert_eq!(rig.sleep().0, Timer::Keepalive);
+    }
+    rig.bytes(keepalive());
+    let before = rig.now;
+    while rig.sleep().0 != Timer::Hold {}
+    assert_eq!(rig.now.since(before), Duration::from_secs(90));
+}
+
+#[test]
+fn a_new_connection_begins_with_a_whole_message() {
+    let mut rig = Rig::new(neighbor4());
+    rig.establish();
+    rig.bytes(open().to_bytes()[..25].to_vec());
+    rig.closed();
+    let said = rig.establish();
+    assert!(said[0].ends_with("Established: the peer accepted ours"), "{said:?}");
+    let mut noise = keepalive();
+    noise[0] = 0;
+    rig.bytes(noise);
+    let said = rig.establish();
+    assert!(said[0].ends_with("Established: the peer accepted ours"), "{said:?}");
 }
 
 #[test]
@@ -346,4 +376,36 @@ fn rfc9687_a_peer_that_does_not_read_is_gone_after_eight_minutes() {
     let (timer, said) = rig.sleep();
     assert_eq!((timer, rig.now.since(before)), (Timer::SendHold, SEND_HOLD));
     assert_eq!(said, ["close", "Established -> Idle: the peer took none of what was sent"]);
+}
+
+#[test]
+fn rfc9687_the_time_to_read_is_longer_than_the_hold_time() {
+    let mut rig = Rig::new(Neighbor { hold_time: u16::MAX, ..neighbor4() });
+    let theirs = Open { hold_time: u16::MAX, ..open() };
+    rig.establish_with(&theirs);
+    rig.reads = false;
+    rig.want(&[("203.0.113.9/32", Attributes::default())]);
+    let before = rig.now;
+    while rig.peer.state() == State::Established {
+        let (timer, _) = rig.sleep();
+        if timer == Timer::Keepalive {
+            rig.bytes(keepalive());
+        }
+    }
+    assert_eq!(rig.now.since(before), Duration::from_secs(2 * u64::from(u16::MAX)));
+}
+
+#[test]
+fn rfc9687_a_peer_that_reads_a_little_is_not_given_up() {
+    let mut rig = Rig::new(Neighbor { hold_time: 0, ..neighbor4() });
+    rig.establish();
+    rig.reads = false;
+    rig.want(&[("203.0.113.9/32", Attributes::default())]);
+    for _ in 0..5 {
+        rig.now += SEND_HOLD - Duration::from_secs(1);
+        rig.event(Event::Sent { conn: rig.conn, bytes: 1 });
+    }
+    assert_eq!(rig.peer.state(), State::Established);
+    rig.event(Event::Sent { conn: rig.conn, bytes: rig.peer.unsent() });
+    assert_eq!(rig.peer.deadline(), None, "all was read");
 }

@@ -109,6 +109,9 @@ fn b1_updates_wait_while_the_peer_does_not_read() {
         assert!(rig.want(&[("192.0.2.7/32", with_med(1_000_000 + med))]).is_empty());
     }
     assert_eq!(rig.peer.unsent(), full);
+    let (timer, said) = rig.sleep();
+    assert_eq!((timer, said.len()), (bgp::Timer::Keepalive, 0), "nor does a KEEPALIVE go out");
+    assert_eq!((rig.peer.unsent(), rig.peer.stats().held_back), (full, 1));
     rig.reads = true;
     let said = rig.event(Event::Sent { conn: rig.conn, bytes: full });
     let last = ["withdraw 2001:db8:7::/64", "announce 192.0.2.7/32 by 2001:db8::2", "told +1 -1"];
