@@ -3,6 +3,8 @@
 //! As the proxy's workers do it (`proxy/src/{lanes,turn,worker}.rs`): connections may be made late, written and read in part, and what
 //! a session orders is done until it orders nothing, except after a read of its client that left some.
 
+use std::collections::VecDeque;
+
 use machine::Instant;
 use session::lane::{Lane, Taken};
 use session::{Action, Conn, Event, Why};
@@ -21,6 +23,8 @@ pub(crate) struct Connection {
     pub(crate) inbox: Vec<u8>,
     pub(crate) outbox: Outbox,
     pub(crate) link: Link,
+    /// Of a lane, what was given to it and did not go out, in order: whose it is, and how many bytes.
+    unsent: VecDeque<(Option<(usize, Conn)>, usize)>,
 }
 
 /// Whose it is.
@@ -38,6 +42,21 @@ impl Connection {
         match &mut self.owner {
             Owner::Lane(lane) => Some(lane),
             _ => None,
+        }
+    }
+}
+
+impl Connection {
+    /// Of what was given to a lane, so many bytes.
+    fn go_out(&mut self, n: usize) {
+        let mut left = n;
+        while let Some((_, bytes)) = self.unsent.front_mut().filter(|_| left > 0) {
+            let here = left.min(*bytes);
+            *bytes -= here;
+            left -= here;
+            if *bytes == 0 {
+                self.unsent.pop_front();
+            }
         }
     }
 }
@@ -91,6 +110,7 @@ impl World {
             inbox: Vec::new(),
             outbox: Outbox::default(),
             link: Link::default(),
+            unsent: VecDeque::new(),
         };
         self.connections.insert(self.next, connection);
         self.next
@@ -113,6 +133,7 @@ impl World {
         let words = self.clients[who].session.words();
         while let Some(at) = self.pool.take(super::addr(server), &words) {
             let spare = self.connections.get_mut(&at).expect("the pool has only what is there");
+            assert_eq!(spare.server, server, "it leads to where the client is to go");
             // Nothing was asked on it: whatever came is its end.
             if spare.ended || !spare.outbox.is_empty() {
                 self.remove(at);
@@ -158,6 +179,7 @@ impl World {
             self.pool.open_lane(super::addr(server), identity.into(), at);
             at
         });
+        assert_eq!(self.connections[&at].server, server, "it leads to where the client is to go");
         let lane = self.connections.get_mut(&at).and_then(Connection::lane).expect("a lane is found");
         assert!(!lane.is_retired(), "nobody finds it");
         let seat = lane.join(who, conn);
@@ -216,7 +238,8 @@ impl World {
                 return self.send_elsewhere(who, conn);
             }
             if lane.push(seat, bytes, client.session.unsent_requests()) {
-                let n = bytes.len();
+                let (n, whose) = (bytes.len(), lane.name_of(seat).map(|conn| (who, conn)));
+                connection.unsent.push_back((whose, n));
                 client.session.sent(n);
             }
         } else if connection.made {
@@ -246,6 +269,8 @@ impl World {
             connection.inbox.extend_from_slice(&lane.to_server()[..n]);
         }
         lane.sent(n);
+        lane.note(self.now);
+        connection.go_out(n);
         while let Some((who, _)) = self.connections.get_mut(&at).and_then(Connection::lane).and_then(Lane::next_waiting)
         {
             self.push(who, usize::MAX);
@@ -268,7 +293,9 @@ impl World {
         match &mut connection.owner {
             Owner::Lane(_) if !well => self.end_lane(at, |conn| Event::ServerFailed { conn }),
             Owner::Lane(lane) => {
-                if lane.on_connected() {
+                let is_open = lane.on_connected();
+                connection.unsent.push_back((None, lane.to_server().len()));
+                if is_open {
                     self.tell_lane(at, |conn| Event::ServerReady { conn });
                 }
             }
@@ -296,10 +323,19 @@ impl World {
     /// The lane is of no use any more. Its clients are told so, after what of theirs never went out.
     pub(crate) fn end_lane(&mut self, at: usize, event: impl Fn(Conn) -> Event<'static>) {
         self.pool.forget(at);
-        let ended = self.connections.get_mut(&at).and_then(Connection::lane).expect("a lane").ended();
+        let connection = self.connections.get_mut(&at).expect("it is there");
+        let ended = connection.lane().expect("a lane").ended();
+        let unsent =
+            |whose| -> usize { connection.unsent.iter().filter(|(w, _)| *w == Some(whose)).map(|(_, n)| n).sum() };
+        let unsent: Vec<usize> = ended.iter().map(|(who, conn, _)| unsent((*who, *conn))).collect();
+        let was_full = connection.ended && self.was_full;
         self.remove(at);
-        for (who, conn, bytes) in ended {
+        for ((who, conn, bytes), unsent) in ended.into_iter().zip(unsent) {
             assert_eq!(self.clients[who].at.map(|(at, _)| at), Some(at), "only its members are told");
+            assert!(
+                bytes == unsent || was_full,
+                "client {who} is told of {bytes} bytes that did not go out, not of {unsent}"
+            );
             self.clients[who].at = None;
             self.step(who, Event::ServerUnsent { conn, bytes });
             self.step(who, event(conn));
@@ -322,6 +358,10 @@ impl World {
                         return;
                     }
                     self.deal(at, chunk);
+                    let now = self.now;
+                    if let Some(lane) = self.connections.get_mut(&at).and_then(Connection::lane) {
+                        lane.note(now);
+                    }
                 }
                 Owner::Client(who, conn) => {
                     let (who, conn) = (*who, *conn);
@@ -432,7 +472,7 @@ impl World {
             }
         }
         let (now, due) = (self.now, |deadline: Option<Instant>| deadline.is_some_and(|at| at <= self.now));
-        let is_due = |c: &mut Connection| c.lane().is_some_and(|lane| due(lane.deadline()));
+        let is_due = |c: &mut Connection| c.lane().is_some_and(|lane| due(lane.deadline().or_else(|| lane.overdue())));
         let lanes: Vec<usize> = self.connections.iter_mut().filter_map(|(at, c)| is_due(c).then_some(*at)).collect();
         for at in lanes {
             self.on_lane_due(at);
@@ -443,20 +483,33 @@ impl World {
         assert!(self.pool.deadline().is_none_or(|at| at > now), "B2");
     }
 
-    /// A lane was not made in time, nobody uses it, or somebody is waited for in vain.
+    /// A lane was not made in time, nobody uses it, somebody is waited for in vain, or the server holds back an answer.
     fn on_lane_due(&mut self, at: usize) {
         let now = self.now;
         let Some(lane) = self.connections.get_mut(&at).and_then(Connection::lane) else { return };
-        if lane.deadline().is_none_or(|at| at > now) {
-            return;
-        }
         if lane.jammed_by().is_some() {
             if let Some(who) = lane.give_up(now) {
                 assert!(self.clients[who].session.to_client().len() > 512 * 1024, "it has more to read than is fair");
                 self.over(who, Why::SlowReader);
             }
-            return;
+        } else if lane.deadline().is_some_and(|at| at <= now) {
+            self.end_lane(at, |conn| Event::ServerFailed { conn });
+        } else {
+            self.give_way(at);
         }
-        self.end_lane(at, |conn| Event::ServerFailed { conn });
+    }
+
+    /// Those who wait behind a request that the server holds back ask elsewhere.
+    fn give_way(&mut self, at: usize) {
+        let (now, clients) = (self.now, &self.clients);
+        let Some(lane) = self.connections.get_mut(&at).and_then(Connection::lane) else { return };
+        let leaving = lane.give_way(now, |who| clients[who].session.may_ask_again());
+        assert!(lane.overdue().is_none_or(|at| at > now), "B2");
+        if lane.is_retired() {
+            self.pool.forget(at);
+        }
+        for (who, conn) in leaving {
+            self.send_elsewhere(who, conn);
+        }
     }
 }

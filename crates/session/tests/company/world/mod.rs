@@ -220,6 +220,12 @@ impl World {
     fn act(&mut self, op: Op) {
         match op {
             Op::Ask { who, ask, whole } => self.ask(self.present[who], ask, whole),
+            Op::All { ask } => {
+                for who in self.present {
+                    self.ask(who, ask, true);
+                    self.push(who, usize::MAX);
+                }
+            }
             Op::Push(who, n) => self.push(self.present[who], n),
             Op::Flush(which, n) => self.with_one(which, |world, at| world.flush(at, n)),
             Op::Process(which, n) => self.with_one(which, |world, at| {
@@ -431,6 +437,11 @@ impl World {
         self.hangup(false);
         for place in 0..CLIENTS {
             self.ask_at_last(self.present[place]);
+        }
+        self.heal();
+        // On what they share, if nothing speaks against it.
+        for place in 0..CLIENTS {
+            self.ask(self.present[place], op::Ask::Read, true);
         }
         self.heal();
         self.check();

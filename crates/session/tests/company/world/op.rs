@@ -69,6 +69,10 @@ pub(crate) enum Op {
         ask: Ask,
         whole: bool,
     },
+    /// Everyone asks the same at once, and the driver moves it.
+    All {
+        ask: Ask,
+    },
     /// The driver moves what this client has to say, so many bytes of it where it has a connection of its own.
     Push(usize, usize),
     /// So many bytes of a lane go out.
@@ -128,6 +132,9 @@ pub(crate) const KEYS: u8 = 2;
 /// nobody uses.
 const PASSES: [u64; 16] = [0, 1, 5, 5, 10, 20, 20, 30, 100, 200, 500, 600, 1_100, 2_100, 3_100, 31_000];
 
+/// What everyone may ask at once: what fills what they share.
+const ALL: [Ask; 4] = [Ask::Write, Ask::Read, Ask::LargeWrite, Ask::Big];
+
 impl Op {
     pub(crate) fn of([kind, a, b]: Written) -> Self {
         let who = usize::from(a) % CLIENTS;
@@ -135,7 +142,8 @@ impl Op {
         let some = || if b < 192 { usize::MAX } else { usize::from(b - 191) };
         match kind % 96 {
             0..20 => Self::Ask { who, ask: ask(b), whole: a < 224 },
-            20..29 => Self::Push(who, some()),
+            20 => Self::All { ask: ALL[usize::from(b) % ALL.len()] },
+            21..29 => Self::Push(who, some()),
             29..37 => Self::Flush(which, some()),
             37..45 => Self::Process(which, 1 + usize::from(b % 8)),
             45..54 => Self::Reply(which, some()),
