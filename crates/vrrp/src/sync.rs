@@ -8,8 +8,8 @@
 //!
 //! Waiting prefers to stay: a host that has lost one link to the holder, and still hears it on another, leaves it alone.
 //!
-//! All members of a group should have the same order of hosts, on every link and at equal health. With priorities, or with equal priorities
-//! addresses, that name one host on one link and another on the next, each sends the other away and none keeps the group.
+//! All members of a group should have the same order of hosts, on every link and at equal health. Where one link names one host and another
+//! link the other, one of them holds all links, and which one is chance (`router::grouped`, `turn`).
 
 use alloc::collections::VecDeque;
 use alloc::format;

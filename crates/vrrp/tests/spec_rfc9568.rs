@@ -367,3 +367,52 @@ fn what_an_operator_claims_is_taken_from_less_right_and_from_nobody_else() {
     assert_eq!(orders(&rig.at(20, Event::Claimed)), Vec::<&str>::new());
     assert_eq!(orders(&Rig::active(config()).at(5_100, Event::Claimed)), Vec::<&str>::new());
 }
+
+#[test]
+fn s6_4_2_the_skew_after_a_resignation_is_of_the_learnt_interval() {
+    let mut rig = Rig::new(config());
+    let fast = |priority| Advert { interval: Interval::from_centis(10).unwrap(), ..advert(priority) };
+    rig.at(1_000, heard("10.0.0.2", fast(200)));
+    rig.at(1_050, heard("10.0.0.2", fast(0)));
+    assert_eq!(rig.takes_over_at(), ms(1_050) + SKEW_100 / 10);
+}
+
+#[test]
+fn who_resigned_and_came_back_is_missed_like_anybody_else() {
+    let mut rig = Rig::new(config());
+    rig.at(1_000, heard("10.0.0.2", advert(0)));
+    rig.at(1_100, heard("10.0.0.2", advert(200)));
+    rig.until(10_000);
+    assert_eq!(rig.router.since().1, &Why::Silence { lasted: ms(3_000) + SKEW_100 });
+}
+
+#[test]
+fn an_owner_that_stood_still_preempts_whatever_the_preempt_mode() {
+    let mut rig = Rig::new(Config { priority: Priority::OWNER, preempt: Preempt::Never, ..config() });
+    machine::wake(&mut rig.router, at(60_000), |_| ());
+    assert_eq!(rig.router.state(), State::Backup);
+    for n in 0..3 {
+        rig.at(60_500 + n * 1_000, heard("10.0.0.2", advert(254)));
+    }
+    assert_eq!(rig.router.since().1, &Why::Owner);
+}
+
+#[test]
+fn addresses_that_cannot_be_taken_are_tried_ever_less_often_but_every_five_minutes() {
+    let mut rig = Rig::new(config());
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        while rig.router.state() != State::Active {
+            let (when, _) = rig.router.deadline().unwrap();
+            rig.until(when.as_millis() + 1);
+        }
+        let now = rig.now.as_millis();
+        rig.at(now, Event::NotTaken { why: "no".into() });
+        pauses.push(rig.router.deadline().unwrap().0.since(rig.now).as_secs());
+    }
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+    // Held for longer than that, they had been taken well.
+    rig.until(rig.now.as_millis() + 700_000);
+    rig.at(rig.now.as_millis(), Event::NotTaken { why: "somebody took them away".into() });
+    assert_eq!(rig.router.deadline().unwrap().0.since(rig.now).as_secs(), 5);
+}

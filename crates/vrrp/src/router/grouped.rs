@@ -1,5 +1,8 @@
 //! What does a sync group ask of a router, and order?
 
+use core::net::IpAddr;
+use core::time::Duration;
+
 use machine::Instant;
 
 use super::{Backup, Phase, Router};
@@ -35,13 +38,30 @@ impl Router {
     pub(crate) fn yield_with_group(&mut self, now: Instant, member: &str) {
         self.now = self.now.max(now);
         if matches!(self.phase, Phase::Active(_)) {
+            let wait = self.down(self.config.interval) + self.turn();
             self.release();
             self.send(Priority::RESIGN);
-            self.enter_backup(
-                Why::Group { member: member.into() },
-                self.down(self.config.interval),
-                self.config.interval,
-            );
+            self.enter_backup(Why::Group { member: member.into() }, wait, self.config.interval);
         }
     }
+
+    /// How much longer to wait after holding for a moment only. Where one link names one host and another link the other, each sends the
+    /// other away on the link where it has more right, and both come back together, for ever. Hosts that wait differently meet once:
+    /// whoever comes first holds all links before the other wants any.
+    fn turn(&self) -> Duration {
+        let interval = self.config.interval.duration();
+        if self.now.since(self.since) > interval * MOMENT {
+            return Duration::ZERO;
+        }
+        let last = match self.config.primary {
+            IpAddr::V4(v4) => v4.octets()[3],
+            IpAddr::V6(v6) => v6.octets()[15],
+        };
+        interval * 2 * u32::from(last % TURNS)
+    }
 }
+
+/// In intervals: whoever held the addresses for longer was not one of two that send each other away.
+const MOMENT: u32 = 8;
+/// How many hosts have a turn of their own: those with neighbouring addresses have different ones.
+const TURNS: u8 = 8;
