@@ -11,6 +11,9 @@
 //! The driver's side of the contract is `machine::contract`, and: what is ordered by [`Action::Send`] is sent in order, and each part
 //! that the system takes is told by [`Event::Sent`]. [`Action::Close`] sends what is left as far as it can at once, then closes.
 //!
+//! Of RFC 4271 it departs in one thing: changes are sent at once, not collected for thirty seconds (9.2.1.1, MinRouteAdvertisementInterval).
+//! That is for who passes on the changes of others; ours are this host's own, and how often its health may change is decided where health is.
+//!
 //! The invariants, as the tests name them:
 //!
 //! - **B1** Nothing grows without bound: the framer holds less than a message, not more than [`MAX_UNSENT`] is ordered to be sent

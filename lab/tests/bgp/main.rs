@@ -19,6 +19,7 @@ use bgp::lelastic::{self, Role};
 use bgp::{Attributes, Community, Event, LargeCommunity, Neighbor, Routes, State, Why};
 use bird::Bird;
 use gobgp::Gobgp;
+use host::clock::now;
 use link::{Link, SERVER4, SERVER6, US6};
 use speaker::Speaker;
 
@@ -178,6 +179,24 @@ fn a_server_that_hangs_is_given_up_after_the_hold_time_and_taken_back() {
     bird.signal("CONT");
     us.wait("a second session", |us| (us.stats().established >= 2).then_some(()));
     bird.wait("both routes again", |bird| bird.has("us6", &["192.168.0.3/32", "2001:db8:3::/64"]));
+}
+
+#[test]
+fn a_server_that_resets_every_session_is_left_alone_for_longer_and_longer() {
+    let link = Link::lay();
+    let limit =
+        |config: &str| config.replace("ipv4 { import all;", "ipv4 { import all; import limit 1 action restart;");
+    let _bird = Bird::start_with(&link, limit);
+    let us = speaker(&link, neighbor6());
+    let said = Attributes::default();
+    let two = ["192.168.0.3/32", "192.168.0.4/32"].map(|prefix| (prefix.parse().unwrap(), said.clone()));
+    let begin = now();
+    us.tell(Event::Wanted { routes: two.into() });
+    us.wait("a reset", |us| us.said("Cease / Maximum Number of Prefixes Reached"));
+    us.wait("four of them", |us| (us.stats().failures >= 4).then_some(()));
+    // Pauses of 1, 2 and 4 seconds, each at least three quarters of it.
+    let took = now().since(begin);
+    assert!(took >= Duration::from_millis(5_250), "{took:?}");
 }
 
 #[test]
