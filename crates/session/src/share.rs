@@ -114,7 +114,6 @@ impl Session {
             || self.kept.any_admitted()
             || self.route.is_absent()
             || self.incoming != Incoming::Fresh
-            || self.regroup.is_some()
         {
             return;
         }
@@ -125,13 +124,12 @@ impl Session {
         if fits {
             return;
         }
-        if self.route.way() == Way::Own && self.route.is_open() && self.is_free_of_its_connection() {
+        if self.route.way() == Way::Own && self.route.is_open() {
+            debug_assert!(self.is_free_of_its_connection(), "whoever gets it finds nothing on it");
             self.to_close = self.route.drop_link().map(Discarded::Clean);
         } else {
             self.drop_link();
         }
-        self.replies.reset();
-        self.line.clear();
     }
 
     /// Whether nothing is on its connection but what it remembers.

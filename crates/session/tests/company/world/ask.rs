@@ -98,6 +98,11 @@ impl Client {
                     self.asks(who, ask, writes, is_small);
                 }
             }
+            Ask::SelectWithin(n) => {
+                for ask in [Ask::Multi, Ask::Select(n), Ask::Exec] {
+                    self.asks(who, ask, writes, is_small);
+                }
+            }
             Ask::Select(n) => self.words(&["SELECT", &n.to_string()]),
             Ask::Auth(n) => self.words(&["AUTH", user(n), if n == 3 { "wrong" } else { "p" }]),
             Ask::Hello(protocol, None) => self.words(&["HELLO", &protocol.to_string()]),

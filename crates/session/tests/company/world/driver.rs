@@ -109,7 +109,7 @@ impl World {
             ended: false,
             inbox: Vec::new(),
             outbox: Outbox::default(),
-            link: Link::default(),
+            link: Link::new(self.next),
             unsent: VecDeque::new(),
         };
         self.connections.insert(self.next, connection);

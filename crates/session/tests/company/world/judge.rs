@@ -24,6 +24,8 @@ struct Belief<'a> {
     /// Keys that it watches, and what it saw of them since.
     watches: BTreeMap<String, Option<u64>>,
     listens: BTreeSet<String>,
+    /// Of its connection.
+    id: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,10 @@ impl World {
             let mut belief = Belief::new(self, client, who);
             for (asked, reply) in client.asked.iter().zip(&client.replies) {
                 belief.hears(asked, reply);
+            }
+            if client.gone.is_none() {
+                let there = client.at.map(|(at, _)| self.connections[&at].link.listens.clone());
+                assert_eq!(there.unwrap_or_default(), belief.listens, "client {who} listens where it believes");
             }
         }
     }
@@ -96,6 +102,7 @@ impl<'a> Belief<'a> {
             failed: false,
             watches: BTreeMap::new(),
             listens: BTreeSet::new(),
+            id: None,
         }
     }
 
@@ -127,7 +134,11 @@ impl<'a> Belief<'a> {
             "RESET" => {
                 assert_eq!(text, "+RESET", "R1: {context}");
                 self.transaction_was_not_executed(&context);
-                *self = Self { acknowledged: self.acknowledged, ..Self::new(self.world, self.client, self.who) };
+                *self = Self {
+                    acknowledged: self.acknowledged,
+                    id: self.id,
+                    ..Self::new(self.world, self.client, self.who)
+                };
             }
             "WATCH" => {
                 assert_eq!(text, "+OK", "R1: {context}");
@@ -181,7 +192,12 @@ impl<'a> Belief<'a> {
                 let name = if reply.is_null() { "" } else { text };
                 assert_eq!(name, self.name, "R1, and it is restored: {context}");
             }
-            "CLIENT" if asked[1] == "ID" => assert_eq!(*reply, Value::Int(7), "R1: {context}"),
+            "CLIENT" if asked[1] == "ID" => {
+                let Value::Int(id) = reply else { panic!("R1: {context}") };
+                // What only a connection knows, as long as nothing cuts it.
+                let before = self.id.replace(*id);
+                assert!(self.world.was_cut || before.is_none_or(|before| before == *id), "it keeps its own: {context}");
+            }
             verb => {
                 assert_eq!(text, "+OK", "R1: {context}");
                 match verb {

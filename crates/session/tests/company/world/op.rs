@@ -27,6 +27,8 @@ pub(crate) enum Ask {
     /// WATCH, a look at the key, MULTI, a write, EXEC.
     Cas(u8),
     Select(u8),
+    /// The same within a transaction.
+    SelectWithin(u8),
     /// The last has the wrong password.
     Auth(u8),
     /// Which protocol, and as whom.
@@ -187,7 +189,8 @@ fn ask(b: u8) -> Ask {
         36 | 37 => Ask::Exec,
         38 => Ask::Discard,
         39 | 40 => Ask::Transaction,
-        41 | 42 => Ask::Cas(b % KEYS),
+        41 => Ask::Cas(b % KEYS),
+        42 => Ask::SelectWithin(b / 64 % 3),
         43 | 44 => Ask::Select(b / 64 % 3),
         45..48 => Ask::Auth(b / 64),
         48 => Ask::Hello(3, None),

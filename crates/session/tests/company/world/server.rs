@@ -40,7 +40,8 @@ pub(crate) struct Link {
     pub(crate) watches: BTreeMap<usize, u64>,
     pub(crate) listens: BTreeSet<String>,
     pub(crate) blocked: Option<String>,
-    /// It has told somebody what only this connection knows.
+    /// What only this connection knows, and whether it has told it.
+    id: usize,
     pub(crate) told: bool,
 }
 
@@ -52,6 +53,10 @@ const BIG: usize = 70_000;
 const HUGE: usize = 400_000;
 
 impl Link {
+    pub(crate) fn new(id: usize) -> Self {
+        Self { id, ..Self::default() }
+    }
+
     fn signed(&self, id: &str) -> String {
         format!("{id}.{}.{}.{}", self.db, self.user.unwrap_or_default(), if self.resp3 { 3 } else { 2 })
     }
@@ -107,7 +112,7 @@ impl Link {
             "GETNAME" => return bulk(&self.name),
             "ID" => {
                 self.told = true;
-                return ":7\r\n".to_owned();
+                return format!(":{}\r\n", self.id);
             }
             other => panic!("nobody says CLIENT {other}"),
         }
@@ -115,7 +120,7 @@ impl Link {
     }
 
     fn reset(&mut self) -> String {
-        *self = Self { no_evict: self.no_evict, told: self.told, ..Self::default() };
+        *self = Self { no_evict: self.no_evict, told: self.told, id: self.id, ..Self::default() };
         "+RESET\r\n".to_owned()
     }
 }
