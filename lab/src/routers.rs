@@ -197,6 +197,18 @@ impl Keepalived {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Lets it, and the child that speaks for it, stand still or go on: `STOP`, `CONT`.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn signal(&self, signal: &str) {
+        let child = fs::read_to_string(self.log.with_file_name("vrrp.pid")).expect("it has written its number");
+        for process in [child.trim(), &self.process.0.id().to_string()] {
+            let sent = Command::new("kill").args(["-s", signal, process]).status();
+            assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
+        }
+    }
+
     /// Stops it in order: it resigns.
     ///
     /// # Panics

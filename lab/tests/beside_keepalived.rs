@@ -252,4 +252,39 @@ fn after_a_partition_one_holds_and_tells_the_network_again() {
     }
 }
 
+#[test]
+fn a_keepalived_that_hangs_is_missed_and_has_its_way_when_it_goes_on() {
+    let link = Link::lay();
+    let theirs = V3.theirs(&link, 200, "");
+    link.wait_for_holder(THEIRS, V3.address);
+    let mut ours = V3.ours(&link, 150, "");
+    ours.wait_for("to=backup");
+    theirs.signal("STOP");
+    ours.wait_for("why=silence{lasted=");
+    // Nobody is there to take it away: this is what addresses with a lifetime are for.
+    assert!(link.holds(THEIRS, V3.address) && link.holds(OURS, V3.address));
+    theirs.signal("CONT");
+    ours.wait_for("why=outranked{by=");
+    link.wait_for_holder(THEIRS, V3.address);
+    ours.stop();
+    theirs.stop();
+}
+
+#[test]
+fn with_equal_priorities_the_greater_address_wins_where_two_hold() {
+    let link = Link::lay();
+    let mut ours = V3.ours(&link, 100, "");
+    ours.wait_for("why=silence");
+    let theirs = V3.theirs(&link, 100, "");
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(link.holds(OURS, V3.address) && !link.holds(THEIRS, V3.address), "as much right takes nothing away");
+    link.network.unplug(OURS);
+    wait_until("both hold the address", || link.holds(OURS, V3.address) && link.holds(THEIRS, V3.address));
+    link.network.plug(OURS);
+    ours.wait_for("why=tie{by=10.0.0.2}");
+    link.wait_for_holder(THEIRS, V3.address);
+    ours.stop();
+    theirs.stop();
+}
+
 const ROUTER: &str = env!("CARGO_BIN_EXE_vrrp_router");

@@ -21,7 +21,7 @@ pub struct Config {
     pub vrid: Vrid,
     /// This host's own address on the link: what packets are sent from, and what decides between equal priorities.
     pub primary: IpAddr,
-    /// What is advertised and held, of the family of `primary`.
+    /// What is advertised and held, of the family of `primary`. Of IPv6 the first should be link-local (RFC 9568 5.2.9): some routers insist.
     pub addresses: Vec<IpAddr>,
     /// What is held with them and never advertised, of any family (Keepalived: `virtual_ipaddress_excluded`).
     #[serde(default)]

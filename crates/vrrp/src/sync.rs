@@ -37,8 +37,6 @@ pub struct SyncGroup {
 struct Member {
     name: String,
     router: Router,
-    /// What it was when the group last looked.
-    was: State,
 }
 
 /// What happened.
@@ -96,8 +94,7 @@ impl SyncGroup {
         let mut names: Vec<&String> = members.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "members of a sync group have different names");
-        let member =
-            |(name, config)| Member { name, router: Router::new(config, now).grouped(), was: State::Initialize };
+        let member = |(name, config)| Member { name, router: Router::new(config, now).grouped() };
         Self {
             members: members.into_iter().map(member).collect(),
             state: State::Initialize,
@@ -167,9 +164,10 @@ impl SyncGroup {
         }
     }
 
+    /// Between two events all are Active or none: who is not, while another is, has just lost its addresses.
     fn follow_the_one_that_lost(&mut self, now: Instant) {
-        let lost = |m: &&Member| m.was == State::Active && m.router.state() != State::Active;
-        let Some(name) = self.members.iter().find(lost).map(|member| member.name.clone()) else { return };
+        let lost = self.members.iter().find(|member| member.router.state() != State::Active);
+        let Some(name) = lost.map(|member| member.name.clone()) else { return };
         for member in &mut self.members {
             member.router.yield_with_group(now, &name);
         }
@@ -180,9 +178,8 @@ impl SyncGroup {
             while let Some(action) = member.router.poll() {
                 self.actions.push_back(Action::Member { name: member.name.clone(), action });
             }
-            member.was = member.router.state();
         }
-        let is = |state: State| move |member: &Member| member.was == state;
+        let is = |state: State| move |member: &Member| member.router.state() == state;
         let to = match () {
             () if self.members.iter().all(is(State::Initialize)) => State::Initialize,
             () if self.members.iter().any(is(State::Fault)) => State::Fault,

@@ -10,7 +10,7 @@ use etherparse::{IpNumber, Ipv4Header, Ipv6Header};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use vrrp::refused::Kind;
-use vrrp::{Advert, Codec, Datagram, Interval, Password, Priority, Refused, Vrid};
+use vrrp::{Advert, Codec, Datagram, Event, Interval, Password, Priority, Refused, Vrid};
 
 fn an_advert(addresses: Vec<IpAddr>) -> Advert {
     let interval = Interval::from_centis(100).unwrap();
@@ -198,6 +198,19 @@ fn what_is_no_packet_of_vrrp_is_told_from_a_broken_one() {
     for broken in [&b""[..], b"\x45", &[0x44; 20], &[0x60; 39], &[0x50; 60]] {
         assert_eq!(Datagram::parse(broken), Err(Refused::Length { got: broken.len() }), "{broken:x?}");
     }
+}
+
+#[test]
+fn what_was_received_is_an_event_that_names_its_sender() {
+    let payload = Codec::v3().encode(&an_advert(vec![v4(100)]), v4(1), v4(2));
+    let datagram = Datagram { from: v4(1), to: v4(2), hops: 255, payload: &payload };
+    let heard = Event::Heard { from: v4(1), to: v4(2), advert: an_advert(vec![v4(100)]) };
+    assert_eq!(Event::received(&Codec::v3(), Ok(datagram)), heard);
+    assert_eq!(datagram.vrid(), Some(7));
+    let refused = |from, refused| Event::Refused { from, refused };
+    let far = Datagram { hops: 1, ..datagram };
+    assert_eq!(Event::received(&Codec::v3(), Ok(far)), refused(Some(v4(1)), Refused::Hops { got: 1 }));
+    assert_eq!(Event::received(&Codec::v3(), Err(Refused::Protocol)), refused(None, Refused::Protocol));
 }
 
 #[test]

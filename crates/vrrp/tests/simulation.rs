@@ -44,5 +44,5 @@ fn seeds() -> Vec<u64> {
 }
 
 /// A few seconds' worth.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 2_000;
 const SEEDS_OF_A_SABOTEUR: u64 = 200;
