@@ -152,6 +152,10 @@ const LEAST: Duration = Duration::from_millis(50);
 /// With no answer for so long, a server holds back the oldest request: a usual one takes microseconds. No shorter, so that a server
 /// that is slow for all is not asked everything twice.
 const OVERDUE: Duration = Duration::from_millis(250);
+/// How long the server may take to answer what the lane is told first, beyond the time for the connection. One that is merely busy
+/// must not be asked anew by everybody all the time; one that is silent for so long is no master any more by the default of
+/// `down-after`.
+const ANSWERED: Duration = Duration::from_secs(5);
 /// How long a lane stays that nobody uses: a failover or a pause of a busy client is shorter.
 const EMPTY: Duration = Duration::from_secs(30);
 
@@ -184,7 +188,7 @@ impl<C: Copy + PartialEq> Lane<C> {
     /// The connection is made. True if it is of use at once: all members are to hear of it.
     pub fn on_connected(&mut self) -> bool {
         let State::Connecting { words, until } = &mut self.state else { return false };
-        let (words, until) = (core::mem::take(words), *until);
+        let (words, until) = (core::mem::take(words), *until + ANSWERED);
         let answers = count(&words);
         self.out.extend(&words);
         // Who accepts and then says nothing is as good as one who does not accept: another connection may be luckier.

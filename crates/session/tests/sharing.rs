@@ -137,7 +137,7 @@ fn a_lane_that_is_not_answered_what_it_says_first_is_given_up_in_time() {
     let mut lane = Lane::<u8>::new(Instant::START, words.as_bytes().into(), SECOND);
     lane.join(1, Conn(1));
     assert!(!lane.on_connected());
-    let until = Some(Instant::START + SECOND);
+    let until = Some(Instant::START + 6 * SECOND);
     assert_eq!(lane.deadline(), until, "its clients would come back to it for ever");
     assert_eq!(lane.take(b"+OK\r\n"), Ok(Taken::Nobody { len: 5 }));
     assert_eq!(lane.deadline(), until);
