@@ -108,6 +108,11 @@ impl Client {
         [&*self.desk.way, &self.session.words()].concat()
     }
 
+    /// What a connection has to be like that others use, too: who is to be connected otherwise cannot have the same one.
+    pub(crate) fn lane_like(&self) -> Vec<u8> {
+        [&*self.desk.way, &self.session.identity()].concat()
+    }
+
     /// Whether it has something to read that may be read.
     pub(crate) fn is_readable(&self) -> bool {
         self.stream.is_readable() && !self.ended && self.closed.is_none() && self.session.wants_client_bytes()

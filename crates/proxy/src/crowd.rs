@@ -37,7 +37,16 @@ struct Crowd {
     /// Shared with each connection from which nothing has come: how many there are is how often it is held.
     making: Permit,
     /// Each client that has a session in need of a connection, at most once for each that it ordered.
-    waiting: VecDeque<(Key, Conn)>,
+    waiting: VecDeque<Wish>,
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) key: Key,
+    pub(crate) conn: Conn,
+    /// A part in a connection that others use, too: there may be one by then.
+    pub(crate) is_shared: bool,
 }
 
 /// Held until something has come from a connection.
@@ -47,18 +56,17 @@ pub(crate) struct Permit(Rc<()>);
 /// Whoever may begin.
 pub(crate) struct Next {
     pub(crate) addr: SocketAddr,
-    pub(crate) key: Key,
-    pub(crate) conn: Conn,
+    pub(crate) wish: Wish,
     pub(crate) permit: Permit,
 }
 
 impl Crowds {
     /// A permit to make a connection. `None`: the client has to wait until it is [next](Self::next).
-    pub(crate) fn enter(&mut self, addr: SocketAddr, key: Key, conn: Conn) -> Option<Permit> {
+    pub(crate) fn enter(&mut self, addr: SocketAddr, wish: Wish) -> Option<Permit> {
         let crowd = self.of.entry(addr).or_default();
         let permit = crowd.waiting.is_empty().then(|| crowd.permit()).flatten();
         if permit.is_none() {
-            crowd.waiting.push_back((key, conn));
+            crowd.waiting.push_back(wish);
         }
         permit
     }
@@ -67,8 +75,8 @@ impl Crowds {
     pub(crate) fn next(&mut self) -> Option<Next> {
         let next = self.of.iter_mut().find_map(|(addr, crowd)| {
             let permit = crowd.permit()?;
-            let (key, conn) = crowd.waiting.pop_front()?;
-            Some(Next { addr: *addr, key, conn, permit })
+            let wish = crowd.waiting.pop_front()?;
+            Some(Next { addr: *addr, wish, permit })
         });
         if next.is_none() && !self.of.is_empty() {
             self.of.retain(|_, crowd| !crowd.waiting.is_empty() || crowd.making() > 0);
@@ -118,7 +126,8 @@ mod tests {
         let mut slots = Slots::new();
         let [near, far] = [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let mut crowds = Crowds::default();
-        let mut enter = |crowds: &mut Crowds, addr, n| crowds.enter(addr, slots.insert(()), Conn(n));
+        let mut wish = |n| Wish { key: slots.insert(()), conn: Conn(n), is_shared: false };
+        let mut enter = |crowds: &mut Crowds, addr, n| crowds.enter(addr, wish(n));
         let mut permits: Vec<_> = (0..MAX_MAKING).map(|_| enter(&mut crowds, near, 0).unwrap()).collect();
         assert!(enter(&mut crowds, near, 1).is_none());
         assert!(enter(&mut crowds, near, 2).is_none());
@@ -131,11 +140,11 @@ mod tests {
         assert!(crowds.is_busy());
         assert!(enter(&mut crowds, near, 4).is_none(), "who waits comes first");
         let next = crowds.next().unwrap();
-        assert_eq!((next.addr, next.conn), (near, Conn(1)));
+        assert_eq!((next.addr, next.wish.conn), (near, Conn(1)));
         assert!(crowds.next().is_none());
         drop((next, permits, other));
-        assert_eq!(crowds.next().map(|n| n.conn), Some(Conn(2)));
-        assert_eq!(crowds.next().map(|n| n.conn), Some(Conn(4)));
+        assert_eq!(crowds.next().map(|n| n.wish.conn), Some(Conn(2)));
+        assert_eq!(crowds.next().map(|n| n.wish.conn), Some(Conn(4)));
         assert!(crowds.next().is_none());
         assert!(crowds.of.is_empty(), "a server that nobody goes to is forgotten");
     }

@@ -12,6 +12,7 @@ use session::lane::{Lane, Taken};
 use session::{Conn, Event, Why};
 
 use crate::client::Client;
+use crate::crowd::{Next, Wish};
 use crate::server::{Owner, State};
 use crate::slots::Key;
 use crate::stream::Got;
@@ -22,20 +23,39 @@ impl Worker {
     /// Gives a client a part in a lane. True if it may be used at once.
     pub(crate) fn share(&mut self, key: Key, conn: Conn, addr: SocketAddr) -> io::Result<bool> {
         let Some(client) = self.clients.get(key) else { return Ok(false) };
+        if let Some(lane) = self.pool.lane(addr, &client.lane_like()) {
+            return Ok(self.join(key, conn, lane));
+        }
+        // As many users, as many lanes: all at once when their master changes.
+        let wish = Wish { key, conn, is_shared: true };
+        match self.crowds.enter(addr, wish) {
+            Some(permit) => self.share_next(Next { addr, wish, permit }),
+            None => {
+                self.queue_up(wish);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The same for one that may make the lane if there is none yet.
+    pub(crate) fn share_next(&mut self, next: Next) -> io::Result<bool> {
+        let Next { addr, wish: Wish { key, conn, .. }, permit } = next;
+        let Some(client) = self.clients.get(key) else { return Ok(false) };
+        let like = client.lane_like();
+        if let Some(lane) = self.pool.lane(addr, &like) {
+            return Ok(self.join(key, conn, lane));
+        }
         let identity = client.session.identity();
         let (timeout, edge) = (client.desk.feed.rules().connect_timeout, client.desk.front.edge.clone());
-        // Who is to be connected otherwise cannot have the same one.
-        let like = [&client.desk.way, identity.as_slice()].concat();
-        let lane = match self.pool.lane(addr, &like) {
-            Some(lane) => lane,
-            None => {
-                let owner = Owner::Lane(Box::new(Lane::new(self.now, identity.into(), timeout)));
-                let lane = self.connect_to(addr, edge, owner)?;
-                self.pool.open_lane(addr, like.into(), lane);
-                lane
-            }
-        };
-        let Some(joined) = self.servers.get_mut(lane).and_then(|s| s.lane()) else { return Ok(false) };
+        let owner = Owner::Lane(Box::new(Lane::new(self.now, identity.into(), timeout)));
+        let lane = self.connect_to(addr, edge, owner)?;
+        self.hold(lane, permit);
+        self.pool.open_lane(addr, like.into(), lane);
+        Ok(self.join(key, conn, lane))
+    }
+
+    fn join(&mut self, key: Key, conn: Conn, lane: Key) -> bool {
+        let Some(joined) = self.servers.get_mut(lane).and_then(|s| s.lane()) else { return false };
         let seat = joined.join(key, conn);
         let is_open = joined.is_open();
         if let Some(client) = self.clients.get_mut(key) {
@@ -43,7 +63,7 @@ impl Worker {
             client.seat = Some(seat);
         }
         self.time_lane(lane);
-        Ok(is_open)
+        is_open
     }
 
     /// Gives a client a connection on which all was said that it would say first, if there is one.
@@ -160,6 +180,7 @@ impl Worker {
             Some(lane) if lane.stream.is_readable() => {
                 let mut scratch = scratch;
                 let read = lane.stream.read(&mut scratch);
+                lane.permit = lane.permit.take().filter(|_| !matches!(read, Ok(Got::Bytes(_))));
                 (scratch, read)
             }
             _ => (scratch, Ok(Got::Nothing)),

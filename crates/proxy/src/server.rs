@@ -27,7 +27,7 @@ pub(crate) struct Server {
     header: Option<Box<Header>>,
     pub(crate) owner: Owner,
     pub(crate) state: State,
-    /// Of one that is a client's alone, until something has come from it.
+    /// Until something has come from it.
     pub(crate) permit: Option<Permit>,
     /// It is in the queue of those who are read.
     pub(crate) queued: bool,

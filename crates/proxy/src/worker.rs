@@ -25,7 +25,7 @@ use session::{Action, Conn, Event, Spare};
 use tracing::debug;
 
 use crate::client::{Client, Desk};
-use crate::crowd::{Crowds, Next};
+use crate::crowd::{Crowds, Next, Permit, Wish};
 use crate::edge::Edge;
 use crate::listener::Entrance;
 use crate::opaque::Pair;
@@ -263,29 +263,38 @@ impl Worker {
         if may_be_used && self.take_spare(key, conn, addr) {
             return Ok(true);
         }
-        match self.crowds.enter(addr, key, conn) {
-            Some(permit) => self.connect_own(Next { addr, key, conn, permit })?,
-            None => {
-                if let Some(client) = self.clients.get_mut(key) {
-                    client.waits = Some(conn);
-                }
-            }
+        let wish = Wish { key, conn, is_shared: false };
+        match self.crowds.enter(addr, wish) {
+            Some(permit) => self.connect_own(Next { addr, wish, permit })?,
+            None => self.queue_up(wish),
         }
         Ok(false)
     }
 
+    /// Too many others are connecting there: it comes later.
+    pub(crate) fn queue_up(&mut self, wish: Wish) {
+        if let Some(client) = self.clients.get_mut(wish.key) {
+            client.waits = Some(wish.conn);
+        }
+    }
+
     fn connect_own(&mut self, next: Next) -> io::Result<()> {
-        let Next { addr, key, conn, permit } = next;
+        let Next { addr, wish: Wish { key, conn, .. }, permit } = next;
         let Some(client) = self.clients.get(key) else { return Ok(()) };
         let edge = client.desk.front.edge.clone();
         let server = self.connect_to(addr, edge, Owner::Client { key, conn })?;
         if let Some(client) = self.clients.get_mut(key) {
             client.server = Some(server);
         }
+        self.hold(server, permit);
+        Ok(())
+    }
+
+    /// Others may connect there when this one is answered.
+    pub(crate) fn hold(&mut self, server: Key, permit: Permit) {
         if let Some(server) = self.servers.get_mut(server) {
             server.permit = Some(permit);
         }
-        Ok(())
     }
 
     /// Those who had to wait make their connections, as far as there is room.
@@ -296,15 +305,19 @@ impl Worker {
             }
         }
         while let Some(next) = self.crowds.next() {
-            let (key, conn) = (next.key, next.conn);
+            let Wish { key, conn, is_shared } = next.wish;
             let still_waits = |client: &mut Client| client.waits.take_if(|waits| *waits == conn).is_some();
-            if self.clients.get_mut(key).is_some_and(still_waits)
-                && let Err(error) = self.connect_own(next)
-            {
-                let event = self.tell_unreached(key, conn, &error);
-                self.touch(key);
-                self.step(key, event);
+            if !self.clients.get_mut(key).is_some_and(still_waits) {
+                continue;
             }
+            let begun = if is_shared { self.share_next(next) } else { self.connect_own(next).map(|()| false) };
+            let event = match begun {
+                Ok(false) => continue,
+                Ok(true) => Event::ServerReady { conn },
+                Err(error) => self.tell_unreached(key, conn, &error),
+            };
+            self.touch(key);
+            self.step(key, event);
         }
         let due = self.crowds.deadline();
         self.timers.shift(Due::Crowd, self.crowds.due, due);
@@ -357,7 +370,10 @@ impl Worker {
                 self.crowds.on_made(self.now, server);
                 self.step(key, Event::ServerConnected { conn });
             }
-            (Ok(()), _) => self.on_lane_made(server),
+            (Ok(()), _) => {
+                self.crowds.on_made(self.now, server);
+                self.on_lane_made(server);
+            }
             (Err(error), Owner::Client { key, conn }) => {
                 let (key, conn) = (*key, *conn);
                 let event = self.tell_unreached(key, conn, &error);
