@@ -81,13 +81,8 @@ fn may_extend(neighbor: &Neighbor, over: IpAddr) -> bool {
     over.is_ipv6() && neighbor.families.contains(&Family::Ipv4)
 }
 
-/// The checks of RFC 4271 6.2, in its order, and what follows from both OPENs.
-pub(crate) fn agree(
-    neighbor: &Neighbor,
-    over: IpAddr,
-    plain: bool,
-    theirs: &Open,
-) -> Result<Agreed, (Notification, Why)> {
+/// The checks of RFC 4271 6.2, in its order, and what follows from both OPENs. Ours had capabilities if theirs has some.
+pub(crate) fn agree(neighbor: &Neighbor, over: IpAddr, theirs: &Open) -> Result<Agreed, (Notification, Why)> {
     let found = theirs.asn();
     if found != neighbor.remote_as {
         return Err((Notification::BAD_PEER_AS, Why::WrongAs { expected: neighbor.remote_as, found }));
@@ -100,15 +95,15 @@ pub(crate) fn agree(
     if matches!(theirs.hold_time, 1 | 2) {
         return Err((Notification::UNACCEPTABLE_HOLD_TIME, Why::BadHoldTime { found: theirs.hold_time }));
     }
-    let families = families(neighbor, plain, theirs);
+    let families = families(neighbor, theirs);
     if families.is_empty() {
         let mut missing = Vec::new();
         neighbor.families.iter().for_each(|&family| Capability::Multiprotocol(family).write(&mut missing));
         return Err((Notification::unsupported_capability(missing), Why::NoFamily));
     }
-    let extended = !plain && may_extend(neighbor, over) && theirs.has(&Capability::ExtendedNextHop);
+    let extended = may_extend(neighbor, over) && theirs.has(&Capability::ExtendedNextHop);
     let hold_time = Duration::from_secs(u64::from(neighbor.hold_time.min(theirs.hold_time)));
-    let four_octet_as = !plain && theirs.capabilities.iter().any(|c| matches!(c, Capability::FourOctetAs(_)));
+    let four_octet_as = theirs.capabilities.iter().any(|c| matches!(c, Capability::FourOctetAs(_)));
     Ok(Agreed {
         hold_time: Some(hold_time).filter(|hold| !hold.is_zero()),
         paths: Paths { local_as: neighbor.local_as, internal: neighbor.is_internal(), four_octet_as },
@@ -118,13 +113,13 @@ pub(crate) fn agree(
 }
 
 /// Those that both sides named. Who names none means IPv4, which is older than the capability.
-fn families(neighbor: &Neighbor, plain: bool, theirs: &Open) -> BTreeSet<Family> {
+fn families(neighbor: &Neighbor, theirs: &Open) -> BTreeSet<Family> {
     let named = theirs.capabilities.iter().filter_map(|capability| match capability {
         Capability::Multiprotocol(family) => Some(*family),
         _ => None,
     });
     let mut named: BTreeSet<Family> = named.collect();
-    if plain || !theirs.names_families() {
+    if !theirs.names_families() {
         named = [Family::Ipv4].into();
     }
     neighbor.families.intersection(&named).copied().collect()

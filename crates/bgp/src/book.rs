@@ -19,7 +19,7 @@ pub(crate) struct Book {
     healthy: bool,
     /// What the peer has from us.
     told: Routes,
-    /// Of these, the ones that it asked for once more.
+    /// Of these, the ones that it asked for once more; of one that was withdrawn since it means nothing.
     again: BTreeSet<Prefix>,
     /// Wanted ones of which was said in this session that they cannot be told.
     untold: BTreeSet<Prefix>,
@@ -40,8 +40,13 @@ impl Book {
         if let Some(beyond) = &self.beyond {
             routes.split_off(beyond);
         }
+        // What is as it was is not complained of once more.
+        let (wanted, beyond) = (&self.wanted, self.beyond);
+        self.untold.retain(|prefix| match routes.get(prefix) {
+            Some(attributes) => wanted.get(prefix) == Some(attributes),
+            None => beyond == Some(*prefix),
+        });
         self.wanted = routes;
-        self.untold.clear();
     }
 
     pub(crate) fn set_health(&mut self, healthy: bool) {
@@ -111,7 +116,6 @@ impl Book {
         let prefixes: Vec<Prefix> = gone.filter(|prefix| prefix.family() == family).take(PREFIXES).collect();
         for prefix in &prefixes {
             self.told.remove(prefix);
-            self.again.remove(prefix);
         }
         Some(Piece::Withdraw { hop, prefixes })
     }

@@ -301,7 +301,7 @@ impl Peer {
             self.plain = false;
             return self.end(now, Why::NotPlain, Some(Notification::CONFIGURATION_CHANGE));
         }
-        let agreed = match agree(&self.neighbor, self.over, self.plain, theirs) {
+        let agreed = match agree(&self.neighbor, self.over, theirs) {
             Ok(agreed) => agreed,
             Err((answer, why)) => {
                 self.stats.misbehaved += 1;
@@ -324,7 +324,7 @@ impl Peer {
     }
 
     fn on_notification(&mut self, now: Instant, notification: Notification) {
-        if self.state == State::OpenSent && notification.refuses_capabilities() {
+        if notification.refuses_capabilities() {
             self.plain = !self.plain;
         }
         self.end(now, Why::Told(notification), None);

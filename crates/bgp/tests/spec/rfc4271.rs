@@ -175,6 +175,18 @@ fn s8_2_2_the_hold_time_begins_anew_with_the_first_keepalive() {
 }
 
 #[test]
+fn what_cannot_have_happened_is_counted_and_ignored() {
+    let mut rig = Rig::new(neighbor4());
+    rig.start();
+    assert!(rig.bytes(keepalive()).is_empty(), "bytes before the connection");
+    assert!(rig.event(Event::Sent { conn: rig.conn, bytes: 9 }).is_empty());
+    rig.establish();
+    assert!(rig.connected().is_empty(), "connected twice");
+    assert!(rig.refused().is_empty(), "refused after it was made");
+    assert_eq!((rig.peer.stats().stray, rig.peer.state()), (3, State::Established));
+}
+
+#[test]
 fn a_new_connection_begins_with_a_whole_message() {
     let mut rig = Rig::new(neighbor4());
     rig.establish();
@@ -233,6 +245,7 @@ fn s6_2_what_is_wrong_with_an_open_is_answered_by_its_code() {
         (octet(19, 3), 2, 1, "the peer sent what it must not"),
         (with(|open| open.identifier = [0, 0, 0, 0].into()), 2, 3, "0.0.0.0"),
         (parameter, 2, 4, "Unsupported Optional Parameter"),
+        (with(|open| open.hold_time = 1), 2, 6, "a hold time of 1 s"),
         (with(|open| open.hold_time = 2), 2, 6, "a hold time of 2 s"),
         (octet(28, 2), 2, 0, "OPEN Message Error"),
     ] {
@@ -245,6 +258,37 @@ fn s6_2_what_is_wrong_with_an_open_is_answered_by_its_code() {
         assert!(said[2].contains(why), "{said:?}");
         assert_eq!(rig.peer.state(), State::Idle);
     }
+}
+
+#[test]
+fn rfc9072_long_parameters_are_read() {
+    // Behind the header stand nine octets, the length of the parameters, and the head of the only one.
+    let whole = open().to_bytes();
+    let capabilities = &whole[19 + 9 + 1 + 2..];
+    let long = u16::try_from(capabilities.len()).unwrap();
+    let mut body = whole[19..19 + 9].to_vec();
+    body.extend_from_slice(&[255, 255]);
+    body.extend_from_slice(&(long + 3).to_be_bytes());
+    body.push(2);
+    body.extend_from_slice(&long.to_be_bytes());
+    body.extend_from_slice(capabilities);
+    let mut rig = Rig::new(neighbor6());
+    rig.want(&[("203.0.113.9/32", Attributes::default())]);
+    rig.start();
+    rig.connected();
+    assert_eq!(rig.bytes(message(1, &body))[0], "keepalive");
+    assert_eq!(rig.bytes(keepalive())[1], "announce 203.0.113.9/32 by 2001:db8::2", "all capabilities were read");
+}
+
+#[test]
+fn rfc5492_s4_a_capability_that_is_said_twice_counts_once() {
+    let twice = Open { capabilities: [open().capabilities, open().capabilities].concat(), ..open() };
+    let mut read = None;
+    let fed = bgp::Framer::default().feed(&twice.to_bytes(), |raw| {
+        read = Some(bgp::Message::read(&raw));
+        true
+    });
+    assert_eq!((fed, read), (Ok(()), Some(Ok(bgp::Message::Open(open())))));
 }
 
 #[test]
@@ -289,6 +333,8 @@ fn rfc5492_s3_a_peer_that_refuses_capabilities_and_has_some_is_asked_again() {
     let mut rig = Rig::new(neighbor6());
     rig.start();
     rig.connected();
+    // As a rule its OPEN has come before it refuses ours.
+    rig.bytes(Open { capabilities: Vec::new(), ..open() }.to_bytes());
     rig.bytes(message(3, &[2, 4]));
     rig.sleep();
     rig.connected();
@@ -331,7 +377,9 @@ fn rfc6608_a_message_in_a_wrong_place_is_an_error_of_the_state() {
 fn s6_1_a_broken_header_ends_the_session() {
     let mut marker = keepalive();
     marker[3] = 0;
-    for (bytes, subcode) in [(marker, 1), (message(4, &[0]), 2), (message(2, &[0]), 2), (message(9, &[]), 3)] {
+    // One octet short of the least that each type can have.
+    let short = [(1, 9), (2, 3), (3, 1), (5, 3)].map(|(kind, length)| (message(kind, &vec![0; length]), 2));
+    for (bytes, subcode) in [(marker, 1), (message(4, &[0]), 2), (message(9, &[]), 3)].into_iter().chain(short) {
         let mut rig = Rig::new(neighbor4());
         rig.establish();
         let said = rig.bytes(bytes);

@@ -164,6 +164,18 @@ fn rfc2545_ipv6_over_ipv4_needs_an_address() {
 }
 
 #[test]
+fn rfc2545_an_address_of_the_link_is_no_next_hop() {
+    let mut rig = Rig::new(neighbor6());
+    rig.want(&[("2001:db8:7::/64", plain()), ("192.0.2.7/32", plain())]);
+    rig.start();
+    rig.event(Event::Connected { conn: rig.conn, local: "fe80::2".parse().unwrap() });
+    rig.bytes(open().to_bytes());
+    let said = rig.bytes(bgp::message::keepalive());
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[1..].iter().all(|line| line.contains("no address of this host")), "{said:?}");
+}
+
+#[test]
 fn rfc4760_only_families_of_both_sides_are_told() {
     let mut rig = Rig::new(neighbor6());
     rig.want(&[("192.0.2.7/32", plain()), ("2001:db8:7::/64", plain())]);
@@ -192,7 +204,8 @@ fn what_has_no_room_in_a_message_is_not_told_and_does_not_hold_up_the_rest() {
     rig.establish();
     let too_many = u16::try_from(MAX_COMMUNITIES).unwrap() + 1;
     let crowded = Attributes { communities: (0..too_many).map(|n| Community(65_000, n)).collect(), ..plain() };
-    let said = rig.want(&[("192.0.2.7/32", crowded), ("192.0.2.8/32", plain()), ("224.0.0.5/32", plain())]);
+    let wanted = [("192.0.2.7/32", crowded.clone()), ("192.0.2.8/32", plain()), ("224.0.0.5/32", plain())];
+    let said = rig.want(&wanted);
     let expected = [
         "announce 192.0.2.8/32 by 192.0.2.2",
         "told +1 -0",
@@ -200,6 +213,12 @@ fn what_has_no_room_in_a_message_is_not_told_and_does_not_hold_up_the_rest() {
         "untold 224.0.0.5/32: multicast addresses are not announced",
     ];
     assert_eq!(said, expected);
+    assert!(rig.want(&wanted).is_empty(), "said once");
+    let other = Attributes { med: Some(1), ..crowded };
+    let said = rig.want(&[("192.0.2.7/32", other), ("192.0.2.8/32", plain())]);
+    assert_eq!(said, [expected[2]], "another one is complained of again");
+    let said = rig.want(&wanted);
+    assert_eq!(said, expected[2..], "so is one that comes back");
 }
 
 /// The octets of two-octet paths are checked here: the oracles put true numbers back before they show a path.
