@@ -83,9 +83,10 @@ impl Group {
         }
         if self.master_is_down() {
             let why = self.master_why().map_or("down", |w| w.text());
+            let need = self.rules.quorum;
             return alloc::format!(
-                "Master {master} is down for this node ({why}), but not for a quorum of {}.",
-                self.rules.quorum
+                "Master {master} is down for this node ({why}), but not for a quorum of {need}: {}.",
+                self.explain_others(core)
             );
         }
         if !self.confirmed {
@@ -97,6 +98,16 @@ impl Group {
             "Watching master {master} of epoch {}; {up} of {replicas} replicas follow it.",
             self.config_epoch
         )
+    }
+
+    fn explain_others(&self, core: &Core) -> String {
+        if self.peers.is_empty() {
+            return "no other node was heard of".into();
+        }
+        let heard = self.peers.values().filter(|peer| !peer.is_down());
+        let (answer, agree) =
+            heard.fold((0, 0), |(n, m), peer| (n + 1, m + usize::from(peer.sees_master_down(core.now))));
+        alloc::format!("of {} other nodes {answer} answer, and {agree} of these see it as down", self.peers.len())
     }
 }
 

@@ -36,6 +36,16 @@ fn a_refusal_that_is_confirmed_takes_50_ms() {
 }
 
 #[test]
+fn who_waits_for_a_quorum_says_how_many_others_answer() {
+    let alone = GroupConfig { quorum: 2, ..rules() };
+    let mut r = watching(alone, |_| {});
+    r.kill(MASTER);
+    r.until(5_000);
+    let explain = r.m.report().groups[0].explain.clone();
+    assert!(explain.ends_with("for a quorum of 2: no other node was heard of."), "{explain}");
+}
+
+#[test]
 fn a_server_that_keeps_its_data_gets_the_grace_that_was_given() {
     let grace = GroupConfig { restart_grace: Duration::from_millis(700), ..rules() };
     let mut r = watching(grace.clone(), |redis| redis.persists = true);
