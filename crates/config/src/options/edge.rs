@@ -218,7 +218,8 @@ pub(super) const SERVER_TCP: Section = Section {
 pub(super) const LISTENER_UNIX: Section = Section {
     name: "listener.unix",
     repeated: false,
-    what: "Whose the file of a UNIX socket is.",
+    what: "Whose the file of a UNIX socket is. It goes with its listener; one that was inherited (from a service manager, or by an upgrade) \
+           stays, and the next start takes its place.",
     also: &["socket"],
     options: &[
         Definition {
