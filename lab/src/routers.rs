@@ -35,21 +35,40 @@ impl Link {
             require(program);
         }
         let network = Network::lay(&[OURS, THEIRS]);
-        for (host, address) in [(OURS, "fe80::1/64"), (THEIRS, "fe80::2/64")] {
-            // The only one of its scope: Keepalived sends from whichever it finds first.
-            let flushed = network.command(host, "ip").args(["-6", "address", "flush", "dev", "eth0"]).status();
-            assert!(flushed.is_ok_and(|status| status.success()), "the kernel gives its own address up");
-            let added = network.command(host, "ip").args(["address", "add", address, "dev", "eth0", "nodad"]).status();
-            assert!(added.is_ok_and(|status| status.success()), "{host} gets {address}");
-        }
         let file = network.scratch().join("vrrp.pcap");
         let mut tcpdump = network.command("switch", "tcpdump");
         tcpdump.args(["-Z", "root", "-U", "--immediate-mode", "-s", "0", "-i", OURS, "-w"]).arg(&file);
         tcpdump.arg("ip proto 112 or ip6 proto 112 or arp or icmp6").stderr(Stdio::null());
         let capture = Process::start(tcpdump);
         let link = Self { capture, network };
+        for (host, address) in [(OURS, "fe80::1/64"), (THEIRS, "fe80::2/64")] {
+            // The only one of its scope: Keepalived sends from whichever it finds first.
+            link.ip(host, &["-6", "address", "flush", "dev", "eth0"]);
+            link.ip(host, &["address", "add", address, "dev", "eth0", "nodad"]);
+        }
         wait_until("tcpdump listens", || file.metadata().is_ok_and(|file| file.len() > 0));
         link
+    }
+
+    /// Lays a second link beside the first: `eth1`, 10.1.0.1 for ours and 10.1.0.2 for Keepalived.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn lay_second(&self) {
+        for (host, address) in [(OURS, "10.1.0.1/24"), (THEIRS, "10.1.0.2/24")] {
+            self.ip(host, &["link", "add", "link", "eth0", "name", "eth1", "type", "macvlan", "mode", "bridge"]);
+            self.ip(host, &["address", "add", address, "dev", "eth1"]);
+            self.ip(host, &["link", "set", "eth1", "up"]);
+        }
+    }
+
+    /// Calls `ip` on a host.
+    ///
+    /// # Panics
+    /// When it does not do what it is told.
+    pub fn ip(&self, host: &str, arguments: &[&str]) {
+        let output = self.network.command(host, "ip").args(arguments).output().expect("`ip` is on the PATH");
+        assert!(output.status.success(), "{host}: ip {arguments:?}: {}", said(&output));
     }
 
     /// Whether the host has the address.
@@ -58,7 +77,7 @@ impl Link {
     /// When `ip` cannot be started.
     #[must_use]
     pub fn holds(&self, host: &str, address: &str) -> bool {
-        let output = self.network.command(host, "ip").args(["-o", "address", "show", "dev", "eth0"]).output();
+        let output = self.network.command(host, "ip").args(["-o", "address", "show"]).output();
         let output = output.expect("`ip` is on the PATH");
         said(&output).contains(&format!(" {address}/"))
     }
@@ -112,14 +131,14 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Starts `program`, this crate's `vrrp_router`.
+    /// Starts `program`, this crate's `vrrp_router`, with these: interface, codec, configuration.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    pub fn start(link: &Link, program: &Path, codec: &str, config: &str) -> Self {
+    pub fn start(link: &Link, program: &Path, routers: &[[&str; 3]]) -> Self {
         let mut command = link.network.command(OURS, program);
-        command.args(["eth0", codec, config]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(routers.as_flattened()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process::start(command);
         let input = process.0.stdin.take().expect("it was asked for");
         let lines = lines_of(process.0.stdout.take().expect("it was asked for"));
@@ -156,7 +175,7 @@ impl Ours {
     /// When it does not end.
     pub fn stop(mut self) -> Vec<String> {
         self.tell("shutdown");
-        self.wait_for("stats");
+        self.wait_for("ended");
         let _ = self.process.0.wait();
         self.told
     }
@@ -176,8 +195,19 @@ impl Keepalived {
     /// When it cannot be started.
     #[must_use]
     pub fn start(link: &Link, instance: &str) -> Self {
+        Self::start_with(
+            link,
+            &format!("vrrp_instance shared {{\n interface eth0\n virtual_router_id 51\n{instance}\n}}\n"),
+        )
+    }
+
+    /// Starts it with this configuration.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with(link: &Link, config: &str) -> Self {
         let file = |name: &str| link.network.scratch().join(name);
-        let config = format!("vrrp_instance shared {{\n interface eth0\n virtual_router_id 51\n{instance}\n}}\n");
         fs::write(file("keepalived.conf"), config).expect("the scratch directory can be written");
         let log = file("keepalived.log");
         let output = File::create(&log).expect("the scratch directory can be written");

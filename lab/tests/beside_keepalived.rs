@@ -65,7 +65,7 @@ const V3_IPV6_UNICAST: Way = Way {
 impl Way {
     fn ours(&self, link: &Link, priority: u8, more: &str) -> Ours {
         let config = format!("{} priority={priority} {more}", self.ours);
-        Ours::start(link, Path::new(ROUTER), self.codec, config.trim())
+        Ours::start(link, Path::new(ROUTER), &[["eth0", self.codec, config.trim()]])
     }
 
     fn theirs(&self, link: &Link, priority: u8, more: &str) -> Keepalived {
@@ -212,7 +212,7 @@ fn with_another_password_neither_hears_the_other_and_both_say_so() {
     let theirs = V2_PASSWORD.theirs(&link, 100, "");
     link.wait_for_holder(THEIRS, V2_PASSWORD.address);
     let config = format!("{} priority=50", V2_PASSWORD.ours);
-    let mut ours = Ours::start(&link, Path::new(ROUTER), "v2:other", &config);
+    let mut ours = Ours::start(&link, Path::new(ROUTER), &[["eth0", "v2:other", &config]]);
     ours.wait_for("refused=auth-failure");
     ours.wait_for("why=silence");
     wait_until("both hold the address", || {
@@ -285,6 +285,50 @@ fn with_equal_priorities_the_greater_address_wins_where_two_hold() {
     link.wait_for_holder(THEIRS, V3.address);
     ours.stop();
     theirs.stop();
+}
+
+/// Two links, and one address on each: whoever loses one gives both away.
+#[test]
+fn sync_groups_of_both_kinds_move_together() {
+    let link = Link::lay();
+    link.lay_second();
+    let instance = |n: u8| {
+        format!(
+            "vrrp_instance on{n} {{\n interface eth{n}\n virtual_router_id {}\n state BACKUP\n priority 200\n version 3\n \
+             advert_int 0.5\n virtual_ipaddress {{\n  10.{n}.0.100/32\n }}\n}}\n",
+            60 + n
+        )
+    };
+    let group = format!("vrrp_sync_group both {{\n group {{\n  on0\n  on1\n }}\n}}\n{}{}", instance(0), instance(1));
+    let config = |n: u8| {
+        format!("version=v3 vrid={} primary=10.{n}.0.1 addresses=[10.{n}.0.100] interval=500ms priority=150", 60 + n)
+    };
+    let (inside, outside) = (config(0), config(1));
+    let theirs = Keepalived::start_with(&link, &group);
+    let wait_for_both = |host: &str| {
+        for address in ["10.0.0.100", "10.1.0.100"] {
+            link.wait_for_holder(host, address);
+        }
+    };
+    wait_for_both(THEIRS);
+    let mut ours = Ours::start(&link, Path::new(ROUTER), &[["eth0", "v3", &inside], ["eth1", "v3", &outside]]);
+    ours.wait_for("changed from=initialize to=backup");
+    // Keepalived gives both away for one.
+    link.ip(THEIRS, &["link", "set", "eth1", "down"]);
+    ours.wait_for("changed from=backup to=active");
+    wait_for_both(OURS);
+    link.ip(THEIRS, &["link", "set", "eth1", "up"]);
+    wait_for_both(THEIRS);
+    // Ours takes both when it is alone, and gives both away for one.
+    let log = theirs.stop();
+    assert!(log.contains("Group(both)") || log.contains("(both)"), "{log}");
+    wait_for_both(OURS);
+    ours.tell("member name=eth1 event=forbidden{cause=health why=\"a check fails\"}");
+    ours.wait_for("changed from=active to=fault");
+    wait_until("nobody holds either", || !link.holds(OURS, "10.0.0.100") && !link.holds(OURS, "10.1.0.100"));
+    ours.tell("member name=eth1 event=allowed{cause=health}");
+    wait_for_both(OURS);
+    ours.stop();
 }
 
 const ROUTER: &str = env!("CARGO_BIN_EXE_vrrp_router");

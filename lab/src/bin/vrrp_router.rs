@@ -1,37 +1,109 @@
-//! One VRRP router on one interface, as simple as can be: the machine of the crate `vrrp` over raw sockets and the program `ip`, to be
-//! tried beside Keepalived. No driver for use: it announces nothing by ARP, and its addresses stay when it is killed.
+//! VRRP routers, one on each interface, as simple as can be: the machine of the crate `vrrp` over raw sockets and the program `ip`, to
+//! be tried beside Keepalived. No driver for use: it announces nothing by ARP, and its addresses stay when it is killed.
 //!
 //! ```text
-//! vrrp_router INTERFACE CODEC CONFIG      CODEC: v2, v2:PASSWORD, v3, v3-as-v2, each with +HOPS for the least TTL; CONFIG: a story's config line
+//! vrrp_router INTERFACE CODEC CONFIG ...     several are a sync group, whose members are called as their interfaces
+//!     CODEC   v2, v2:PASSWORD, v3, v3-as-v2, each with +HOPS for the least TTL
+//!     CONFIG  the configuration of a router as in a story
 //! ```
 //!
-//! Prints every action but the advertisements as a story's line. On its standard input come a story's events, one a line; it ends with the input.
+//! Prints every action but the advertisements as a story's line. On its standard input come a story's events, one a line; it ends with the
+//! input, and after `shutdown`.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, BufRead as _, Read as _};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::process::{Command, ExitCode};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
 use host::clock;
-use machine::{Machine as _, story};
+use machine::{Machine, story};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use socket2::{Domain, Protocol, Socket, Type};
-use vrrp::{Action, Codec, Config, Datagram, Event, Password, Refused, Router};
+use vrrp::{Action, Codec, Config, Datagram, Event, Password, Refused, Router, SyncGroup, sync};
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
-    let [interface, codec, config] = words.as_slice() else {
-        eprintln!("usage: vrrp_router INTERFACE CODEC CONFIG");
+    let (routers, rest) = words.as_chunks::<3>();
+    if routers.is_empty() || !rest.is_empty() {
+        eprintln!("usage: vrrp_router INTERFACE CODEC CONFIG ...");
         return ExitCode::from(2);
-    };
-    let config: Config = story::from_line(config).expect("a configuration as in a story");
-    config.check().expect("a configuration that can be");
-    let codec = codec_of(codec).expect("a codec such as v2:PASSWORD+64");
-    let driver = Driver::start(interface, codec, &config).expect("raw sockets, so root");
-    driver.run(Router::new(config, clock::now()));
+    }
+    let (to, received) = channel();
+    let mut members = Vec::new();
+    let mut ports = BTreeMap::new();
+    for [interface, codec, config] in routers {
+        let config: Config = story::from_line(config).expect("a configuration as in a story");
+        config.check().expect("a configuration that can be");
+        let codec = codec_of(codec).expect("a codec such as v2:PASSWORD+64");
+        let port = Port::open(interface, codec, &config, &to).expect("raw sockets, so root");
+        ports.insert(interface.clone(), port);
+        members.push((interface.clone(), config));
+    }
+    if let [(only, config)] = members.as_slice() {
+        let router = Router::new(config.clone(), clock::now());
+        run(router, Event::Startup, &received, |_, event| event, |action| ports[only].act(&action));
+    } else {
+        let group = SyncGroup::new(members, clock::now());
+        let of_member = |name, event| sync::Event::Member { name, event };
+        run(group, sync::Event::Startup, &received, of_member, |action| match action {
+            sync::Action::Member { name, action } => ports[&name].act(&action),
+            changed @ sync::Action::Changed { .. } => tell(&changed),
+        });
+    }
     ExitCode::SUCCESS
+}
+
+/// The loop of a driver, for one router or a group of them. Ends when it was told to `shutdown`.
+fn run<M>(
+    mut machine: M,
+    startup: M::Event,
+    received: &Receiver<(String, Event)>,
+    of: impl Fn(String, Event) -> M::Event,
+    mut act: impl FnMut(M::Action),
+) where
+    M: Machine<Event: DeserializeOwned + Send + 'static>,
+{
+    let (to, told) = channel();
+    thread::spawn(move || {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            let event: M::Event = story::from_line(&line).expect("an event as in a story");
+            if to.send((line == "shutdown", event)).is_err() {
+                return;
+            }
+        }
+    });
+    machine::step(&mut machine, clock::now(), startup, &mut act);
+    loop {
+        let now = clock::now();
+        if machine.deadline().is_some_and(|(at, _)| at <= now) {
+            machine::wake(&mut machine, now, &mut act);
+        }
+        match told.try_recv() {
+            Ok((is_last, event)) => {
+                machine::step(&mut machine, clock::now(), event, &mut act);
+                if is_last {
+                    println!("ended");
+                    return;
+                }
+            }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return,
+        }
+        // What is typed may wait for a moment; what is due and what is received may not.
+        let rest = machine.deadline().map_or(A_MOMENT, |(at, _)| at.since(clock::now()).min(A_MOMENT));
+        if let Ok((interface, event)) = received.recv_timeout(rest) {
+            machine::step(&mut machine, clock::now(), of(interface, event), &mut act);
+        }
+    }
+}
+
+fn tell(action: &impl Serialize) {
+    println!("{}", story::to_line(action).expect("an action is a line"));
 }
 
 fn codec_of(text: &str) -> Option<Codec> {
@@ -46,61 +118,30 @@ fn codec_of(text: &str) -> Option<Codec> {
     Some(codec.with_least_hops(hops.parse().ok()?))
 }
 
-struct Driver {
+/// Where one router lives.
+struct Port {
     interface: String,
     index: u32,
     primary: IpAddr,
     codec: Codec,
     sender: Socket,
-    events: Receiver<Event>,
 }
 
-impl Driver {
-    fn start(interface: &str, codec: Codec, config: &Config) -> io::Result<Self> {
+impl Port {
+    fn open(interface: &str, codec: Codec, config: &Config, to: &Sender<(String, Event)>) -> io::Result<Self> {
         let index = std::fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))?;
         let index: u32 = index.trim().parse().expect("the kernel writes a number");
-        let (to, events) = channel();
         // Whole IP packets of every sort, with their TTL and where they went to, of both families alike.
         let every = Protocol::from(i32::from(ETH_P_ALL.to_be()));
         let receiver = Socket::new(Domain::PACKET, Type::DGRAM, Some(every))?;
         let sender = sender(config, index)?;
-        let (vrid, listens) = (config.vrid.number(), codec.clone());
-        let from_wire = to.clone();
-        thread::spawn(move || receive(&receiver, &listens, vrid, &from_wire));
-        thread::spawn(move || {
-            for line in io::stdin().lock().lines().map_while(Result::ok) {
-                let event = story::from_line(&line).expect("an event as in a story");
-                if to.send(event).is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self { interface: interface.to_owned(), index, primary: config.primary, codec, sender, events })
+        let (name, vrid, listens, to) = (interface.to_owned(), config.vrid.number(), codec.clone(), to.clone());
+        thread::spawn(move || receive(&name, &receiver, &listens, vrid, &to));
+        Ok(Self { interface: interface.to_owned(), index, primary: config.primary, codec, sender })
     }
 
-    fn run(&self, mut router: Router) {
-        machine::step(&mut router, clock::now(), Event::Startup, |action| self.act(action));
-        loop {
-            let now = clock::now();
-            if router.deadline().is_some_and(|(at, _)| at <= now) {
-                machine::wake(&mut router, now, |action| self.act(action));
-            }
-            let rest = router.deadline().map_or(Duration::from_secs(1), |(at, _)| at.since(clock::now()));
-            match self.events.recv_timeout(rest) {
-                Ok(Event::Shutdown) => {
-                    machine::step(&mut router, clock::now(), Event::Shutdown, |action| self.act(action));
-                    println!("stats {:?}", router.stats());
-                    return;
-                }
-                Ok(event) => machine::step(&mut router, clock::now(), event, |action| self.act(action)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
-    fn act(&self, action: Action) {
-        match &action {
+    fn act(&self, action: &Action) {
+        match action {
             Action::Send { to, advert } => {
                 let bytes = self.codec.encode(advert, self.primary, *to);
                 let to = match to {
@@ -117,7 +158,7 @@ impl Driver {
             Action::Release { addresses } => addresses.iter().for_each(|address| self.address("delete", *address)),
             Action::Announce { .. } | Action::Changed { .. } | Action::Tell { .. } => {}
         }
-        println!("{}", story::to_line(&action).expect("an action is a line"));
+        tell(action);
     }
 
     fn address(&self, verb: &str, address: IpAddr) {
@@ -160,22 +201,24 @@ fn sender(config: &Config, index: u32) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn receive(socket: &Socket, codec: &Codec, vrid: u8, to: &Sender<Event>) {
+fn receive(name: &str, socket: &Socket, codec: &Codec, vrid: u8, to: &Sender<(String, Event)>) {
     let mut buffer = [0; 2_048];
     loop {
         let Ok(len) = (&*socket).read(&mut buffer) else { continue };
         let datagram = match Datagram::parse(&buffer[..len]) {
-            // All that passes the interface comes here.
+            // All that passes any interface comes here. Members of a group have different numbers.
             Err(Refused::Protocol | Refused::Length { .. }) => continue,
             Ok(datagram) if datagram.vrid() != Some(vrid) => continue,
             parsed => parsed,
         };
-        if to.send(Event::received(codec, datagram)).is_err() {
+        if to.send((name.to_owned(), Event::received(codec, datagram))).is_err() {
             return;
         }
     }
 }
 
+/// How late a typed event may be.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// In the order of the network, all protocols of a link.
 const ETH_P_ALL: u16 = 3;
 /// The class of routing protocols, as Keepalived sets it.
