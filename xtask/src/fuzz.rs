@@ -1,4 +1,4 @@
-//! Does some sequence of bytes break a codec? libFuzzer over the targets of `fuzz/`, with the toolchain that is there.
+//! Does some sequence of bytes break a codec or a session? libFuzzer over the targets of `fuzz/`, with the toolchain that is there.
 //!
 //! cargo-fuzz is not needed: what it adds is the sanitizers of a nightly toolchain, and they look for misused memory, which
 //! the codecs cannot misuse (`forbid(unsafe_code)`). Coverage, which libFuzzer steers by, is stable.

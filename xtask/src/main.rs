@@ -8,7 +8,7 @@
 //! | [`steps`] | what ran, how long, how many tests, what was not run? |
 //! | [`verbs`] | what does each verb do? |
 //! | [`usage`] | what does each verb take? |
-//! | [`fuzz`] | does some sequence of bytes break a codec? |
+//! | [`fuzz`] | does some sequence of bytes break a codec or a session? |
 //! | [`suite`] | does a Sentinel pass the acceptance suite of the stock one? |
 //! | [`bench`](mod@bench) | how much does Standfast cost beside HAProxy, and how long is a failover beside stock Sentinel? |
 

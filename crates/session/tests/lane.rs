@@ -224,6 +224,21 @@ fn who_holds_up_nobody_has_all_the_time_there_is() {
 }
 
 #[test]
+fn nothing_is_overdue_that_has_not_gone_out() {
+    let mut lane = open();
+    let seat = lane.join(1, Conn(1));
+    assert!(lane.push(seat, PING, 1));
+    for n in [5, PING.len() - 6] {
+        lane.sent(n);
+        lane.note(start());
+        assert_eq!(lane.overdue(), None);
+    }
+    lane.sent(1);
+    lane.note(start());
+    assert_eq!(lane.overdue(), Some(start() + SECOND / 4));
+}
+
+#[test]
 fn nothing_is_overdue_that_we_do_not_read() {
     let mut lane = open();
     let (slow, behind) = (lane.join(1, Conn(1)), lane.join(2, Conn(1)));

@@ -57,7 +57,11 @@ impl World {
         let client = &self.clients[who];
         let has = |word: &str| client.asked.iter().any(|asked| asked[0] == word);
         let was = match why {
-            Why::UnknownFate => self.was_cut && self.setting.on_unknown == OnUnknown::Close,
+            Why::UnknownFate => {
+                let mut unanswered = client.asked.iter().skip(client.replies.len());
+                let writes = unanswered.any(|asked| matches!(asked[0].as_str(), "SET" | "BLPOP" | "EXEC"));
+                writes && self.was_cut && self.setting.on_unknown == OnUnknown::Close
+            }
             Why::CutReply => self.was_cut,
             // More than may wait, or nobody to listen to.
             Why::HoldExpired => has("SUBSCRIBE") || client.asked.iter().any(|w| w.len() > 2 && w[2].len() > 1_000),
