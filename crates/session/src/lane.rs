@@ -381,9 +381,6 @@ impl<C: Copy + PartialEq> Lane<C> {
         for turn in self.turns.iter().rev() {
             let here = turn.bytes.min(left);
             left -= here;
-            if here == 0 {
-                break;
-            }
             *unsent.entry(turn.seat).or_default() += here;
         }
         let told = |(seat, (client, conn))| {
@@ -427,10 +424,10 @@ impl<C: Copy + PartialEq> Lane<C> {
         }
     }
 
-    /// When to ask [`Self::give_way`], if no answer comes.
+    /// When to ask [`Self::give_way`], if no answer comes. Of one that is not read for the sake of a client, never: it is left anyway.
     #[must_use]
     pub fn overdue(&self) -> Option<Instant> {
-        let since = self.awaited_since.filter(|_| self.is_open() && !self.is_retired && self.jam.is_none())?;
+        let since = self.awaited_since.filter(|_| self.is_open() && !self.is_retired)?;
         Some(since + OVERDUE)
     }
 
