@@ -152,6 +152,14 @@ fn what_needs_a_restart_is_named_and_the_rest_is_done() {
     assert!(told.contains("node: name front -> back; needs a restart"), "still waiting: {told}");
     assert!(std::net::TcpStream::connect(elsewhere).is_ok(), "the page is there");
     front.room.wait("nothing is there any more", || is_free(page).then_some(()));
+    // To all addresses of the same port, and back.
+    let everywhere = format!("0.0.0.0:{}", elsewhere.port());
+    for at in [&everywhere, &elsewhere.to_string()] {
+        front.room.write(FILE, &file.replace(&page.to_string(), at));
+        let told = front.done(&["reload"]);
+        assert!(told.contains(&format!("-> {at}")), "{told}");
+        assert!(std::net::TcpStream::connect(elsewhere).is_ok(), "the page is there");
+    }
 
     front.room.write(FILE, &front.file());
     assert!(front.done(&["reload"]).contains("admin: removed"));

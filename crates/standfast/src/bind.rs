@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use config::{Config, Place};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::failure::Failure;
 use crate::inherited::Inherited;
@@ -24,7 +25,7 @@ impl Sockets {
     pub(crate) fn bind(config: &Config, inherited: &mut Inherited) -> Result<Self, Failure> {
         Ok(Self {
             sentinel: config.votes().then(|| sentinel(config, inherited)).transpose()?,
-            admin: config.admin.as_ref().map(|admin| page(config, admin, inherited)).transpose()?,
+            admin: config.admin.as_ref().map(|admin| page(config, admin, inherited, None)).transpose()?,
         })
     }
 }
@@ -36,10 +37,22 @@ fn sentinel(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, F
     bound.map_err(|e| refused(what, node.listen, &config.file_name, node.defined_at, &e))
 }
 
-/// Binds the page's address.
-pub(crate) fn page(config: &Config, admin: &config::Admin, inherited: &mut Inherited) -> Result<TcpListener, Failure> {
+/// Binds the page's address. `leaving`: where it is so far.
+pub(crate) fn page(
+    config: &Config,
+    admin: &config::Admin,
+    inherited: &mut Inherited,
+    leaving: Option<OwnedFd>,
+) -> Result<TcpListener, Failure> {
     let what = "the status page, [admin] listen,";
-    let bound = inherited.tcp(admin.listen).map_or_else(|| listen(admin.listen, BACKLOG, Families::Both), Ok);
+    let leaving = leaving.as_ref().map(SockRef::from).filter(|old| is_beside(old, admin.listen));
+    let bound = inherited.tcp(admin.listen).map_or_else(
+        || match &leaving {
+            Some(old) => listen_beside(admin.listen, old),
+            None => listen(admin.listen, BACKLOG, Families::Both),
+        },
+        Ok,
+    );
     bound.map_err(|e| refused(what, admin.listen, &config.file_name, admin.defined_at, &e))
 }
 
@@ -55,15 +68,39 @@ pub(crate) enum Families {
 /// A listening socket, ready for Tokio. With SO_REUSEADDR: a node that is killed and started again within milliseconds must get
 /// its port back.
 pub(crate) fn listen(addr: SocketAddr, backlog: i32, families: Families) -> io::Result<TcpListener> {
+    let socket = prepared(addr, families)?;
+    socket.bind(&addr.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+fn prepared(addr: SocketAddr, families: Families) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
         socket.set_only_v6(families == Families::One)?;
     }
     socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(backlog)?;
+    Ok(socket)
+}
+
+/// The same beside a socket of ours that will be closed. One address and all addresses are the same to the kernel as long as somebody
+/// listens at either, unless both say that they share the port (socket(7), SO_REUSEPORT): for this moment they do.
+fn listen_beside(addr: SocketAddr, old: &SockRef<'_>) -> io::Result<TcpListener> {
+    let socket = prepared(addr, Families::Both)?;
+    old.set_reuse_port(true)?;
+    let listening =
+        socket.set_reuse_port(true).and_then(|()| socket.bind(&addr.into())).and_then(|()| socket.listen(BACKLOG));
+    old.set_reuse_port(false)?;
+    listening?;
+    socket.set_reuse_port(false)?;
     Ok(socket.into())
+}
+
+/// Whether it has the same port at another address.
+fn is_beside(old: &SockRef<'_>, addr: SocketAddr) -> bool {
+    let own = old.local_addr().ok().and_then(|own| own.as_socket());
+    own.is_some_and(|own| own.port() == addr.port() && own.ip() != addr.ip())
 }
 
 /// The message for an address that we did not get.

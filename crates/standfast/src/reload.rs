@@ -117,7 +117,8 @@ impl Inner {
         blocking(move || ask_masters(&questions.0, &questions.1)).await?;
         let page = match &after.admin {
             Some(admin) if old.admin.as_ref().map(|old| old.listen) != Some(admin.listen) => {
-                Some(bind::page(&after, admin, &mut Inherited::default())?)
+                let leaving = self.page.socket().unwrap_or_default();
+                Some(bind::page(&after, admin, &mut Inherited::default(), leaving)?)
             }
             _ => None,
         };
