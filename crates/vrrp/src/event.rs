@@ -1,5 +1,6 @@
 //! What can happen to a virtual router, and what it orders. The lines of stories and flight records are these.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ use machine::time::span;
 use serde::{Deserialize, Serialize};
 
 use crate::advert::{Advert, Priority};
+use crate::config::Config;
 use crate::ip::Datagram;
 use crate::packet::Codec;
 use crate::refused::Refused;
@@ -80,6 +82,11 @@ pub enum Event {
         /// How much.
         priority: Priority,
     },
+    /// It was told something else, of the same version, number and own address (else it is another router). Its priority is `Ranked`.
+    Configured {
+        /// What; [`Config::check`] accepts it.
+        config: Box<Config>,
+    },
     /// An operator wants the addresses here now, also without preemption or before its delay is over. A holder with as much right or
     /// more keeps them.
     Claimed,
@@ -125,12 +132,12 @@ pub enum Cause {
 pub enum Action {
     /// Put these on the interface. If that cannot be, say so (`NotTaken`).
     Take {
-        /// All that is held.
+        /// All that is held; after another configuration, what is new of it.
         addresses: Vec<IpAddr>,
     },
     /// Take these off the interface, whichever of them are there.
     Release {
-        /// All that was held.
+        /// All that was held; after another configuration, what is no longer.
         addresses: Vec<IpAddr>,
     },
     /// Send this, written by the router's [`Codec`], from the host's own address.

@@ -18,6 +18,7 @@
 //!   silent for so long that others must have taken over releases first and listens then.
 //! - **A storm** of forged packets gets one answer per eighth of an interval, and one log line a minute.
 
+mod configure;
 mod explain;
 mod grouped;
 
@@ -515,6 +516,7 @@ impl Machine for Router {
             Event::Forbidden { cause, why } => self.on_forbidden(cause, why),
             Event::Allowed { cause } => self.on_allowed(cause),
             Event::Ranked { priority } => self.on_ranked(priority),
+            Event::Configured { config } => self.on_configured(config),
             Event::Claimed => self.on_claimed(),
             Event::NotTaken { why } => self.on_not_taken(why),
         }
