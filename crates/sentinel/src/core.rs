@@ -14,7 +14,7 @@ use crate::event::{Action, Announcement, CallId, Level, LinkId, Reply};
 use crate::group::Group;
 use crate::hello::Hello;
 use crate::manage::Pace;
-use crate::record::{MAX_RECORDS, Record};
+use crate::record::{MAX_RECORDS, Record, first_to_forget};
 use crate::report::Stats;
 use crate::script::{Order, Scripts};
 
@@ -301,7 +301,8 @@ impl Core {
 
     pub(crate) fn keep_record(&mut self, record: Record) {
         if self.records.len() >= MAX_RECORDS {
-            self.records.pop_front();
+            let all: Vec<&Record> = self.records.iter().collect();
+            self.records.remove(first_to_forget(&all));
         }
         self.records.push_back(record);
     }

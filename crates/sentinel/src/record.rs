@@ -155,8 +155,22 @@ pub struct Verdict {
     pub why: String,
 }
 
-/// Records that a node keeps; the oldest goes first.
+/// Records that a node keeps. At the bound one is forgotten: see [`first_to_forget`].
 pub(crate) const MAX_RECORDS: usize = 32;
+
+/// Which of these, the oldest first, says least: one that was given up as those of its group before and after it were. Where
+/// nobody is fit to be promoted it is tried every few seconds, and how it began would be forgotten within minutes. Else the oldest.
+#[must_use]
+pub fn first_to_forget(records: &[&Record]) -> usize {
+    let of_group = |at: usize, group: &GroupName| records[at].group == *group;
+    let is_between = |at: &usize| {
+        let this = records[*at];
+        let before = (0..*at).rev().find(|other| of_group(*other, &this.group));
+        let after = (*at + 1..records.len()).find(|other| of_group(*other, &this.group));
+        [before, after].into_iter().all(|other| other.is_some_and(|other| this.was_given_up_like(records[other])))
+    };
+    (0..records.len()).find(is_between).unwrap_or(0)
+}
 
 impl Record {
     /// A record that has only begun.
@@ -186,9 +200,51 @@ impl Record {
         }
     }
 
+    fn was_given_up_like(&self, other: &Self) -> bool {
+        matches!(self.outcome, Some(Outcome::Aborted { .. }))
+            && (self.from, &self.outcome, self.cause) == (other.from, &other.outcome, other.cause)
+    }
+
     /// When something happened for the first time.
     #[must_use]
     pub fn when(&self, what: Moment) -> Option<Instant> {
         self.steps.iter().find(|s| s.what == what).map(|s| s.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn given_up(group: &str, epoch: u64, why: &str) -> Record {
+        let from = "10.0.0.1:6379".parse().unwrap();
+        let outcome = Some(Outcome::Aborted { why: why.into() });
+        Record { outcome, ..Record::begun(&group.into(), from, Epoch(epoch), Cause::Down) }
+    }
+
+    fn switched(group: &str, epoch: u64) -> Record {
+        Record { outcome: Some(Outcome::Switched), ..given_up(group, epoch, "") }
+    }
+
+    /// The epochs that are left when so many have been forgotten.
+    fn left(mut records: Vec<Record>, forgotten: usize) -> Vec<u64> {
+        for _ in 0..forgotten {
+            let at = first_to_forget(&records.iter().collect::<Vec<_>>());
+            records.remove(at);
+        }
+        records.iter().map(|record| record.epoch.0).collect()
+    }
+
+    #[test]
+    fn of_attempts_that_failed_alike_the_first_and_the_last_are_kept() {
+        let tried = |epoch| given_up("a", epoch, "nobody is fit");
+        assert_eq!(left(vec![switched("a", 1), tried(2), tried(3), tried(4), tried(5)], 2), [1, 2, 5]);
+        assert_eq!(left(vec![switched("a", 1), tried(2), tried(3)], 1), [2, 3], "the oldest, if each says something");
+        let other = vec![tried(1), given_up("b", 2, "nobody is fit"), tried(3), switched("b", 4), tried(5)];
+        assert_eq!(left(other, 1), [1, 2, 4, 5], "groups have nothing to do with each other");
+        let reasons = vec![tried(1), given_up("a", 2, "no votes"), tried(3)];
+        assert_eq!(left(reasons, 1), [2, 3]);
+        assert_eq!(left(vec![switched("a", 1), switched("a", 2), switched("a", 3)], 1), [2, 3]);
     }
 }

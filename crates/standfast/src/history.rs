@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use host::{HostRefused, Store, clock, store};
 use machine::Instant;
-use sentinel::record::{Outcome, Record};
+use sentinel::record::{Outcome, Record, first_to_forget};
 use serde::{Deserialize, Serialize};
 use view::{Epoch, GroupName, RunId};
 
@@ -163,7 +163,7 @@ impl History {
         }
         // What the machine has forgotten is forgotten here too.
         *seen = kept;
-        stories.drain(..stories.len().saturating_sub(MAX_STORIES));
+        forget(&mut stories);
         Some(stories)
     }
 
@@ -290,8 +290,16 @@ fn load(memory: &Memory) -> Vec<Story> {
         })
     };
     let mut stories: Vec<Story> = bytes.map(read).unwrap_or_default();
-    stories.drain(..stories.len().saturating_sub(MAX_STORIES));
+    forget(&mut stories);
     stories
+}
+
+/// As many are left as are remembered.
+fn forget(stories: &mut Vec<Story>) {
+    while stories.len() > MAX_STORIES {
+        let records: Vec<&Record> = stories.iter().map(|story| &story.record).collect();
+        stories.remove(first_to_forget(&records));
+    }
 }
 
 /// Writes as many of the youngest as the store takes.
@@ -314,7 +322,7 @@ impl Story {
 }
 
 const FILE: &str = "failovers.json";
-/// Failovers that are remembered, earlier lives included: as many as a machine keeps. The oldest is forgotten.
+/// Failovers that are remembered, earlier lives included: as many as a machine keeps.
 const MAX_STORIES: usize = 32;
 /// How often the counters are looked at.
 const PERIOD: Duration = Duration::from_secs(1);

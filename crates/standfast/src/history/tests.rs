@@ -80,9 +80,18 @@ fn a_file_that_makes_no_sense_costs_only_the_memory() {
 fn the_oldest_are_forgotten() {
     let dir = Dir::new("bound");
     let memory = dir.memory();
-    save(&memory, (0..40).map(|epoch| story(epoch, "")).collect()).expect("the directory can be written");
+    let each_for_itself = |epoch| {
+        let mut story = story(epoch, "");
+        story.record.outcome = Some(Outcome::Aborted { why: format!("reason {epoch}") });
+        story
+    };
+    save(&memory, (0..40).map(each_for_itself).collect()).expect("the directory can be written");
     let kept: Vec<u64> = load(&memory).iter().map(|story| story.record.epoch.0).collect();
     assert_eq!(kept, (8..40).collect::<Vec<_>>());
+    // Of many attempts that ended alike, the first says how it began.
+    save(&memory, (0..40).map(|epoch| story(epoch, "")).collect()).expect("the directory can be written");
+    let kept: Vec<u64> = load(&memory).iter().map(|story| story.record.epoch.0).collect();
+    assert_eq!(kept, [0].into_iter().chain(9..40).collect::<Vec<_>>());
     // A file is never longer than the state directory takes.
     let long = "x".repeat(1 << 20);
     save(&memory, (0..6).map(|epoch| story(epoch, &long)).collect()).expect("what does not fit is left out");
