@@ -18,6 +18,7 @@
 //! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`neighbours`] | who on a link learns where an address is? |
 //! | [`tickle`] | how does a client whose server is gone learn of it at once? |
+//! | [`peering`] | how does a connection to a BGP neighbour get its terms? |
 //! | [`wire`] | how do packets of a protocol of its own get onto a link, and off it? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
@@ -29,6 +30,7 @@ pub mod inherit;
 pub mod limits;
 pub mod neighbours;
 pub mod netlink;
+pub mod peering;
 pub mod process;
 pub mod random;
 pub mod refused;

@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bgp::lelastic::{self, Role};
-use bgp::{Attributes, Community, Event, LargeCommunity, Neighbor, Routes, State, Why};
+use bgp::{Attributes, Community, Event, LargeCommunity, Neighbor, Routes, State, Ttl, Why};
 use bird::Bird;
 use gobgp::Gobgp;
 use host::clock::now;
@@ -39,6 +39,7 @@ fn routes() -> Routes {
 fn neighbor(server: &str) -> Neighbor {
     let mut neighbor = Neighbor::new(server.parse().unwrap(), 65_000, 65_001, Ipv4Addr::new(10, 0, 0, 2));
     neighbor.hold_time = 9;
+    neighbor.ttl = Ttl::Hops(2);
     neighbor.connect_retry = Duration::from_secs(1);
     neighbor
 }
@@ -52,9 +53,14 @@ fn neighbor4() -> Neighbor {
     Neighbor { next_hop6: Some(US6.parse().unwrap()), ..neighbor(&format!("{SERVER4}:179")) }
 }
 
-/// A speaker that announces [`routes`] and stands.
+/// A speaker that announces [`routes`].
 fn speaker(link: &Link, neighbor: Neighbor) -> Speaker<'_> {
-    let speaker = Speaker::start(link, neighbor);
+    speaker_with(link, neighbor, None)
+}
+
+/// The same with a password.
+fn speaker_with<'a>(link: &'a Link, neighbor: Neighbor, password: Option<&str>) -> Speaker<'a> {
+    let speaker = Speaker::start_with(link, neighbor, password);
     speaker.tell(Event::Wanted { routes: routes() });
     speaker.tell(Event::Health { healthy: true });
     speaker.tell(Event::Started);
@@ -255,6 +261,59 @@ fn lelastics_four_route_servers_have_the_address_from_primary_and_secondary() {
             speaker.tell(Event::Stopped { text: "the other one".to_owned() });
         }
         birds.iter().for_each(|bird| bird.wait("no route", |bird| bird.has("us6", &[])));
+    }
+}
+
+#[test]
+fn a_server_with_a_password_hears_only_who_signs_with_it() {
+    let link = Link::lay();
+    let bird =
+        Bird::start_with(&link, |config| config.replace("multihop;", "multihop;\n  password \"secret of two\";"));
+    for (mut neighbor, session) in [(neighbor6(), "us6"), (neighbor4(), "us4")] {
+        for wrong in [None, Some("secret of tvo")] {
+            neighbor.md5 = wrong.is_some();
+            let us = speaker_with(&link, neighbor.clone(), wrong);
+            us.wait("two attempts without an answer", |us| (us.stats().refused >= 2).then_some(()));
+            assert_eq!(us.stats().established, 0, "{wrong:?}");
+        }
+        neighbor.md5 = true;
+        let _us = speaker_with(&link, neighbor, Some("secret of two"));
+        bird.wait("both routes", |bird| bird.has(session, &["192.168.0.3/32", "2001:db8:3::/64"]));
+    }
+}
+
+#[test]
+fn rfc5082_a_server_on_the_link_hears_who_is_on_the_link() {
+    let link = Link::lay();
+    let direct = |config: &str| config.replace("multihop;", "direct;\n  ttl security on;");
+    let bird = Bird::start_with(&link, direct);
+    for (neighbor, session) in [(neighbor6(), "us6"), (neighbor4(), "us4")] {
+        let local = if session == "us6" { US6 } else { "10.0.0.2" };
+        let local = Some(local.parse().unwrap());
+        let us = speaker(&link, Neighbor { ttl: Ttl::Security(1), local, ..neighbor.clone() });
+        bird.wait("both routes", |bird| bird.has(session, &["192.168.0.3/32", "2001:db8:3::/64"]));
+        drop(us);
+        bird.wait("no route", |bird| bird.has(session, &[]));
+        // As if it came from further away: the system still connects, and then the server hears nothing.
+        let us = speaker(&link, Neighbor { ttl: Ttl::Hops(254), ..neighbor });
+        us.wait("silence", |us| us.ended_for(&Why::Silent));
+        assert_eq!(us.stats().established, 0);
+    }
+}
+
+#[test]
+fn rfc5082_we_hear_who_is_on_the_link_only_where_that_is_asked() {
+    let link = Link::lay();
+    // Its packets live for 64 hops: they could have come from anywhere.
+    let bird = Bird::start(&link);
+    for (neighbor, session) in [(neighbor6(), "us6"), (neighbor4(), "us4")] {
+        let us = speaker(&link, Neighbor { ttl: Ttl::Security(1), ..neighbor.clone() });
+        let gives_up = format!("{session}: Error: Hold timer expired");
+        bird.wait("the server's patience", |bird| bird.log().contains(&gives_up).then_some(()));
+        assert_eq!(us.state(), State::OpenSent, "it heard us, and we did not hear its answer");
+        drop(us);
+        let _us = speaker(&link, Neighbor { ttl: Ttl::Security(192), ..neighbor });
+        bird.wait("both routes", |bird| bird.has(session, &["192.168.0.3/32", "2001:db8:3::/64"]));
     }
 }
 

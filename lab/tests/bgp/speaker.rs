@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use bgp::{Action, Conn, Event, Neighbor, Peer, State, Stats, Why};
 use host::clock::now;
+use host::peering::{Terms, prepare};
 use machine::{Machine as _, step, wake};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use socket2::Socket;
 
 use crate::link::Link;
 
@@ -36,13 +38,20 @@ struct Seen {
 
 impl<'a> Speaker<'a> {
     pub(crate) fn start(link: &'a Link, neighbor: Neighbor) -> Self {
+        Self::start_with(link, neighbor, None)
+    }
+
+    /// With a password, which a machine does not know.
+    pub(crate) fn start_with(link: &'a Link, neighbor: Neighbor, password: Option<&str>) -> Self {
+        let password = password.map(str::to_owned);
         let (events, received) = channel();
         let seen = Arc::<Mutex<Seen>>::default();
         let namespace = File::open(link.namespace()).expect("the namespace has a file");
         let told = Arc::clone(&seen);
         let thread = thread::spawn(move || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may enter it");
-            Driver { peer: Peer::new(neighbor, 11), stream: None, ends: VecDeque::new(), seen: told }.run(&received);
+            let peer = Peer::new(neighbor.clone(), 11);
+            Driver { peer, neighbor, password, stream: None, ends: VecDeque::new(), seen: told }.run(&received);
         });
         Self { events: Some(events), seen, thread: Some(thread), link }
     }
@@ -102,6 +111,8 @@ impl Drop for Speaker<'_> {
 
 struct Driver {
     peer: Peer,
+    neighbor: Neighbor,
+    password: Option<String>,
     stream: Option<(Conn, TcpStream)>,
     /// What effects led to. Handed over when the actions before it are done.
     ends: VecDeque<Event>,
@@ -158,16 +169,25 @@ impl Driver {
     }
 
     fn connect(&mut self, conn: Conn, to: SocketAddr) {
-        match TcpStream::connect_timeout(&to, Duration::from_secs(1)) {
+        match self.connected(to) {
             Ok(stream) => {
                 stream.set_read_timeout(Some(Duration::from_millis(5))).expect("a socket has a time limit");
-                stream.set_nodelay(true).expect("a socket can be told not to wait");
                 let local = stream.local_addr().expect("it is connected").ip();
                 self.stream = Some((conn, stream));
                 self.ends.push_back(Event::Connected { conn, local });
             }
             Err(e) => self.ends.push_back(Event::Refused { conn, why: e.to_string() }),
         }
+    }
+
+    fn connected(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let Neighbor { local, ttl, md5, .. } = self.neighbor;
+        let password = self.password.as_ref().filter(|_| md5).map(String::as_bytes);
+        let terms = Terms { local, ttl: ttl.of_packets(), least_ttl: ttl.least(), password };
+        let socket = Socket::from(prepare(to, &terms)?);
+        socket.connect_timeout(&to.into(), Duration::from_secs(1))?;
+        socket.set_nonblocking(false)?;
+        Ok(socket.into())
     }
 
     fn send(&mut self, conn: Conn, bytes: &[u8]) {
