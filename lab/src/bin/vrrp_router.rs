@@ -1,5 +1,5 @@
-//! VRRP routers, one on each interface, as simple as can be: the machine of the crate `vrrp` over raw sockets and the program `ip`, to
-//! be tried beside Keepalived. No driver for use: it announces nothing by ARP, and its addresses stay when it is killed.
+//! VRRP routers, one on each interface, as simple as can be: the machine of the crate `vrrp` over what the crate `host` has for it, to be
+//! tried beside Keepalived. No driver for use: its addresses stay when it is killed.
 //!
 //! ```text
 //! vrrp_router INTERFACE CODEC CONFIG ...     several are a sync group, whose members are called as their interfaces
@@ -12,19 +12,23 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{self, BufRead as _, Read as _};
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::process::{Command, ExitCode};
+use std::io::{self, BufRead as _};
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
-use host::clock;
+use host::neighbours::Announcer;
+use host::netlink::{Address, Link, Netlink};
+use host::wire::{Carries, Wire};
+use host::{HostRefused, clock};
 use machine::{Machine, story};
+use rustix::event::{self, PollFd, PollFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socket2::{Domain, Protocol, Socket, Type};
-use vrrp::{Action, Codec, Config, Datagram, Event, Password, Refused, Router, SyncGroup, sync};
+use vrrp::{Action, Codec, Config, Datagram, Event, Password, Router, SyncGroup, sync};
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -120,106 +124,85 @@ fn codec_of(text: &str) -> Option<Codec> {
 
 /// Where one router lives.
 struct Port {
-    interface: String,
-    index: u32,
+    link: Link,
     primary: IpAddr,
     codec: Codec,
-    sender: Socket,
+    wire: Arc<Wire>,
+    announcer: Announcer,
 }
 
 impl Port {
-    fn open(interface: &str, codec: Codec, config: &Config, to: &Sender<(String, Event)>) -> io::Result<Self> {
-        let index = std::fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))?;
-        let index: u32 = index.trim().parse().expect("the kernel writes a number");
-        // Whole IP packets of every sort, with their TTL and where they went to, of both families alike.
-        let every = Protocol::from(i32::from(ETH_P_ALL.to_be()));
-        let receiver = Socket::new(Domain::PACKET, Type::DGRAM, Some(every))?;
-        let sender = sender(config, index)?;
+    fn open(interface: &str, codec: Codec, config: &Config, to: &Sender<(String, Event)>) -> Result<Self, HostRefused> {
+        let links = Netlink::open()?.links()?;
+        let link = links.into_iter().find(|link| link.name == interface).expect("there is such an interface");
+        let group = match config.primary {
+            IpAddr::V4(_) => vrrp::ip::MULTICAST_V4.into(),
+            IpAddr::V6(_) => vrrp::ip::MULTICAST_V6.into(),
+        };
+        let carries = Carries { protocol: vrrp::ip::PROTOCOL, group, hops: vrrp::ip::HOPS };
+        let wire = Arc::new(Wire::open(&link, config.primary, &carries)?);
         let (name, vrid, listens, to) = (interface.to_owned(), config.vrid.number(), codec.clone(), to.clone());
-        thread::spawn(move || receive(&name, &receiver, &listens, vrid, &to));
-        Ok(Self { interface: interface.to_owned(), index, primary: config.primary, codec, sender })
+        let heard = wire.clone();
+        thread::spawn(move || receive(&name, &heard, &listens, vrid, &to));
+        Ok(Self { link, primary: config.primary, codec, wire, announcer: Announcer::open()? })
     }
 
     fn act(&self, action: &Action) {
         match action {
             Action::Send { to, advert } => {
                 let bytes = self.codec.encode(advert, self.primary, *to);
-                let to = match to {
-                    IpAddr::V4(v4) => SocketAddr::from((*v4, 0)),
-                    IpAddr::V6(v6) => SocketAddrV6::new(*v6, 0, 0, self.index).into(),
-                };
                 // Nobody may be there, or no cable: the next one follows.
-                if let Err(error) = self.sender.send_to(&bytes, &to.into()) {
-                    eprintln!("not sent to {to}: {error}");
-                }
+                self.complain(self.wire.send(*to, &bytes));
                 return;
             }
-            Action::Take { addresses } => addresses.iter().for_each(|address| self.address("replace", *address)),
-            Action::Release { addresses } => addresses.iter().for_each(|address| self.address("delete", *address)),
-            Action::Announce { .. } | Action::Changed { .. } | Action::Tell { .. } => {}
+            Action::Take { addresses } => {
+                self.each(addresses, |netlink, address| netlink.put(address, None));
+            }
+            Action::Release { addresses } => {
+                self.each(addresses, |netlink, address| netlink.remove(address).map(drop));
+            }
+            Action::Announce { addresses } => {
+                for ip in addresses {
+                    self.complain(self.announcer.announce(&self.link, *ip));
+                }
+            }
+            Action::Changed { .. } | Action::Tell { .. } => {}
         }
         tell(action);
     }
 
-    fn address(&self, verb: &str, address: IpAddr) {
-        let with_length = if address.is_ipv4() { format!("{address}/32") } else { format!("{address}/128") };
-        let mut ip = Command::new("ip");
-        ip.args(["address", verb, &with_length, "dev", &self.interface]);
-        if address.is_ipv6() && verb == "replace" {
-            ip.arg("nodad");
+    fn each(&self, addresses: &[IpAddr], order: impl Fn(&mut Netlink, &Address) -> Result<(), HostRefused>) {
+        for ip in addresses {
+            let address = Address { link: self.link.index, ip: *ip, prefix: if ip.is_ipv4() { 32 } else { 128 } };
+            self.complain(Netlink::open().and_then(|mut netlink| order(&mut netlink, &address)));
         }
-        let output = ip.output().expect("`ip` is on the PATH");
-        if !output.status.success() {
-            eprintln!("{verb} {address}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+
+    fn complain(&self, done: Result<(), HostRefused>) {
+        if let Err(refused) = done {
+            eprintln!("{}: {refused}", self.link.name);
         }
     }
 }
 
-fn sender(config: &Config, index: u32) -> io::Result<Socket> {
-    let vrrp = Some(Protocol::from(i32::from(vrrp::ip::PROTOCOL)));
-    let hops = u32::from(vrrp::ip::HOPS);
-    let (socket, from): (Socket, SocketAddr) = match config.primary {
-        IpAddr::V4(v4) => {
-            let socket = Socket::new(Domain::IPV4, Type::RAW, vrrp)?;
-            socket.set_multicast_if_v4(&v4)?;
-            socket.join_multicast_v4(&vrrp::ip::MULTICAST_V4, &v4)?;
-            socket.set_multicast_ttl_v4(hops)?;
-            socket.set_ttl_v4(hops)?;
-            socket.set_tos_v4(INTERNETWORK_CONTROL)?;
-            (socket, (v4, 0).into())
-        }
-        IpAddr::V6(v6) => {
-            let socket = Socket::new(Domain::IPV6, Type::RAW, vrrp)?;
-            socket.set_multicast_if_v6(index)?;
-            socket.join_multicast_v6(&vrrp::ip::MULTICAST_V6, index)?;
-            socket.set_multicast_hops_v6(hops)?;
-            socket.set_unicast_hops_v6(hops)?;
-            (socket, SocketAddrV6::new(v6, 0, 0, index).into())
-        }
-    };
-    socket.bind(&from.into())?;
-    Ok(socket)
-}
-
-fn receive(name: &str, socket: &Socket, codec: &Codec, vrid: u8, to: &Sender<(String, Event)>) {
+fn receive(name: &str, wire: &Wire, codec: &Codec, vrid: u8, to: &Sender<(String, Event)>) {
     let mut buffer = [0; 2_048];
     loop {
-        let Ok(len) = (&*socket).read(&mut buffer) else { continue };
-        let datagram = match Datagram::parse(&buffer[..len]) {
-            // All that passes any interface comes here. Members of a group have different numbers.
-            Err(Refused::Protocol | Refused::Length { .. }) => continue,
-            Ok(datagram) if datagram.vrid() != Some(vrid) => continue,
-            parsed => parsed,
-        };
-        if to.send((name.to_owned(), Event::received(codec, datagram))).is_err() {
-            return;
+        if let Err(error) = event::poll(&mut [PollFd::new(wire, PollFlags::IN)], None) {
+            assert_eq!(error, rustix::io::Errno::INTR, "it can be waited for");
+        }
+        while let Ok(Some(len)) = wire.receive(&mut buffer) {
+            let datagram = match Datagram::parse(&buffer[..len]) {
+                // Another router of the link. Members of a group have different numbers.
+                Ok(datagram) if datagram.vrid() != Some(vrid) => continue,
+                parsed => parsed,
+            };
+            if to.send((name.to_owned(), Event::received(codec, datagram))).is_err() {
+                return;
+            }
         }
     }
 }
 
 /// How late a typed event may be.
 const A_MOMENT: Duration = Duration::from_millis(20);
-/// In the order of the network, all protocols of a link.
-const ETH_P_ALL: u16 = 3;
-/// The class of routing protocols, as Keepalived sets it.
-const INTERNETWORK_CONTROL: u32 = 0xC0;
