@@ -26,7 +26,7 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
   suite sentinel [--of redis|valkey] [--binary PATH] [--only UNIT]
                               the stock Sentinel's acceptance suite, from Debian's source package, against ours
                               or another program; about two minutes
-  suite redis [--pool session|shared] [--unit UNIT]...
+  suite redis [--pool shared|session] [--unit UNIT]...
                               Redis's own test suite, directly and through a listener; what differs is told. About ten minutes
 
 test, demo, lab, bench and suite install the Debian packages that they miss (as root; no service is started), test

@@ -70,7 +70,7 @@ struct Asked {
 
 impl Asked {
     fn from(args: &[String]) -> Result<Self, Failure> {
-        let mut asked = Self { units: Vec::new(), pool: "session".to_owned() };
+        let mut asked = Self { units: Vec::new(), pool: "shared".to_owned() };
         let mut args = args.iter();
         while let Some(option) = args.next() {
             let mut value = || args.next().ok_or_else(|| Failure::usage(format!("{option} takes a value")));
@@ -246,9 +246,9 @@ mod tests {
     #[test]
     fn the_pool_and_units_are_the_callers_to_say() {
         let asked = |line: &str| Asked::from(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        assert_eq!(asked("").unwrap(), Asked { units: Vec::new(), pool: "session".to_owned() });
-        let told = asked("--pool shared --unit unit/multi --unit unit/auth").unwrap();
-        assert_eq!((told.pool.as_str(), told.units.len()), ("shared", 2));
+        assert_eq!(asked("").unwrap(), Asked { units: Vec::new(), pool: "shared".to_owned() });
+        let told = asked("--pool session --unit unit/multi --unit unit/auth").unwrap();
+        assert_eq!((told.pool.as_str(), told.units.len()), ("session", 2));
         for line in ["--pool other", "--unit", "unit/multi"] {
             assert_eq!(asked(line).unwrap_err().exit_code(), 2, "{line}");
         }
