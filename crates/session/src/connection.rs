@@ -138,7 +138,7 @@ impl Session {
         if self.is_partly_answered() {
             return self.close(now, Why::CutReply);
         }
-        self.mark_spent();
+        self.mark_spent(false);
         let unknown = match self.rules.on_unknown {
             _ if !self.any_unknown() => 0,
             OnUnknown::Close => return self.close(now, Why::UnknownFate),
@@ -179,8 +179,7 @@ impl Session {
     /// The server has as many clients as it takes, and does nothing of what this connection brought.
     pub(crate) fn on_turned_away(&mut self, now: Instant) {
         self.stats.connects_failed += 1;
-        self.kept.unsend(usize::MAX);
-        self.mark_spent();
+        self.mark_spent(true);
         self.on_restore_postponed(now);
     }
 

@@ -76,9 +76,10 @@ impl Session {
         true
     }
 
-    /// The connection is gone, and a part of the first request with it.
-    pub(crate) fn mark_spent(&mut self) {
-        let is_known = self.kept.front().is_some_and(|o| o.command.repeatable) || self.kept.in_flight() == 0;
+    /// The connection is gone, and a part of the first request with it. `is_turned_away`: its server has done nothing on it.
+    pub(crate) fn mark_spent(&mut self, is_turned_away: bool) {
+        let is_repeatable = self.kept.front().is_some_and(|o| o.command.repeatable);
+        let is_known = is_turned_away || is_repeatable || self.kept.in_flight() == 0;
         if self.kept.is_spent() && is_known {
             self.kept.mark(0, State::Spent);
         }

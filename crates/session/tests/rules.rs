@@ -513,6 +513,23 @@ fn who_goes_or_says_nonsense_within_a_transaction_is_answered() {
 }
 
 #[test]
+fn the_rest_of_an_answer_is_waited_for_when_the_view_names_another_master() {
+    let mut talk = master();
+    let conn = talk.c("GET a").connected().server_hears("GET a").conn;
+    talk.step(Event::ServerBytes { conn, bytes: b"$5\r\nhel" }).client_hears("$5; hel").actions.clear();
+    talk.view(2, Phase::Steady, 2).c("GET b").orders(&[]).server_hears("");
+    talk.s("lo").client_hears("lo").orders(&[close(1), connect(2, 2)]).connected().server_hears("GET b");
+}
+
+#[test]
+fn half_a_refusal_of_a_server_that_goes_is_no_part_of_the_next_ones_answer() {
+    let mut talk = master();
+    let conn = talk.c("GET a").connected().server_hears("GET a").conn;
+    talk.step(Event::ServerBytes { conn, bytes: b"-LOADI" }).gone();
+    talk.connected().server_hears("GET a").s("$5; hello").client_hears("$5; hello");
+}
+
+#[test]
 fn an_event_of_a_connection_that_is_gone_changes_nothing() {
     let mut talk = master();
     talk.c("GET a").connected().server_hears("GET a");

@@ -331,3 +331,30 @@ fn those_behind_wait_so_long_in_all_for_those_who_do_not_read() {
     lane.on_unread(first + SECOND, 2, UNREAD);
     assert_eq!(lane.deadline(), Some(first + SECOND + Duration::from_millis(50)), "next to none is left");
 }
+
+#[test]
+fn what_never_went_out_of_a_shared_connection_is_sent_on_the_next_one() {
+    let asks = |unsent: usize| {
+        let mut talk = shared();
+        let conn = talk.c("SET a 1; SET b 1").ready().server_hears("SET a 1; SET b 1").conn;
+        let one = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n".len();
+        talk.step(Event::ServerUnsent { conn, bytes: one + unsent }).step(Event::ServerClosed { conn }).pass(20);
+        talk
+    };
+    asks(27).ready().server_hears("SET a 1; SET b 1");
+    asks(1).ready().server_hears("SET a 1; SET b 1");
+    asks(0).closes(session::Why::UnknownFate);
+}
+
+#[test]
+fn who_is_sent_elsewhere_with_a_write_under_way_is_not_asked_twice() {
+    let mut talk = shared();
+    let conn = talk.c("SET a 1").ready().server_hears("SET a 1").conn;
+    talk.step(Event::SentElsewhere { conn }).closes(session::Why::UnknownFate);
+}
+
+#[test]
+fn a_connection_that_was_used_before_is_not_turned_away() {
+    let mut talk = shared();
+    talk.c("BLPOP a 1").ready().server_hears("BLPOP a 1").s(FULL).client_hears(FULL);
+}

@@ -298,3 +298,11 @@ fn a_line_that_is_longer_than_what_may_be_kept_is_read_until_it_is_too_long() {
         talk.raw(&[b'1'; 2 * BOUND]).client_hears("-ERR Protocol error: too big bulk count string");
     }
 }
+
+#[test]
+fn a_large_request_that_meets_a_server_without_room_was_not_executed() {
+    let mut talk = small();
+    talk.raw(&set(2 * BOUND)).raw(&vec![b'v'; 2 * BOUND]).connected().takes(usize::MAX);
+    talk.raw(b"\r\n").takes(usize::MAX);
+    talk.s("-ERR max number of clients reached").client_hears(SPENT);
+}
