@@ -16,7 +16,7 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
   sim --coverage              what simulated worlds have to reach, and how often they do
   replay FILE                 run a flight record through the machines
   lab [FILTER]                only the tests beside real servers
-  fuzz [TARGET] [--seconds N] fuzz one codec or all of them, 60 s each unless told; needs a C++ compiler
+  fuzz [TARGET] [--seconds N] fuzz one target or all of them, 60 s each unless told; needs a C++ compiler
   bench proxy [--quick] [--only WAY,WAY] [--load LOAD,LOAD] [--rounds N] [--seconds S] [--rate N] [--seed N] [--against RESULT.json]
                               direct, HAProxy, twemproxy and Standfast in one run; the figures are ratios; half an hour, or two minutes
   bench profile [--way WAY] [--load LOAD] [--seconds S]

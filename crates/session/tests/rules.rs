@@ -522,6 +522,33 @@ fn the_rest_of_an_answer_is_waited_for_when_the_view_names_another_master() {
 }
 
 #[test]
+fn what_has_not_gone_out_does_not_go_to_a_master_that_is_only_waited_for() {
+    let mut talk = master();
+    let conn = talk.c("GET a; SET b 2").connected().conn;
+    let first = "*2\r\n$3\r\nGET\r\n$1\r\na\r\n".len();
+    talk.session.sent(first);
+    talk.step(Event::ServerBytes { conn, bytes: b"$5\r\nhel" }).view(2, Phase::Steady, 2).server_hears("");
+    talk.s("lo").connected().server_hears("SET b 2");
+}
+
+#[test]
+fn a_refusal_outlasts_the_connection_that_brought_it() {
+    let mut talk = master();
+    talk.c("SET a 1; GET a").connected().server_hears("SET a 1; GET a").s(READONLY).gone();
+    talk.view(1, Phase::Lost, 1).pass(10_000);
+    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
+    assert!(heard.starts_with(&format!("{READONLY}\r\n-MASTERDOWN ")), "{heard}");
+}
+
+#[test]
+fn of_a_transaction_that_cannot_be_told_again_nothing_is() {
+    let mut talk = master();
+    let said = "SELECT 1; WATCH a; MULTI; GET a";
+    talk.c(said).connected().server_hears(said).s("+OK; +OK; +OK; +QUEUED").gone();
+    talk.c("RESET").connected().server_hears("SELECT 1").s("+OK").server_hears("RESET");
+}
+
+#[test]
 fn half_a_refusal_of_a_server_that_goes_is_no_part_of_the_next_ones_answer() {
     let mut talk = master();
     let conn = talk.c("GET a").connected().server_hears("GET a").conn;
