@@ -17,7 +17,8 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
   replay FILE                 run a flight record through the machines
   lab [FILTER]                only the tests beside real servers
   fuzz [TARGET] [--seconds N] fuzz one target or all of them, 60 s each unless told; needs a C++ compiler
-  bench proxy [--quick] [--only WAY,WAY] [--load LOAD,LOAD] [--rounds N] [--seconds S] [--rate N] [--seed N] [--against RESULT.json]
+  bench proxy [--quick] [--only WAY,WAY] [--load LOAD,LOAD] [--rounds N] [--seconds S] [--rate N] [--seed N] [--workers N]
+              [--against RESULT.json]
                               direct, HAProxy, twemproxy and Standfast in one run; the figures are ratios; half an hour, or two minutes
   bench profile [--way WAY] [--load LOAD] [--seconds S]
                               where a proxy's time goes under one load, and its system calls for a request, by perf

@@ -68,6 +68,7 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
         servers::load_average(),
         watch().as_secs_f64() / 60.0
     ));
+    about.extend(options.workers.map(|n| format!("data threads of ours: {n}")));
     about.extend(stand.missing.iter().map(|missing| format!("not measured: {missing}")));
     write(&options, &samples, &about, earlier.as_deref())
 }

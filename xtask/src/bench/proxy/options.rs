@@ -23,6 +23,8 @@ pub(crate) struct Options {
     /// An earlier result to compare with.
     pub(crate) against: Option<PathBuf>,
     pub(crate) is_quick: bool,
+    /// Data threads of ours, if not as many as by default.
+    pub(crate) workers: Option<u32>,
 }
 
 impl Default for Options {
@@ -36,6 +38,7 @@ impl Default for Options {
             seed: 1,
             against: None,
             is_quick: false,
+            workers: None,
         }
     }
 }
@@ -58,6 +61,7 @@ impl Options {
                 "--seconds" => options.seconds = seconds(value()?)?,
                 "--rate" => options.rate = number(option, value()?)?,
                 "--seed" => options.seed = number(option, value()?)?.into(),
+                "--workers" => options.workers = Some(number(option, value()?)?),
                 "--against" => options.against = Some(PathBuf::from(value()?)),
                 other => return Err(Failure::usage(format!("bench proxy does not know '{other}'"))),
             }
@@ -112,9 +116,10 @@ mod tests {
     #[test]
     fn options_change_what_they_name() {
         assert_eq!(from("").unwrap(), Options::default());
-        let asked = from("--only standfast,haproxy --rounds 3 --seconds 0.2 --seed 9 --against old.json").unwrap();
+        let asked =
+            from("--only standfast,haproxy --rounds 3 --seconds 0.2 --seed 9 --workers 2 --against old.json").unwrap();
         assert_eq!(asked.ways, [Way::Haproxy { threads: 1 }, Way::Haproxy { threads: 2 }, Way::Session, Way::Shared]);
-        assert_eq!((asked.rounds, asked.seconds, asked.seed), (3, 0.2, 9));
+        assert_eq!((asked.rounds, asked.seconds, asked.seed, asked.workers), (3, 0.2, 9, Some(2)));
         assert_eq!(asked.against, Some("old.json".into()));
     }
 

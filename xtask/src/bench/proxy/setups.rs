@@ -19,13 +19,20 @@ pub(crate) struct Setup {
     /// Our program.
     standfast: PathBuf,
     redis: u16,
+    /// Data threads of ours, if not as many as by default.
+    workers: Option<u32>,
 }
 
 /// Why a way is not measured.
 pub(crate) type Missing = String;
 
 impl Setup {
-    pub(crate) fn new(scratch: &Scratch, standfast: PathBuf, redis: u16) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        scratch: &Scratch,
+        standfast: PathBuf,
+        redis: u16,
+        workers: Option<u32>,
+    ) -> Result<Self, Failure> {
         let dir = scratch.dir().to_path_buf();
         let mut openssl = Command::new("openssl");
         openssl.args([
@@ -51,7 +58,7 @@ impl Setup {
         let pem = [dir.join("cert.pem"), dir.join("key.pem")].map(fs::read_to_string);
         let [cert, key] = pem.map(|read| read.or_fail("read the certificate"));
         fs::write(dir.join("both.pem"), cert? + &key?).or_fail("write the certificate")?;
-        Ok(Self { dir, standfast, redis })
+        Ok(Self { dir, standfast, redis, workers })
     }
 
     /// The certificate that signs itself.
@@ -136,11 +143,12 @@ impl Setup {
 
     fn write_ours(&self, name: &str, pool: &str, port: u16, tls: Option<(u16, &str)>) -> Result<PathBuf, Failure> {
         let sentinel = free_port()?;
+        let workers = self.workers.map(|n| format!("[proxy]\nworkers = {n}\n")).unwrap_or_default();
         let listener = |port: u16, more: &str| {
             format!("[[listener]]\nlisten = \"127.0.0.1:{port}\"\ngroup = \"bench-{name}\"\nrole = \"master\"\n{more}")
         };
         let text = format!(
-            "[node]\nname = \"bench-{name}\"\nlisten = \"127.0.0.1:{sentinel}\"\nstate-dir = \"{}\"\n\
+            "[node]\nname = \"bench-{name}\"\nlisten = \"127.0.0.1:{sentinel}\"\nstate-dir = \"{}\"\n{workers}\
              [[group]]\nname = \"bench-{name}\"\nmaster = \"127.0.0.1:{}\"\nnodes = 1\nquorum = 1\n{}{}",
             self.dir.join(format!("state-{name}")).display(),
             self.redis,

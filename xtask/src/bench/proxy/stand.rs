@@ -39,7 +39,7 @@ impl Stand {
     pub(crate) fn start(options: &Options, standfast: PathBuf, pace: PathBuf) -> Result<Self, Failure> {
         let scratch = Scratch::new()?;
         let redis = setups::redis(&scratch)?;
-        let setup = Setup::new(&scratch, standfast, redis.port)?;
+        let setup = Setup::new(&scratch, standfast, redis.port, options.workers)?;
         let (mut proxies, mut ways, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for way in &options.ways {
             match setup.start(*way)? {
