@@ -23,11 +23,13 @@
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod account;
+mod checksum;
 pub mod clock;
 pub mod daemon;
 pub mod hostname;
 pub mod inherit;
 pub mod limits;
+mod link_address;
 pub mod neighbours;
 pub mod netlink;
 pub mod peering;

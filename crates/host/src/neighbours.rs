@@ -15,8 +15,9 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::HostRefused;
 use crate::netlink::Link;
+use crate::refused::NO_RAW;
+use crate::{HostRefused, link_address};
 use frame::Mac;
 
 /// Says on links where addresses are.
@@ -124,12 +125,7 @@ impl AsFd for Probe {
 /// Sends a frame as it is.
 #[expect(unsafe_code, reason = "sendto")]
 fn send(socket: &Socket, link: &Link, frame: &[u8]) -> io::Result<()> {
-    let index = i32::try_from(link.index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
-    // SAFETY: man 7 packet: an address of this family is a plain structure, for which zeros are valid values.
-    let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    to.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).expect("it is 17");
-    to.sll_ifindex = index;
-    let len = libc::socklen_t::try_from(size_of_val(&to)).expect("it is twenty");
+    let (to, len) = link_address::of(link, 0)?;
     // SAFETY: man 2 sendto: it reads `frame.len()` bytes at the first pointer and `len` at the second, both of which point to as much
     // that lives as long as the call; the descriptor is open as long as `socket`.
     let sent = unsafe {
@@ -147,7 +143,7 @@ fn send(socket: &Socket, link: &Link, frame: &[u8]) -> io::Result<()> {
 
 fn refused(what: &'static str, link: &str, error: io::Error) -> HostRefused {
     let remedy = match error.raw_os_error() {
-        Some(libc::EPERM) => "CAP_NET_RAW is missing: AmbientCapabilities=CAP_NET_RAW (systemd), or run as root",
+        Some(libc::EPERM) => NO_RAW,
         Some(libc::ENETDOWN) => "The interface is down: `ip link set NAME up`",
         _ => "`ip link` shows the interfaces that are there",
     };

@@ -56,6 +56,9 @@ impl Error for HostRefused {
     }
 }
 
+/// Raw sockets were refused.
+pub(crate) const NO_RAW: &str = "CAP_NET_RAW is missing: AmbientCapabilities=CAP_NET_RAW (systemd), or run as root";
+
 /// What usually helps against an answer of this kind.
 fn remedy(path: &Path, kind: io::ErrorKind) -> String {
     let path = path.display();

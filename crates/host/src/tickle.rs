@@ -17,6 +17,8 @@ use std::net::{IpAddr, SocketAddr};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::HostRefused;
+use crate::checksum::checksum;
+use crate::refused::NO_RAW;
 
 /// Says something in the name of connections that this host does not have.
 #[derive(Debug)]
@@ -93,20 +95,9 @@ fn octets(ip: IpAddr) -> Vec<u8> {
     }
 }
 
-/// Of parts with even lengths (RFC 1071).
-pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
-    let words =
-        parts.iter().flat_map(|part| part.chunks(2)).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
-    let mut sum: u32 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).expect("it was folded")
-}
-
 fn refused(what: &'static str, whom: &str, error: io::Error) -> HostRefused {
     let remedy = match error.raw_os_error() {
-        Some(libc::EPERM) => "CAP_NET_RAW is missing: AmbientCapabilities=CAP_NET_RAW (systemd), or run as root",
+        Some(libc::EPERM) => NO_RAW,
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => "`ip route get` shows whether there is a way",
         _ => "The client learns of it when it next sends something",
     };

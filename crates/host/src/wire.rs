@@ -9,8 +9,9 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
-use crate::HostRefused;
 use crate::netlink::Link;
+use crate::refused::NO_RAW;
+use crate::{HostRefused, link_address};
 
 /// Packets of one protocol on one link.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ fn inward(link: &Link, from: IpAddr, carries: &Carries) -> io::Result<Socket> {
         IpAddr::V4(_) => (libc::ETH_P_IP, PROTOCOL_V4),
         IpAddr::V6(_) => (libc::ETH_P_IPV6, PROTOCOL_V6),
     };
-    let ethertype = u16::try_from(ethertype).expect("it has sixteen bits").to_be();
+    let ethertype = u16::try_from(ethertype).expect("it has sixteen bits");
     // Until it has its filter and its link, nothing comes: it has no protocol.
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
     socket.attach_filter(&[byte(at), equal(carries.protocol, 0, 1), give(u32::MAX), give(0)])?;
@@ -141,12 +142,7 @@ fn inward(link: &Link, from: IpAddr, carries: &Carries) -> io::Result<Socket> {
 /// Hears what comes in on this link of this kind.
 #[expect(unsafe_code, reason = "bind")]
 fn bind(socket: &Socket, link: &Link, ethertype: u16) -> io::Result<()> {
-    // SAFETY: man 7 packet: an address of this family is a plain structure, for which zeros are valid values.
-    let mut at: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    at.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).expect("it is 17");
-    at.sll_protocol = ethertype;
-    at.sll_ifindex = i32::try_from(link.index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
-    let len = libc::socklen_t::try_from(size_of_val(&at)).expect("it is twenty");
+    let (at, len) = link_address::of(link, ethertype)?;
     // SAFETY: man 2 bind: it reads `len` bytes at the pointer, which is to a structure of that size that lives as long as the call; the
     // descriptor is open as long as `socket`.
     let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const at).cast(), len) };
@@ -174,7 +170,7 @@ fn code(code: u32) -> u16 {
 
 fn refused(what: &'static str, link: &Link, error: io::Error) -> HostRefused {
     let remedy = match error.raw_os_error() {
-        Some(libc::EPERM) => "CAP_NET_RAW is missing: AmbientCapabilities=CAP_NET_RAW (systemd), or run as root",
+        Some(libc::EPERM) => NO_RAW,
         Some(libc::EADDRNOTAVAIL) => "The host's own address is not on it: `ip address` shows those that are",
         Some(libc::ENETDOWN) => "The interface is down: `ip link set NAME up`",
         _ => "`ip link` shows the interfaces that are there",

@@ -7,12 +7,7 @@ use std::time::Duration;
 
 use host::neighbours::{Announcer, Probe};
 use host::netlink::{Address, Link, Netlink};
-use net::{ip, two_hosts, wait};
-
-fn link(name: &str) -> Link {
-    let links = Netlink::open().unwrap().links().unwrap();
-    links.into_iter().find(|link| link.name == name).expect("it was made")
-}
+use net::{ip, link, two_hosts, wait};
 
 fn mac(link: &Link) -> String {
     link.mac.unwrap().map(|byte| format!("{byte:02x}")).join(":")

@@ -7,16 +7,11 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use host::netlink::{Link, Netlink};
+use host::netlink::Link;
 use host::wire::{Carries, Wire};
-use net::{ip, two_hosts, wait};
+use net::{ip, link, two_hosts, wait};
 
 const VRRP: u8 = 112;
-
-fn link(name: &str) -> Link {
-    let links = Netlink::open().unwrap().links().unwrap();
-    links.into_iter().find(|link| link.name == name).expect("it was made")
-}
 
 fn carries(group: &str) -> Carries {
     Carries { protocol: VRRP, group: group.parse().unwrap(), hops: 255 }

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::tickle::checksum;
+use crate::checksum::checksum;
 
 /// A link-layer address.
 pub type Mac = [u8; 6];

@@ -64,7 +64,7 @@ pub struct Refusal {
 
 /// Who put an address there (`IFA_PROTO`). The kernel's own numbers go up to 3; this one is ours.
 const OURS: u8 = 0x5f;
-/// Not the `rtnetlink` of Linux: missing in the C library's list.
+/// Missing in the C library's list (`linux/if_addr.h`).
 const IFA_PROTO: u16 = 11;
 /// The kernel's own words about a refusal.
 const NLMSGERR_ATTR_MSG: u16 = 1;

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use host::clock::now;
+use host::netlink::{Link, Netlink};
 
 /// Much more than the kernel needs, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -97,6 +98,12 @@ impl Drop for Far {
     fn drop(&mut self) {
         let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
     }
+}
+
+/// A link of the network that this thread is in.
+pub(crate) fn link(name: &str) -> Link {
+    let links = Netlink::open().unwrap().links().unwrap();
+    links.into_iter().find(|link| link.name == name).expect("it was made")
 }
 
 pub(crate) fn wait<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
