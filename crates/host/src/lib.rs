@@ -13,21 +13,27 @@
 //! | [`random`] | what can nobody guess? |
 //! | [`inherit`] | which descriptors does another program get from us, and which did we get? |
 //! | [`limits`] | how many descriptors may this process have? |
-//! | [`account`] | which number has a user or a group of this host? |
+//! | [`account`] | which numbers has a user or a group of this host? |
+//! | [`capability`] | what may this process do that others may not? |
+//! | [`lesser`] | how is a program run with fewer rights than ours? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`neighbours`] | who on a link learns where an address is? |
 //! | [`tickle`] | how does a client whose server is gone learn of it at once? |
 //! | [`peering`] | how does a connection to a BGP neighbour get its terms? |
+//! | [`echo`] | does another host answer? |
 //! | [`wire`] | how do packets of a protocol of its own get onto a link, and off it? |
 //! | [`refused`] | the kernel said no: to what, where, and what can be done? |
 
 pub mod account;
+pub mod capability;
 mod checksum;
 pub mod clock;
 pub mod daemon;
+pub mod echo;
 pub mod hostname;
 pub mod inherit;
+pub mod lesser;
 pub mod limits;
 mod link_address;
 pub mod neighbours;

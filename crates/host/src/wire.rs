@@ -16,9 +16,15 @@ use crate::{HostRefused, link_address};
 /// Packets of one protocol on one link.
 #[derive(Debug)]
 pub struct Wire {
+    speaker: Speaker,
+    inward: Socket,
+}
+
+/// The half of a [`Wire`] that speaks and does not listen.
+#[derive(Debug)]
+pub struct Speaker {
     link: Link,
     outward: Socket,
-    inward: Socket,
 }
 
 /// What a wire carries.
@@ -44,14 +50,9 @@ impl Wire {
     /// # Errors
     /// The capability is missing, the link is gone, or the address is not on it.
     pub fn open(link: &Link, from: IpAddr, carries: &Carries) -> Result<Self, HostRefused> {
-        let opened = || -> io::Result<Self> {
-            Ok(Self {
-                link: link.clone(),
-                outward: outward(link, from, carries)?,
-                inward: inward(link, from, carries)?,
-            })
-        };
-        opened().map_err(|error| refused("open a raw socket", link, error))
+        let speaker = Speaker::open(link, from, carries)?;
+        let inward = inward(link, from, carries).map_err(|error| refused("open a raw socket", link, error))?;
+        Ok(Self { speaker, inward })
     }
 
     /// Sends one packet to a peer or to the group.
@@ -59,12 +60,7 @@ impl Wire {
     /// # Errors
     /// The link is down or gone, or there is no way to the peer.
     pub fn send(&self, to: IpAddr, payload: &[u8]) -> Result<(), HostRefused> {
-        let to: SocketAddr = match to {
-            IpAddr::V4(ip) => (ip, 0).into(),
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, self.link.index).into(),
-        };
-        let sent = self.outward.send_to(payload, &to.into());
-        sent.map(drop).map_err(|error| refused("send a packet", &self.link, error))
+        self.speaker.send(to, payload)
     }
 
     /// The next packet, from its IP header on, if one has come; how long it is. What is longer than the room is cut off. The descriptor
@@ -80,9 +76,33 @@ impl Wire {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // It is told once that the link is down; it may come up again.
                 Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {}
-                Err(error) => return Err(refused("hear packets", &self.link, error)),
+                Err(error) => return Err(refused("hear packets", &self.speaker.link, error)),
             }
         }
+    }
+}
+
+impl Speaker {
+    /// Opens it, as [`Wire::open`] does.
+    ///
+    /// # Errors
+    /// The capability is missing, the link is gone, or the address is not on it.
+    pub fn open(link: &Link, from: IpAddr, carries: &Carries) -> Result<Self, HostRefused> {
+        let outward = outward(link, from, carries).map_err(|error| refused("open a raw socket", link, error))?;
+        Ok(Self { link: link.clone(), outward })
+    }
+
+    /// Sends one packet to a peer or to the group.
+    ///
+    /// # Errors
+    /// The link is down or gone, or there is no way to the peer.
+    pub fn send(&self, to: IpAddr, payload: &[u8]) -> Result<(), HostRefused> {
+        let to: SocketAddr = match to {
+            IpAddr::V4(ip) => (ip, 0).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, self.link.index).into(),
+        };
+        let sent = self.outward.send_to(payload, &to.into());
+        sent.map(drop).map_err(|error| refused("send a packet", &self.link, error))
     }
 }
 
