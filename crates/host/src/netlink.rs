@@ -7,7 +7,9 @@
 //! |---|---|
 //! | [`message`] | how are questions and answers written? |
 //! | [`watch`] | what changed without us? |
+//! | [`connections`] | which TCP connections are there at an address? |
 
+pub mod connections;
 pub mod message;
 mod socket;
 pub mod watch;
@@ -77,7 +79,9 @@ impl Netlink {
     /// # Errors
     /// No descriptors are left.
     pub fn open() -> Result<Self, HostRefused> {
-        Socket::open().map(Self).map_err(|error| HostRefused::new("ask the kernel", "netlink", error))
+        Socket::open(libc::NETLINK_ROUTE)
+            .map(Self)
+            .map_err(|error| HostRefused::new("ask the kernel", "netlink", error))
     }
 
     /// All links.

@@ -13,9 +13,17 @@ use super::{Address, Held, Link};
 /// A question or an order, without the number that its answer will carry.
 #[derive(Debug)]
 pub struct Request {
-    kind: u16,
-    flags: u16,
-    body: Vec<u8>,
+    pub(super) kind: u16,
+    pub(super) flags: u16,
+    pub(super) body: Vec<u8>,
+}
+
+/// A message before its meaning is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    pub(super) header: Header,
+    pub(super) kind: u16,
+    pub(super) body: &'a [u8],
 }
 
 /// What every message begins with, as far as it matters.
@@ -153,11 +161,11 @@ fn is_of_one_host(address: &Address) -> bool {
 }
 
 /// The C library has them as signed integers.
-fn flags(flags: libc::c_int) -> u16 {
+pub(super) fn flags(flags: libc::c_int) -> u16 {
     u16::try_from(flags).expect("flags have sixteen bits")
 }
 
-fn attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(super) fn attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let len = u16::try_from(4 + value.len()).expect("an attribute of ours is short");
     to.extend(len.to_ne_bytes());
     to.extend(kind.to_ne_bytes());
@@ -165,35 +173,49 @@ fn attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
     to.resize(to.len().next_multiple_of(4), 0);
 }
 
-impl Message {
-    /// What is said in these bytes. What is cut short is passed over, with all behind it.
-    pub fn all(bytes: &[u8]) -> impl Iterator<Item = (Header, Self)> {
+impl Frame<'_> {
+    /// The messages in these bytes. What is cut short is passed over, with all behind it.
+    pub(super) fn all(bytes: &[u8]) -> impl Iterator<Item = Frame<'_>> {
         let mut rest = bytes;
         std::iter::from_fn(move || {
             let len = usize::try_from(number(rest, 0)?).ok()?;
             let message = rest.get(..len).filter(|message| message.len() >= HEADER)?;
             rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
-            let kind = half(message, 4)?;
             let flags = half(message, 6)?;
             let header =
                 Header { sequence: number(message, 8)?, is_interrupted: i32::from(flags) & libc::NLM_F_DUMP_INTR != 0 };
-            Some((header, Self::of(kind, &message[HEADER..])))
+            Some(Frame { header, kind: half(message, 4)?, body: &message[HEADER..] })
         })
     }
 
-    fn of(kind: u16, body: &[u8]) -> Self {
+    /// How an order came out, or that a list is complete, if that is what it says.
+    pub(super) fn done(&self) -> Option<Done> {
+        match i32::from(self.kind) {
+            libc::NLMSG_DONE => Some(Done { errno: 0, words: None }),
+            libc::NLMSG_ERROR => number(self.body, 0).map(|code| {
+                // The question comes back behind the code, unless it went well; then come the words.
+                let question = number(self.body, 4).and_then(|len| usize::try_from(len).ok()).unwrap_or_default();
+                let words = self.body.get(4 + question.next_multiple_of(4)..).and_then(words);
+                Done { errno: code.cast_signed().saturating_neg(), words }
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl Message {
+    /// What is said in these bytes. What is cut short is passed over, with all behind it.
+    pub fn all(bytes: &[u8]) -> impl Iterator<Item = (Header, Self)> {
+        Frame::all(bytes)
+            .map(|frame| (frame.header, frame.done().map_or_else(|| Self::of(frame.kind, frame.body), Self::Done)))
+    }
+
+    pub(super) fn of(kind: u16, body: &[u8]) -> Self {
         let understood = match kind {
             libc::RTM_NEWLINK => link(body).map(Self::Link),
             libc::RTM_DELLINK => number(body, 4).map(Self::LinkGone),
             libc::RTM_NEWADDR => held(body).map(Self::Address),
             libc::RTM_DELADDR => held(body).map(|held| Self::AddressGone(held.address)),
-            kind if i32::from(kind) == libc::NLMSG_DONE => Some(Self::Done(Done { errno: 0, words: None })),
-            kind if i32::from(kind) == libc::NLMSG_ERROR => number(body, 0).map(|code| {
-                // The question comes back behind the code, unless it went well; then come the words.
-                let question = number(body, 4).and_then(|len| usize::try_from(len).ok()).unwrap_or_default();
-                let words = body.get(4 + question.next_multiple_of(4)..).and_then(words);
-                Self::Done(Done { errno: code.cast_signed().saturating_neg(), words })
-            }),
             _ => None,
         };
         understood.unwrap_or(Self::Other)
@@ -262,7 +284,7 @@ fn held(body: &[u8]) -> Option<Held> {
     })
 }
 
-fn ip(octets: &[u8]) -> Option<IpAddr> {
+pub(super) fn ip(octets: &[u8]) -> Option<IpAddr> {
     match octets.len() {
         4 => <[u8; 4]>::try_from(octets).ok().map(|octets| Ipv4Addr::from(octets).into()),
         _ => <[u8; 16]>::try_from(octets).ok().map(|octets| Ipv6Addr::from(octets).into()),
@@ -289,7 +311,7 @@ fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_ne_bytes)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
 
-use super::message::{Header, Message, Refusal, Request};
+use super::message::{Frame, Header, Message, Refusal, Request};
 
 /// One socket. It is used by one thread, and asks one thing at a time.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ const TRIES: u32 = 8;
 const MAX_STALE: u32 = 1_000;
 
 impl Socket {
-    pub(super) fn open() -> io::Result<Self> {
-        let socket =
-            socket2::Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(Protocol::from(libc::NETLINK_ROUTE)))?;
+    /// To the part of the kernel of this number (`NETLINK_*`).
+    pub(super) fn open(part: libc::c_int) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(Protocol::from(part)))?;
         socket.set_read_timeout(Some(PATIENCE))?;
         let opened = Self { socket, sequence: 0, buffer: vec![0; PIECE].into_boxed_slice() };
         opened.bind()?;
@@ -73,50 +73,36 @@ impl Socket {
 
     /// Does what is asked.
     pub(super) fn order(&mut self, request: &Request) -> Result<(), Refusal> {
-        self.ask(request)?;
-        for _ in 0..MAX_STALE {
-            let len = (&self.socket).read(&mut self.buffer)?;
-            for (header, message) in Message::all(&self.buffer[..len]) {
-                if header.sequence == self.sequence
-                    && let Message::Done(done) = message
-                {
-                    return done.into_result();
-                }
-            }
-        }
-        Err(io::Error::other("the kernel answers everything but the question").into())
+        self.each(request, |_, _| ()).map(drop)
     }
 
     /// All that there is of what is asked for.
     pub(super) fn list(&mut self, request: &Request) -> Result<Vec<Message>, Refusal> {
         for _ in 0..TRIES {
-            if let Some(whole) = self.list_once(request)? {
-                return Ok(whole);
+            let mut list = Vec::new();
+            if self.each(request, |kind, body| list.push(Message::of(kind, body)))? {
+                return Ok(list);
             }
         }
         Err(io::Error::other("what is listed changes faster than it can be read").into())
     }
 
-    /// `None`: something changed meanwhile.
-    fn list_once(&mut self, request: &Request) -> Result<Option<Vec<Message>>, Refusal> {
+    /// Asks, and hands on all that is answered, by its kind, until the answer is complete. False: what is listed has changed meanwhile.
+    pub(super) fn each(&mut self, request: &Request, mut on: impl FnMut(u16, &[u8])) -> Result<bool, Refusal> {
         self.ask(request)?;
-        let mut list = Vec::new();
         let mut changed = false;
         let mut stale = 0;
         while stale < MAX_STALE {
             let len = (&self.socket).read(&mut self.buffer)?;
-            for (header, message) in Message::all(&self.buffer[..len]) {
-                if header.sequence != self.sequence {
+            for frame in Frame::all(&self.buffer[..len]) {
+                if frame.header.sequence != self.sequence {
                     stale += 1;
                     continue;
                 }
-                changed |= header.is_interrupted;
-                match message {
-                    Message::Done(done) => {
-                        done.into_result()?;
-                        return Ok((!changed).then_some(list));
-                    }
-                    message => list.push(message),
+                changed |= frame.header.is_interrupted;
+                match frame.done() {
+                    Some(done) => return done.into_result().map(|()| !changed),
+                    None => on(frame.kind, frame.body),
                 }
             }
         }

@@ -39,7 +39,7 @@ impl Watch {
     /// # Errors
     /// No descriptors are left.
     pub fn open() -> Result<Self, HostRefused> {
-        let opened = Socket::open().and_then(|socket| {
+        let opened = Socket::open(libc::NETLINK_ROUTE).and_then(|socket| {
             socket.set_nonblocking()?;
             for group in GROUPS {
                 socket.join(group)?;

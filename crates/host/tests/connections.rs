@@ -1,0 +1,102 @@
+//! Does the kernel tell who is connected to an address, and only that?
+
+mod net;
+
+use std::io::{ErrorKind, Read as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use host::clock::now;
+use host::netlink::connections::{Connection, Connections};
+use net::{in_a_network, ip, two_hosts};
+
+/// Connects there so many times, from so many.
+fn connect(listener: &TcpListener, to: SocketAddr, many: usize) -> (Vec<TcpStream>, Vec<TcpStream>) {
+    let pairs = (0..many).map(|_| (TcpStream::connect(to).unwrap(), listener.accept().unwrap().0));
+    pairs.unzip()
+}
+
+fn at(ip: &str) -> Vec<Connection> {
+    let listed = Connections::open().unwrap().at(ip.parse().unwrap(), usize::MAX).unwrap();
+    assert_eq!(listed.more, 0);
+    let mut connections = listed.connections;
+    connections.sort();
+    connections
+}
+
+#[test]
+fn those_at_an_address_are_listed_whichever_socket_serves_them() {
+    two_hosts(|far| {
+        for words in [
+            "address add 192.0.2.1/24 dev near",
+            "address add 192.0.2.7/32 dev near",
+            "address add 2001:db8::1/64 dev near nodad",
+        ] {
+            ip(words);
+        }
+        far.ip("address add 192.0.2.9/24 dev far");
+        far.ip("address add 2001:db8::9/64 dev far nodad");
+        // Of both families.
+        let listener = TcpListener::bind("[::]:6379").unwrap();
+        let clients = far.run(|| {
+            let connect = |to: &str| {
+                net::wait("the link is up", || {
+                    TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(1)).ok()
+                })
+            };
+            ["192.0.2.7:6379", "192.0.2.1:6379", "[2001:db8::1]:6379"].map(connect)
+        });
+        let clients = clients.join().unwrap();
+        let _served: Vec<_> = clients.iter().map(|_| listener.accept().unwrap()).collect();
+        for (client, ip) in clients.iter().zip(["192.0.2.7", "192.0.2.1", "2001:db8::1"]) {
+            let connection = Connection { at: client.peer_addr().unwrap(), client: client.local_addr().unwrap() };
+            assert_eq!(at(ip), [connection]);
+        }
+        let own = TcpListener::bind("192.0.2.7:6380").unwrap();
+        let _with_itself = connect(&own, "192.0.2.7:6380".parse().unwrap(), 1);
+        assert_eq!(at("192.0.2.7").len(), 1, "what the host says to itself does not move");
+        // Who closes waits for nothing.
+        let [mut first, ..] = clients;
+        first.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(at("192.0.2.7").len(), 1, "it still wants its answer");
+        Connections::open().unwrap().reset("192.0.2.7".parse().unwrap(), Duration::from_secs(30)).unwrap();
+        assert_eq!(first.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(at("192.0.2.7"), []);
+        assert_eq!(at("192.0.2.1").len(), 1, "nobody else was");
+    });
+}
+
+#[test]
+fn there_is_a_bound_and_what_is_beyond_is_counted() {
+    in_a_network(|| {
+        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+        let (clients, _served) = connect(&listener, listener.local_addr().unwrap(), 300);
+        let at: IpAddr = [127, 0, 0, 2].into();
+        let all = Connections::open().unwrap().at(at, usize::MAX).unwrap();
+        assert_eq!((all.connections.len(), all.more), (clients.len(), 0));
+        let some = Connections::open().unwrap().at(at, 100).unwrap();
+        assert_eq!((some.connections.len(), some.more), (100, 200));
+    });
+}
+
+/// `cargo test -p host --test connections -- --ignored --nocapture`: what a look costs.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_look_costs() {
+    in_a_network(|| {
+        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+        let mut held = Vec::new();
+        for many in [0, 100, 900, 3_000, 5_500] {
+            held.push(connect(&listener, listener.local_addr().unwrap(), many));
+            let mut connections = Connections::open().unwrap();
+            let mut looks: Vec<_> = (0..20)
+                .map(|_| {
+                    let before = now();
+                    (connections.at([127, 0, 0, 2].into(), usize::MAX).unwrap().connections.len(), now() - before)
+                })
+                .collect();
+            looks.sort_by_key(|(_, took)| *took);
+            println!("{:?}", looks[10]);
+        }
+    });
+}
