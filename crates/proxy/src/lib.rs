@@ -33,6 +33,7 @@
 //! | `post` | how is a worker reached from other threads? |
 //! | `feed` | how does a new view reach every session of a thread? |
 //! | `lanes` | how do clients come by connections that are not only theirs? |
+//! | `cut` | how do clients learn that the address leaves to which they came? |
 //! | `closing` | what is said of clients that were closed? |
 //! | `socket` | which options do sockets need? |
 //! | [`proxy_protocol`] | for whom was a connection made? |
@@ -44,6 +45,7 @@ mod client;
 mod closing;
 pub mod counters;
 mod crowd;
+mod cut;
 pub mod edge;
 mod feed;
 pub mod gate;

@@ -12,7 +12,6 @@ use std::time::Duration;
 use machine::Instant;
 use session::opaque::{Action, Event};
 use session::{Conn, Opaque, Why};
-use socket2::SockRef;
 use tracing::debug;
 
 use crate::client::Desk;
@@ -180,13 +179,24 @@ impl Worker {
                 }
                 Action::Reset(why) => {
                     pair.closed = Some(why);
-                    reset(&pair.client);
+                    pair.client.reset_when_closed();
                     if let Some(side) = &pair.server {
-                        reset(&side.link.stream);
+                        side.link.stream.reset_when_closed();
                     }
                 }
             }
         }
+    }
+
+    /// Breaks both connections of a pair.
+    pub(crate) fn cut_pair(&mut self, key: Key, why: Why) {
+        if let Some(pair) = self.pairs.get_mut(key) {
+            pair.count();
+            pair.abandon();
+            pair.closed = Some(why);
+            pair.client.reset_when_closed();
+        }
+        self.part(key);
     }
 
     fn part(&mut self, key: Key) {
@@ -319,7 +329,7 @@ impl Pair {
     fn abandon(&mut self) {
         self.closed = Some(Why::ClientLeft);
         if let Some(side) = &self.server {
-            reset(&side.link.stream);
+            side.link.stream.reset_when_closed();
         }
     }
 
@@ -388,15 +398,6 @@ fn end(stream: &mut Stream) {
     if let Err(error) = ended {
         // It is gone already, which reading tells.
         debug!(%error, "an end could not be passed on");
-    }
-}
-
-/// Has the kernel cut the connection when it is closed, in place of ending it: whoever is on the other side learns of it at once, whatever
-/// is still under way.
-fn reset(stream: &Stream) {
-    let Some(socket) = stream.tcp() else { return };
-    if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
-        debug!(%error, "ended in place of cut");
     }
 }
 

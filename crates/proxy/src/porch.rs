@@ -135,6 +135,14 @@ impl Worker {
         self.load.fetch_sub(1, Relaxed);
     }
 
+    /// Breaks the connection of somebody who is not in yet.
+    pub(crate) fn cut_guest(&mut self, key: Key) {
+        let Some(guest) = self.guests.remove(key) else { return };
+        self.timers.shift(Due::Guest(key), Some(guest.due), None);
+        guest.stream.reset_when_closed();
+        self.load.fetch_sub(1, Relaxed);
+    }
+
     fn let_in(&mut self, guest: Guest, said: usize) {
         let Guest { mut stream, peer, desk, seat: Some(seat), .. } = guest else {
             self.load.fetch_sub(1, Relaxed);

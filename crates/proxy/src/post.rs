@@ -3,6 +3,7 @@
 //! By orders in a queue, and by a call that wakes it. What has no order of its own (a new view) is found by looking.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -43,6 +44,8 @@ pub(crate) enum Order {
     Limit(usize),
     /// Serve this client.
     Serve(Handed),
+    /// Break the connections of all clients that came to these addresses, and say how many they were.
+    Cut { ips: Arc<[IpAddr]>, cut: SyncSender<usize> },
     /// Accept no more clients, let those go that are owed nothing, and end when all are gone, or after this time.
     Stop(Duration),
 }
@@ -88,6 +91,13 @@ impl Door {
     pub(crate) fn order(&self, order: Order) {
         let _ = self.orders.send(order);
         self.call();
+    }
+
+    /// Gives an order to one that is not far behind. False: it is, or it has ended.
+    pub(crate) fn try_order(&self, order: Order) -> bool {
+        let taken = self.orders.try_send(order).is_ok();
+        self.call();
+        taken
     }
 
     /// Hands a client over, or gives it back if the worker is far behind or has ended.

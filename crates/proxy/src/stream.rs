@@ -5,10 +5,14 @@
 //! room. All bytes of clients and servers pass through here.
 
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use mio::event::{Event, Source};
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry};
+use socket2::SockRef;
+use tracing::debug;
 
 use crate::slots::Whose;
 use crate::tls::Tls;
@@ -274,6 +278,21 @@ impl Stream {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
             Err(error) => Some(Err(error)),
         }
+    }
+
+    /// Has the kernel cut the connection when it is closed, in place of ending it: whoever is on the other side learns of it at once,
+    /// whatever is still under way.
+    pub(crate) fn reset_when_closed(&self) {
+        let Some(socket) = self.tcp() else { return };
+        if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
+            debug!(%error, "ended in place of cut");
+        }
+    }
+
+    /// Whether the other side came to one of these addresses.
+    pub(crate) fn is_at(&self, ips: &[IpAddr]) -> bool {
+        let at = self.tcp().and_then(|socket| socket.local_addr().ok());
+        at.is_some_and(|at| ips.contains(&at.ip().to_canonical()))
     }
 
     /// The socket under it.

@@ -160,6 +160,10 @@ impl Worker {
                 Order::Accept(acceptor) => self.entrance.open(*acceptor, self.poll.registry()),
                 Order::Limit(max_clients) => self.entrance.limit(max_clients),
                 Order::Serve(client) => self.serve(client),
+                Order::Cut { ips, cut } => {
+                    // Who asked may not wait any more.
+                    let _ = cut.try_send(self.cut(&ips));
+                }
                 Order::Stop(patience) => self.on_stop(patience),
             }
         }

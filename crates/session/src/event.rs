@@ -161,11 +161,13 @@ pub enum Why {
     ServerBroke,
     /// The view names another server, to which opaque bytes cannot be carried over.
     Moved,
+    /// The address that it was connected to leaves this host: it would have waited in vain.
+    AddressLeft,
 }
 
 impl Why {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ClientLeft,
         Self::Quit,
         Self::Malformed,
@@ -180,6 +182,7 @@ impl Why {
         Self::ServerLeft,
         Self::ServerBroke,
         Self::Moved,
+        Self::AddressLeft,
     ];
 
     /// One word for logs and counters.
@@ -200,6 +203,7 @@ impl Why {
             Self::ServerLeft => "server-left",
             Self::ServerBroke => "server-broke",
             Self::Moved => "moved",
+            Self::AddressLeft => "address-left",
         }
     }
 

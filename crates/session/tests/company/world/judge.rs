@@ -72,7 +72,7 @@ impl World {
             Why::Quit => has("QUIT"),
             Why::Malformed => has("GARBAGE"),
             Why::SlowReader => true,
-            Why::PinnedCut | Why::Idle | Why::ServerLeft | Why::ServerBroke | Why::Moved => false,
+            Why::PinnedCut | Why::Idle | Why::ServerLeft | Why::ServerBroke | Why::Moved | Why::AddressLeft => false,
         };
         assert!(was, "client {who} is closed without a cause: {why}");
     }
