@@ -11,6 +11,11 @@
 //! | [`host`] | how do three hosts stand, each with a Redis and a node? |
 //! | [`monitor`] | who watches the servers: a node, or a stock Sentinel? |
 //! | [`routers`] | how do two hosts share an address, ours and one with Keepalived? |
+//! | [`process`] | how does a test hold a process? |
+//! | [`pair`] | how do two hosts share an address in front of Redis: what we replace, and ours? |
+//! | [`reach`] | what did clients of an address that moves see? |
+//! | [`holders`] | who had an address, and from when to when? |
+//! | [`moving`] | how long does an address not answer? |
 //! | [`load`] | what did clients on a host see? |
 //! | [`cluster`] | how do servers stand on loopback, with Sentinels of both kinds around them? |
 //! | [`change`] | how does a group get another master there, and have all noticed it well? |
@@ -24,11 +29,16 @@ pub mod cluster;
 pub mod demo;
 pub mod failover;
 pub mod front;
+pub mod holders;
 pub mod host;
 pub mod load;
 pub mod monitor;
+pub mod moving;
 pub mod netns;
+pub mod pair;
+pub mod process;
 pub mod program;
+pub mod reach;
 pub mod room;
 pub mod routers;
 pub mod wire;

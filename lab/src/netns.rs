@@ -36,6 +36,19 @@ impl Network {
     /// When a program is missing, or the kernel refuses (it wants root).
     #[must_use]
     pub fn lay(hosts: &[&str]) -> Self {
+        let network = Self::without_cables(hosts);
+        let addresses: Vec<String> = hosts.iter().map(|host| format!("{}/24", network.address(host))).collect();
+        let ends: Vec<(&str, &str)> = hosts.iter().copied().zip(addresses.iter().map(String::as_str)).collect();
+        network.lan("eth0", &ends);
+        network
+    }
+
+    /// Hosts of these names that reach nobody, until a [`lan`](Self::lan) joins them.
+    ///
+    /// # Panics
+    /// When a program is missing, or the kernel refuses (it wants root).
+    #[must_use]
+    pub fn without_cables(hosts: &[&str]) -> Self {
         for program in ["ip", "nft", "setpriv"] {
             require(program);
         }
@@ -46,22 +59,37 @@ impl Network {
         fs::create_dir(&scratch).unwrap_or_else(|e| panic!("cannot make {}: {e}", scratch.display()));
         // Complete before the first namespace is: what is half laid is removed too.
         let network = Self { run, hosts: hosts.iter().map(|&host| host.to_owned()).collect(), scratch };
-        let switch = network.namespace(SWITCH);
-        ip(&["netns", "add", &switch]);
-        ip(&["-n", &switch, "link", "add", "name", "bridge", "type", "bridge"]);
-        ip(&["-n", &switch, "link", "set", "bridge", "up"]);
+        ip(&["netns", "add", &network.namespace(SWITCH)]);
         for host in &network.hosts {
             let namespace = network.namespace(host);
             ip(&["netns", "add", &namespace]);
-            ip(&[
-                "-n", &switch, "link", "add", "name", host, "type", "veth", "peer", "name", "eth0", "netns", &namespace,
-            ]);
-            ip(&["-n", &switch, "link", "set", "dev", host, "master", "bridge", "up"]);
-            ip(&["-n", &namespace, "address", "add", &format!("{}/24", network.address(host)), "dev", "eth0"]);
             ip(&["-n", &namespace, "link", "set", "lo", "up"]);
-            ip(&["-n", &namespace, "link", "set", "eth0", "up"]);
         }
         network
+    }
+
+    /// Joins these hosts by a network of its own: each gets an interface of this name with this address. Other networks cannot be
+    /// reached from it, unless a host forwards.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn lan(&self, interface: &str, ends: &[(&str, &str)]) {
+        let switch = self.namespace(SWITCH);
+        let bridge = if interface == "eth0" { "bridge".to_owned() } else { format!("bridge.{interface}") };
+        ip(&["-n", &switch, "link", "add", "name", &bridge, "type", "bridge"]);
+        ip(&["-n", &switch, "link", "set", &bridge, "up"]);
+        for (host, address) in ends {
+            let (namespace, port) = (self.namespace(host), port(host, interface));
+            ip(&[
+                "-n", &switch, "link", "add", "name", &port, "type", "veth", "peer", "name", interface, "netns",
+                &namespace,
+            ]);
+            ip(&["-n", &switch, "link", "set", "dev", &port, "master", &bridge, "up"]);
+            // Nobody else has it: no need to wait a second until the kernel believes that, which it asks for IPv6 only.
+            let sure: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
+            ip(&[&["-n", &namespace, "address", "add", address, "dev", interface], sure].concat());
+            ip(&["-n", &namespace, "link", "set", interface, "up"]);
+        }
     }
 
     /// Where a host is.
@@ -104,6 +132,66 @@ impl Network {
     /// When the kernel refuses.
     pub fn plug(&self, host: &str) {
         ip(&["-n", &self.namespace(SWITCH), "link", "set", "dev", host, "up"]);
+    }
+
+    /// Pulls, or plugs in again, all cables of the host at one moment, as if its power went: `down`, `up`.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn set_all_cables(&self, host: &str, interfaces: &[&str], state: &str) {
+        let batch = self.scratch.join(format!("cables.{host}"));
+        let lines = interfaces.iter().map(|interface| format!("link set dev {} {state}\n", port(host, interface)));
+        fs::write(&batch, lines.collect::<String>()).expect("the scratch directory can be written");
+        ip(&["-n", &self.namespace(SWITCH), "-batch", &batch.to_string_lossy()]);
+    }
+
+    /// Lets nothing of a host through the switch, in either direction; its cables still look well to everybody. The network is parted.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn part(&self, host: &str, interfaces: &[&str]) {
+        let ports = interfaces.iter().map(|interface| port(host, interface));
+        let drops = ports.map(|p| {
+            format!(
+                "add rule bridge parted-{host} f iifname {p} drop; add rule bridge parted-{host} f oifname {p} drop; "
+            )
+        });
+        let rules = format!(
+            "add table bridge parted-{host}; \
+             add chain bridge parted-{host} f {{ type filter hook forward priority 0; }}; {}",
+            drops.collect::<String>()
+        );
+        self.nft(SWITCH, &rules);
+    }
+
+    /// Lets it through again.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn heal(&self, host: &str) {
+        self.nft(SWITCH, &format!("delete table bridge parted-{host}"));
+    }
+
+    /// Calls `ip` on a host.
+    ///
+    /// # Panics
+    /// When it does not do what it is told.
+    pub fn ip(&self, host: &str, arguments: &[&str]) {
+        ip(&[&["-n", &self.namespace(host)], arguments].concat());
+    }
+
+    /// Sets a variable of the kernel on a host.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn sysctl(&self, host: &str, name: &str, value: &str) {
+        ip(&["netns", "exec", &self.namespace(host), "sysctl", "-q", "-w", &format!("{name}={value}")]);
+    }
+
+    /// What a host's network is called by `ip netns`.
+    #[must_use]
+    pub fn name_of(&self, host: &str) -> String {
+        self.namespace(host)
     }
 
     /// Drops everything that the host sends to others; it still hears them.
@@ -191,6 +279,11 @@ fn is_left_over(name: &str) -> bool {
 /// The process that gave this name to a namespace or a directory; `None` for the names of others.
 fn maker(name: &str) -> Option<u32> {
     name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
+}
+
+/// The end of a host's cable at the switch.
+fn port(host: &str, interface: &str) -> String {
+    if interface == "eth0" { host.to_owned() } else { format!("{host}.{interface}") }
 }
 
 fn delete_namespace(name: &str) {

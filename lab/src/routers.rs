@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
 use crate::netns::Network;
+use crate::process::{Process, Signal};
 use crate::program::{lines_of, require, said, wall_ms};
 
 /// The host of our router.
@@ -117,7 +118,7 @@ impl Link {
     pub fn end_recording(&mut self) {
         // What the last process said as it ended is on its way through the kernel.
         thread::sleep(Duration::from_millis(300));
-        self.capture.end("INT");
+        self.capture.end(Signal::INT);
     }
 }
 
@@ -140,8 +141,8 @@ impl Ours {
         let mut command = link.network.command(OURS, program);
         command.args(routers.as_flattened()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process::start(command);
-        let input = process.0.stdin.take().expect("it was asked for");
-        let lines = lines_of(process.0.stdout.take().expect("it was asked for"));
+        let input = process.child().stdin.take().expect("it was asked for");
+        let lines = lines_of(process.child().stdout.take().expect("it was asked for"));
         Self { process, input, lines, told: Vec::new() }
     }
 
@@ -176,7 +177,7 @@ impl Ours {
     pub fn stop(mut self) -> Vec<String> {
         self.tell("shutdown");
         self.wait_for("ended");
-        let _ = self.process.0.wait();
+        let _ = self.process.child().wait();
         self.told
     }
 }
@@ -233,7 +234,7 @@ impl Keepalived {
     /// When it has ended.
     pub fn signal(&self, signal: &str) {
         let child = fs::read_to_string(self.log.with_file_name("vrrp.pid")).expect("it has written its number");
-        for process in [child.trim(), &self.process.0.id().to_string()] {
+        for process in [child.trim(), &self.process.id().to_string()] {
             let sent = Command::new("kill").args(["-s", signal, process]).status();
             assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
         }
@@ -244,42 +245,8 @@ impl Keepalived {
     /// # Panics
     /// When it does not end.
     pub fn stop(mut self) -> String {
-        self.process.end("TERM");
+        self.process.end(Signal::TERM);
         self.log()
-    }
-}
-
-/// A process of ours, ended when it is dropped.
-#[derive(Debug)]
-struct Process(Child);
-
-impl Process {
-    fn start(mut command: Command) -> Self {
-        Self(command.spawn().unwrap_or_else(|e| panic!("{command:?} could not be started: {e}")))
-    }
-
-    fn end(&mut self, signal: &str) {
-        let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
-        wait_until("the process ends", || self.0.try_wait().is_ok_and(|ended| ended.is_some()));
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.0.try_wait().is_ok_and(|ended| ended.is_some()) {
-            return;
-        }
-        // In order first: Keepalived has a child of its own, which it takes along.
-        let _ = Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status();
-        for _ in 0..30 {
-            if self.0.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

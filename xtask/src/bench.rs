@@ -5,9 +5,11 @@
 //! | [`proxy`] | how much does a way through a proxy cost, beside a direct connection? |
 //! | [`profile`] | where does our proxy's time go under one load? |
 //! | [`failover`] | how long is there no writable master, and what is lost? |
+//! | [`address`] | how long does an address that moves not answer? |
 //! | [`servers`] | how are servers started, watched and ended? |
 //! | [`median`] | what is the middle? |
 
+mod address;
 mod failover;
 mod median;
 mod profile;
@@ -22,6 +24,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         Some((name, rest)) if name == "proxy" => proxy::run(rest),
         Some((name, rest)) if name == "profile" => profile::run(rest),
         Some((name, rest)) if name == "failover" => failover::run(rest),
+        Some((name, rest)) if name == "address" => address::run(rest),
         Some((name, _)) => Err(Failure::usage(format!("there is no benchmark '{name}'; there are: {KNOWN}"))),
         None => Err(Failure::usage(format!("which benchmark? There are: {KNOWN}"))),
     }
@@ -34,13 +37,14 @@ pub(crate) fn words() -> String {
     format!(
         "WAY is one of {ways}; --only takes haproxy and standfast for both of a kind, too\n\
          LOAD is one of these, or for --load of `proxy` a piece of their names: {}\n\
-         FAULT is one of {}",
+         FAULT is one of {}; of `address` {}",
         loads.join(" "),
         failover::FAULTS.join(", "),
+        address::FAULTS.join(", "),
     )
 }
 
-const KNOWN: &str = "proxy, profile, failover";
+const KNOWN: &str = "proxy, profile, failover, address";
 
 #[cfg(test)]
 mod tests {
@@ -49,6 +53,7 @@ mod tests {
     #[test]
     fn only_known_benchmarks_are_run() {
         assert_eq!(run(&["failover".to_owned(), "--fast".to_owned()]).unwrap_err().exit_code(), 2);
+        assert_eq!(run(&["address".to_owned(), "--fast".to_owned()]).unwrap_err().exit_code(), 2);
         assert_eq!(run(&["prox".to_owned()]).unwrap_err().exit_code(), 2);
         assert_eq!(run(&[]).unwrap_err().exit_code(), 2);
     }

@@ -53,6 +53,9 @@ pub(crate) const IPROUTE: Need = Need { proof: Proof::Program(&["ip"]), package:
 /// Drops packets in them.
 pub(crate) const NFTABLES: Need = Need { proof: Proof::Program(&["nft"]), package: "nftables" };
 
+/// The other router of an address that two hosts share.
+pub(crate) const KEEPALIVED: Need = Need { proof: Proof::Program(&["keepalived"]), package: "keepalived" };
+
 /// What the whole test run needs.
 pub(crate) const ALL: &[Need] = &[
     REDIS_SERVER,
@@ -69,7 +72,7 @@ pub(crate) const ALL: &[Need] = &[
     PROCPS,
     Need { proof: Proof::Program(&["birdc"]), package: "bird2" },
     Need { proof: Proof::Program(&["gobgpd"]), package: "gobgpd" },
-    Need { proof: Proof::Program(&["keepalived"]), package: "keepalived" },
+    KEEPALIVED,
     Need { proof: Proof::Program(&["tcpdump"]), package: "tcpdump" },
     Need { proof: Proof::Program(&["tshark"]), package: "tshark" },
 ];

@@ -24,6 +24,8 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
                               where a proxy's time goes under one load, and its system calls for a request, by perf
   bench failover [--only FAULT,FAULT] [--rounds N] [--crashes N] [--stock-crashes N]
                               stock Sentinel and Standfast in one run, as root: kill, hang, cut, planned, restart, and crashes in a row
+  bench address [--only FAULT,FAULT] [--terms tuned,article] [--rounds N]
+                              Keepalived with HAProxy and Standfast in one run, as root: host, proxy, hang, planned
   suite sentinel [--of redis|valkey] [--binary PATH] [--only UNIT]
                               the stock Sentinel's acceptance suite, from Debian's source package, against ours
                               or another program; about two minutes

@@ -96,7 +96,7 @@ fn say(sample: &Sample) {
 }
 
 /// Runs the command to its end and hands over each line that it prints.
-fn lines_of(mut command: Command, mut told: impl FnMut(Value)) -> Result<(), Failure> {
+pub(super) fn lines_of(mut command: Command, mut told: impl FnMut(Value)) -> Result<(), Failure> {
     let shown = cargo::show(&command);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.or_fail(format_args!("start `{shown}`"))?;
