@@ -14,14 +14,37 @@
 //! | module | answers |
 //! |---|---|
 //! | [`config`] | what was this host told about its addresses? |
+//! | [`check`] | can there be such addresses? |
 //! | [`event`] | what can happen, and what is ordered? |
+//! | [`node`] | which inner machine deals with it? (the table of contents) |
+//! | `address` | one address: may it be here, does its way give it to this host, is it on the interface? |
+//! | `right`, `proof` | what forbids it: the interface, the view, the operator; checks, and the age of the proof |
+//! | `team`, `peers`, `command` | its ways: routers alone or in sync groups, BGP sessions, commands |
+//! | `hold` | ask first, put, renew while proven, put back, remove |
+//! | `tickle` | when are the clients of others told that these are gone? |
+//! | [`stats`] | how often has what happened? |
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod address;
+pub mod check;
+mod command;
 pub mod config;
 pub mod event;
+mod hold;
+pub mod node;
+mod peers;
+mod proof;
+mod right;
+pub mod stats;
+mod team;
+mod telling;
+mod tickle;
 
+pub use check::Misconfigured;
 pub use config::{Address, Config, Follows, Job, Placed, Way};
 pub use event::{Action, End, Event, Timer, Wish};
+pub use node::{Node, Report};
+pub use stats::Stats;

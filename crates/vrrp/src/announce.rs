@@ -9,7 +9,7 @@ use crate::config::Announce;
 
 /// Announcements that are under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Series {
+pub struct Series {
     left: u8,
     next: Option<Instant>,
     last: Option<Instant>,
@@ -17,14 +17,14 @@ pub(crate) struct Series {
 
 impl Series {
     /// There is a reason to tell again: at once, but not sooner than a gap after the last time, however many reasons there are.
-    pub(crate) fn start(&mut self, now: Instant, rule: &Announce) {
+    pub fn start(&mut self, now: Instant, rule: &Announce) {
         self.left = rule.repeat;
         let soonest = self.last.map_or(now, |last| now.max(last + rule.gap));
         self.next = if rule.repeat > 0 { Some(soonest) } else { self.refresh(now, rule) };
     }
 
     /// Whether to tell now; then the next time is set.
-    pub(crate) fn is_due(&mut self, now: Instant, rule: &Announce) -> bool {
+    pub fn is_due(&mut self, now: Instant, rule: &Announce) -> bool {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }
@@ -35,7 +35,8 @@ impl Series {
     }
 
     /// When that is.
-    pub(crate) const fn next(&self) -> Option<Instant> {
+    #[must_use]
+    pub const fn next(&self) -> Option<Instant> {
         self.next
     }
 

@@ -74,6 +74,24 @@ impl Health {
         }
     }
 
+    /// It was told other checks, or another priority. What is known of a check by its name stays known; with `presume`, a check that is new
+    /// passes until its first result: addresses that are held are not to be let go for a question that was never asked.
+    pub fn configure(&mut self, base: Priority, checks: Vec<Check>, presume: bool) {
+        let old = core::mem::take(&mut self.checks);
+        let known = |name: &str| old.iter().find(|standing| standing.check.name == name);
+        let standing = |check: Check| match known(&check.name) {
+            Some(Standing { passes, against, .. }) => Standing { check, passes: *passes, against: *against },
+            None => Standing { check, passes: presume.then_some(true), against: 0 },
+        };
+        self.checks = checks.into_iter().map(standing).collect();
+        self.base = base;
+    }
+
+    /// Each check, and whether it passes. `None`: nothing was heard of it.
+    pub fn standings(&self) -> impl Iterator<Item = (&Check, Option<bool>)> {
+        self.checks.iter().map(|standing| (&standing.check, standing.passes))
+    }
+
     /// What the router is to be told: what has changed since this was called last. The first time, before its `Startup`, everything.
     pub fn news(&mut self) -> Vec<Event> {
         let verdict = self.verdict();
@@ -178,6 +196,19 @@ mod tests {
         assert_eq!(owner.verdict().priority, Priority::OWNER);
         owner.heard("c", false);
         assert_eq!(priority(&owner), 255);
+    }
+
+    #[test]
+    fn what_is_known_outlasts_another_configuration() {
+        let mut health = Health::new(Priority(100), vec![check("a", Rule::Weight(20)), check("gone", Rule::Veto)]);
+        health.heard("a", true);
+        health.configure(Priority(90), vec![check("a", Rule::Weight(30)), check("new", Rule::Veto)], true);
+        assert_eq!(health.news(), [Event::Ranked { priority: Priority(120) }, Event::Allowed { cause: Cause::Health }]);
+        health.configure(Priority(90), vec![check("newer", Rule::Veto)], false);
+        assert_eq!(
+            health.standings().map(|(check, passes)| (&*check.name, passes)).collect::<Vec<_>>(),
+            [("newer", None)]
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@
 //! | [`router`] | does this host hold the addresses? |
 //! | [`sync`] | do several of them move together? |
 //! | [`health`] | how much right does it have, by what its checks say? |
+//! | [`announce`] | when is the network told where the addresses are? |
 //! | [`stats`] | how often has what happened? |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -30,7 +31,7 @@
 extern crate alloc;
 
 pub mod advert;
-mod announce;
+pub mod announce;
 mod checksum;
 pub mod config;
 pub mod event;

@@ -173,6 +173,12 @@ impl Router {
         (self.since, &self.why)
     }
 
+    /// Who was last heard to hold the addresses, and with how much right.
+    #[must_use]
+    pub fn holder(&self) -> Option<(IpAddr, Priority)> {
+        self.holder.map(|holder| (holder.at, holder.priority))
+    }
+
     /// Counts of what happened.
     #[must_use]
     pub const fn stats(&self) -> Stats {

@@ -1,0 +1,404 @@
+//! One address: may it be here, does its way give it to this host, and is it on the interface?
+//!
+//! ```text
+//!   checks, view, link, operator ──> Right ──┐
+//!                                            ├──> way: router (in `team`), Peers, Command, or none ──> Hold ──> Put, Remove
+//!   packets, connections, commands ──────────┘                                                          └──> Will, Tickle, Announce
+//! ```
+
+mod events;
+mod explain;
+mod note;
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use machine::{Instant, Rng, soonest};
+use vrrp::announce::Series;
+use vrrp::config::Announce;
+use vrrp::{Advert, Priority, State};
+
+use crate::command::Command;
+use crate::config::{self, Placed, Way};
+use crate::event::{Action, Timer};
+use crate::hold::{self, Hold};
+use crate::peers::Peers;
+use crate::right::Right;
+use crate::stats::Stats;
+use crate::tickle::Tickle;
+
+/// One address of this host.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    name: String,
+    config: config::Address,
+    pub(crate) right: Right,
+    pub(crate) hold: Hold,
+    mover: Mover,
+    tickle: Tickle,
+    /// The link is to be told as soon as it is here.
+    is_unannounced: bool,
+    /// What its router is to be told.
+    to_router: VecDeque<vrrp::Event>,
+    /// Its router was told that the addresses could not be taken, and has not begun anew.
+    not_taken: bool,
+    is_started: bool,
+    /// It is held by the word of a life of before, or of a router of before: until its router holds it, or does not.
+    is_adopted: bool,
+    leaving: Option<Leaving>,
+    will: Will,
+    state: State,
+    since: Instant,
+    why: String,
+    pub(crate) stats: Stats,
+}
+
+/// It gives everything up.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaving {
+    /// What it is to be afterwards.
+    pub(crate) next: Option<config::Address>,
+    why: &'static str,
+}
+
+/// What moves it, beside a router: that is in its team.
+#[derive(Clone, Debug)]
+enum Mover {
+    Vrrp,
+    Bgp(Peers),
+    View(Series),
+    Command(Command, Series),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Will {
+    remove: Vec<(String, Placed)>,
+    say: Vec<vrrp::Action>,
+}
+
+impl Address {
+    pub(crate) fn new(name: &str, config: config::Address, now: Instant, rng: &mut Rng) -> Self {
+        let mover = match &config.way {
+            Way::Vrrp(_) => Mover::Vrrp,
+            Way::Bgp { neighbors, routes } => Mover::Bgp(Peers::new(neighbors, routes, rng)),
+            Way::View { .. } => Mover::View(Series::default()),
+            Way::Command { check } => Mover::Command(Command::new(*check, config.put_back), Series::default()),
+        };
+        Self {
+            name: name.into(),
+            right: Right::new(&config),
+            hold: Hold::new(&config),
+            mover,
+            tickle: Tickle::default(),
+            is_unannounced: false,
+            to_router: VecDeque::new(),
+            not_taken: false,
+            is_started: false,
+            is_adopted: false,
+            leaving: None,
+            will: Will::default(),
+            state: State::Initialize,
+            since: now,
+            why: "not yet started".into(),
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    pub(crate) const fn config(&self) -> &config::Address {
+        &self.config
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) const fn is_vrrp(&self) -> bool {
+        matches!(self.mover, Mover::Vrrp)
+    }
+
+    pub(crate) fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.is_started = true;
+        if self.is_adopted {
+            // What is left of its lifetime is not known.
+            self.renew_will(out);
+            self.hold.refresh(now, true, &mut self.stats, out);
+        }
+        if let Mover::Bgp(peers) = &mut self.mover {
+            peers.start(now, &self.name, out);
+        }
+    }
+
+    /// This was left on its interface by a life of before, and stays.
+    pub(crate) fn adopt(&mut self, now: Instant, placed: Placed) {
+        if self.hold.adopt(now, placed) {
+            if !self.is_adopted {
+                self.right.presume(now);
+            }
+            self.is_adopted = true;
+            if let Mover::Command(command, _) = &mut self.mover {
+                command.adopt();
+            }
+        }
+    }
+
+    /// It goes on with a new router: what is here stays until that has spoken.
+    pub(crate) fn keep(&mut self) {
+        self.is_adopted = self.hold.is_wanted();
+        self.right.forget_news();
+        self.to_router.clear();
+    }
+
+    pub(crate) const fn is_adopted(&self) -> bool {
+        self.is_adopted
+    }
+
+    /// It is told something else, and goes on.
+    pub(crate) fn configure(&mut self, now: Instant, config: config::Address, rng: &mut Rng, out: &mut Vec<Action>) {
+        self.leaving = None;
+        let old = core::mem::replace(&mut self.config, config);
+        let gone = self.hold.configure(&self.config);
+        self.right.configure(now, &self.config, self.hold.is_wanted());
+        if old.released != self.config.released {
+            self.right.release(self.config.released);
+        }
+        match (&mut self.mover, &self.config.way) {
+            (Mover::Vrrp, Way::Vrrp(vrrp)) => {
+                if old.way != self.config.way {
+                    self.to_router.push_back(vrrp::Event::Configured { config: alloc::boxed::Box::new(vrrp.clone()) });
+                }
+            }
+            (Mover::Bgp(peers), Way::Bgp { neighbors, routes }) => {
+                peers.configure(now, &self.name, (neighbors, routes), rng, out);
+            }
+            (Mover::Command(command, _), Way::Command { check }) => command.configure(*check, self.config.put_back),
+            (Mover::View(_), Way::View { .. }) => {}
+            (mover, way) => unreachable!("another way is another address: {mover:?}, {way:?}"),
+        }
+        if self.hold.is_wanted() && self.mover.is_own() {
+            self.hold.take(now, None, None, out);
+        }
+        self.progress(now, out);
+        self.hold.refresh(now, old.lifetime != self.config.lifetime, &mut self.stats, out);
+        hold::remove(self.hold.interface(), &gone, &mut self.stats, out);
+    }
+
+    /// It is to give everything up, and then to be what comes next.
+    pub(crate) fn leave(
+        &mut self,
+        now: Instant,
+        next: Option<config::Address>,
+        why: &'static str,
+        out: &mut Vec<Action>,
+    ) {
+        if let Mover::Bgp(peers) = &mut self.mover {
+            peers.set_health(now, &self.name, false, out);
+            self.release(None, out);
+            if let Mover::Bgp(peers) = &mut self.mover {
+                peers.stop(now, &self.name, why, out);
+            }
+        }
+        self.leaving = Some(Leaving { next, why });
+    }
+
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// What it is to be, now that it has given everything up.
+    pub(crate) fn left(&self) -> Option<&Leaving> {
+        let is_done = match &self.mover {
+            Mover::Command(command, _) => command.is_done(),
+            Mover::Vrrp | Mover::Bgp(_) | Mover::View(_) => true,
+        };
+        self.leaving.as_ref().filter(|_| is_done && !self.hold.is_wanted())
+    }
+
+    /// Why the command that should have given it back did not, in the end.
+    pub(crate) fn gave_up(&self) -> Option<&String> {
+        if let Mover::Command(command, _) = &self.mover { command.gave_up() } else { None }
+    }
+
+    /// The same router, when it does not hold what was kept for it: the others are told that it goes.
+    pub(crate) fn end_adoption(&mut self, is_active: bool, out: &mut Vec<Action>) {
+        if core::mem::take(&mut self.is_adopted) && !is_active {
+            self.resign(out);
+        }
+    }
+
+    /// Gives up without a router.
+    pub(crate) fn resign(&mut self, out: &mut Vec<Action>) {
+        let say = self.resignation();
+        if self.hold.is_wanted() {
+            self.release(None, out);
+            out.extend(say.into_iter().map(|action| Action::Router { address: self.name.clone(), action }));
+        }
+    }
+
+    // What follows.
+
+    /// What is to be done, as of now.
+    pub(crate) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let may = self.is_started && self.leaving.is_none() && self.right.is_allowed();
+        let mut has_it = may;
+        if let Mover::Vrrp = self.mover {
+            self.to_router.extend(self.right.news());
+        } else {
+            self.is_adopted = false;
+            if let Mover::Command(command, _) = &mut self.mover {
+                command.want(now, may);
+                has_it = command.is_up();
+            }
+            if has_it && !self.hold.is_wanted() {
+                self.hold.take(now, None, self.config.ask_first, out);
+            }
+            if !has_it && self.hold.is_wanted() {
+                if let Mover::Bgp(peers) = &mut self.mover {
+                    peers.set_health(now, &self.name, false, out);
+                }
+                self.release(None, out);
+            }
+        }
+        self.progress(now, out);
+        if !self.right.proof.is_named() && self.hold.refresh_deadline().is_some_and(|at| at <= now) {
+            self.hold.refresh(now, false, &mut self.stats, out);
+        }
+        match &mut self.mover {
+            Mover::Bgp(peers) => peers.set_health(now, &self.name, self.hold.is_here(), out),
+            Mover::Command(command, _) if self.is_started => command.advance(now, &self.name, &mut self.stats, out),
+            Mover::Vrrp | Mover::View(_) | Mover::Command(..) => {}
+        }
+    }
+
+    /// Puts what is due, and tells who has to know.
+    fn progress(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if !self.hold.is_wanted() {
+            return;
+        }
+        // The guard before the kernel: should we die between the two, nothing is left behind.
+        self.renew_will(out);
+        let is_proven = self.right.proof.is_proven();
+        if self.hold.advance(now, is_proven, &mut self.stats, out) {
+            self.stats.came += 1;
+            self.tickle.start(now);
+            let rule = self.announce_rule();
+            if let (Some(rule), Mover::View(series) | Mover::Command(_, series)) = (rule, &mut self.mover) {
+                series.start(now, &rule);
+            }
+        }
+        if self.is_unannounced && self.hold.is_here() {
+            self.is_unannounced = false;
+            self.announce(self.hold.ips(), out);
+        }
+    }
+
+    /// Rounds that are due: announcements and then tickles, so that answers find the way here.
+    pub(crate) fn go_round(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let rule = self.announce_rule();
+        if let (Some(rule), Mover::View(series) | Mover::Command(_, series)) = (rule, &mut self.mover)
+            && series.is_due(now, &rule)
+        {
+            self.announce(self.hold.ips(), out);
+        }
+        if self.tickle.is_due(now) {
+            self.stats.tickles += 1;
+            out.push(Action::Tickle { address: self.name.clone() });
+        }
+    }
+
+    /// How neighbours are told, where no router does it. The loopback has none.
+    fn announce_rule(&self) -> Option<Announce> {
+        match &self.config.way {
+            _ if self.config.interface == "lo" => None,
+            Way::View { announce } => Some(*announce),
+            Way::Command { .. } => Some(Announce::default()),
+            Way::Vrrp(_) | Way::Bgp { .. } => None,
+        }
+    }
+
+    fn announce(&mut self, ips: Vec<IpAddr>, out: &mut Vec<Action>) {
+        if !ips.is_empty() {
+            self.stats.announcements += 1;
+            out.push(Action::Announce { interface: self.hold.interface().into(), ips });
+        }
+    }
+
+    /// These, or all, leave.
+    fn release(&mut self, ips: Option<&[IpAddr]>, out: &mut Vec<Action>) {
+        self.hold.release(ips, &mut self.stats, out);
+        if !self.hold.is_wanted() {
+            self.tickle.stop();
+            self.is_unannounced = false;
+            if let Mover::View(series) | Mover::Command(_, series) = &mut self.mover {
+                *series = Series::default();
+            }
+        }
+    }
+
+    /// What the guard is to do should we die, if that is something else than it knows.
+    pub(crate) fn renew_will(&mut self, out: &mut Vec<Action>) {
+        let interface = self.hold.interface();
+        let remove = self.hold.may_stand().map(|placed| (interface.into(), placed)).collect();
+        let say = if self.hold.is_wanted() { self.resignation() } else { Vec::new() };
+        let will = Will { remove, say };
+        if will != self.will {
+            self.will = will.clone();
+            out.push(Action::Will { address: self.name.clone(), remove: will.remove, say: will.say });
+        }
+    }
+
+    /// What a router says when it goes.
+    fn resignation(&self) -> Vec<vrrp::Action> {
+        let Way::Vrrp(config) = &self.config.way else { return Vec::new() };
+        let advert = Advert {
+            vrid: config.vrid,
+            priority: Priority::RESIGN,
+            interval: config.interval,
+            addresses: config.addresses.clone(),
+        };
+        config.destinations().into_iter().map(|to| vrrp::Action::Send { to, advert: advert.clone() }).collect()
+    }
+
+    /// What its router is to be told, once.
+    pub(crate) fn take_news(&mut self) -> VecDeque<vrrp::Event> {
+        core::mem::take(&mut self.to_router)
+    }
+
+    pub(crate) fn wake(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if let Mover::Bgp(peers) = &mut self.mover {
+            peers.wake(now, &self.name, out);
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<(Instant, Timer)> {
+        let refresh = if self.right.proof.is_named() { None } else { self.hold.refresh_deadline() };
+        let own = [
+            (self.right.proof_deadline(), Timer::Proof),
+            (self.right.retry_deadline(), Timer::Retry),
+            (self.hold.asked_deadline(), Timer::Asked),
+            (self.hold.back_deadline(self.right.proof.is_proven()), Timer::Retry),
+            (refresh, Timer::Refresh),
+            (self.tickle.next(), Timer::Tickle),
+        ];
+        let own = own.into_iter().map(|(at, timer)| at.map(|at| (at, timer))).fold(None, soonest);
+        let movers = match &self.mover {
+            Mover::Vrrp => None,
+            Mover::Bgp(peers) => peers.deadline().map(|(at, timer)| (at, Timer::Peer(timer))),
+            Mover::View(series) => series.next().map(|at| (at, Timer::Announce)),
+            Mover::Command(command, series) => {
+                let next = command.deadline().filter(|_| self.is_started).map(|at| (at, Timer::Command));
+                soonest(next, series.next().map(|at| (at, Timer::Announce)))
+            }
+        };
+        soonest(own, movers)
+    }
+}
+
+impl Mover {
+    /// It says itself what is held, not a router.
+    const fn is_own(&self) -> bool {
+        !matches!(self, Self::Vrrp)
+    }
+}

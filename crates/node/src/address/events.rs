@@ -1,0 +1,196 @@
+//! What happened to one address, and what follows at once.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use machine::Instant;
+use vrrp::State;
+
+use super::{Address, Mover};
+use crate::command::Outcome;
+use crate::config::{Job, Placed};
+use crate::event::{Action, End, Wish};
+use crate::hold::Lost;
+use crate::proof::Heard;
+
+impl Address {
+    pub(crate) fn on_checked(&mut self, now: Instant, check: &str, failed: Option<String>, out: &mut Vec<Action>) {
+        match self.right.proof.heard(now, check, failed) {
+            Heard::Unknown => self.stats.stray += 1,
+            Heard::Counted => self.stats.results += 1,
+            Heard::Proven => {
+                self.stats.results += 1;
+                self.hold.refresh(now, false, &mut self.stats, out);
+            }
+        }
+    }
+
+    /// An order of its router.
+    pub(crate) fn on_router(&mut self, now: Instant, action: vrrp::Action, out: &mut Vec<Action>) {
+        match action {
+            vrrp::Action::Take { addresses } => {
+                self.hold.take(now, Some(&addresses), self.config.ask_first, out);
+                self.progress(now, out);
+            }
+            vrrp::Action::Release { addresses } => self.release(Some(&addresses), out),
+            vrrp::Action::Announce { addresses } if self.hold.is_here() => self.announce(addresses, out),
+            vrrp::Action::Announce { .. } => self.is_unannounced = true,
+            action @ (vrrp::Action::Send { .. } | vrrp::Action::Tell { .. }) => {
+                out.push(Action::Router { address: self.name.clone(), action });
+            }
+            // What an address is follows from more than its router.
+            vrrp::Action::Changed { .. } => {}
+        }
+    }
+
+    pub(crate) fn on_heard(&mut self, event: vrrp::Event) {
+        if self.is_vrrp() {
+            self.to_router.push_back(event);
+        } else {
+            self.stats.stray += 1;
+        }
+    }
+
+    pub(crate) fn on_peer(&mut self, now: Instant, neighbor: &str, event: bgp::Event, out: &mut Vec<Action>) {
+        let is_known = match &mut self.mover {
+            Mover::Bgp(peers) => peers.handle(now, &self.name, neighbor, event, out),
+            _ => false,
+        };
+        self.stats.stray += u64::from(!is_known);
+    }
+
+    pub(crate) fn on_not_put(&mut self, now: Instant, placed: Placed, why: &str, out: &mut Vec<Action>) {
+        self.stats.not_put += 1;
+        if self.hold.not_put(placed) {
+            let interface = self.hold.interface();
+            let what = format!("{placed} could not be put on {interface}: {why}");
+            self.tell(
+                true,
+                format!("{what}. It is given up here and tried again after a pause, each time a longer one."),
+                out,
+            );
+            self.refuse(now, what);
+        }
+    }
+
+    /// It cannot be here for now.
+    fn refuse(&mut self, now: Instant, why: String) {
+        if self.is_vrrp() {
+            self.not_taken = true;
+            self.to_router.push_back(vrrp::Event::NotTaken { why });
+        } else {
+            let lasted = if self.state == State::Active { now.since(self.since) } else { Duration::ZERO };
+            self.right.block(now, why, lasted);
+        }
+    }
+
+    pub(crate) fn on_gone(&mut self, now: Instant, placed: Placed, out: &mut Vec<Action>) {
+        let interface = self.hold.interface();
+        let what = format!("{placed} is gone from {interface}, and not by an order of ours");
+        match self.hold.lost(now, placed, self.right.proof.is_proven()) {
+            Lost::Nothing => {}
+            Lost::PutBack => self.tell(false, format!("{what}; it is put back"), out),
+            Lost::Fought(times) => {
+                let who = "Who else manages addresses here (another Keepalived, a network manager, a script)?";
+                self.tell(true, format!("{what}, for the {times}th time within a minute; it is put back, not more than once a second. {who}"), out);
+            }
+            Lost::Left => self.tell(true, format!("{what}; put-back is off, so it is left like that"), out),
+        }
+    }
+
+    /// All that is on its interface.
+    pub(crate) fn on_listed(&mut self, now: Instant, there: &[Placed], out: &mut Vec<Action>) {
+        let (missing, surplus) = self.hold.compare(there);
+        for placed in missing {
+            self.on_gone(now, placed, out);
+        }
+        for address in surplus {
+            self.stats.removed += 1;
+            out.push(Action::Remove { interface: self.hold.interface().into(), address });
+        }
+    }
+
+    pub(crate) fn on_elsewhere(&mut self, now: Instant, ip: IpAddr, by: &str, out: &mut Vec<Action>) {
+        let Some(is_taken) = self.hold.is_conflict(ip) else { return };
+        self.stats.conflicts += 1;
+        if is_taken {
+            let what = format!("{by} answers for {ip} on {}: another host has it", self.hold.interface());
+            let text =
+                format!("{what}. It was not put here, and is tried again after a pause. Was it given to two hosts?");
+            self.tell(true, text, out);
+            return self.refuse(now, what);
+        }
+        let (times, announces) = self.hold.defend(now);
+        if let Some(times) = times {
+            let text = format!(
+                "{by} says on {} that it has {ip}, which is held here ({times} times since the last line); it stays, and is announced again",
+                self.hold.interface()
+            );
+            self.tell(true, text, out);
+        }
+        if announces {
+            self.announce([ip].into(), out);
+        }
+    }
+
+    pub(crate) fn on_ran(&mut self, now: Instant, nr: u64, end: End, out: &mut Vec<Action>) {
+        let Mover::Command(command, _) = &mut self.mover else {
+            self.stats.stray += 1;
+            return;
+        };
+        match command.ran(now, nr, end, &mut self.stats) {
+            Outcome::Stray => self.stats.stray += 1,
+            Outcome::Quiet => {}
+            Outcome::Failed { job, why, times } => {
+                let job = if job == Job::Up { "fetch it" } else { "give it back" };
+                let text =
+                    format!("the command to {job} failed ({times} in a row): {why}. It is run again after a pause.");
+                self.tell(true, text, out);
+            }
+            Outcome::Lost => {
+                let back = if self.config.put_back { "it is fetched back" } else { "put-back is off, so it is left" };
+                self.tell(
+                    true,
+                    format!("its command says that it is not here any more, and not by an order of ours; {back}"),
+                    out,
+                );
+            }
+        }
+    }
+
+    pub(crate) fn on_partner_lost(&mut self, now: Instant) {
+        if self.hold.is_here() {
+            self.stats.partners_lost += 1;
+            self.tickle.start(now);
+        }
+    }
+
+    pub(crate) fn on_wished(&mut self, wish: Wish) {
+        match wish {
+            Wish::Release => self.right.release(true),
+            Wish::Take | Wish::Preempt => {
+                if wish == Wish::Take {
+                    self.right.release(false);
+                }
+                self.right.unblock();
+                if let Mover::Command(command, _) = &mut self.mover {
+                    command.hurry();
+                }
+                if self.is_vrrp() {
+                    // What it was told last comes first: that it may.
+                    let news = self.right.news();
+                    self.to_router.extend(news);
+                    self.to_router.push_back(vrrp::Event::Allowed { cause: vrrp::Cause::Address });
+                    self.to_router.push_back(vrrp::Event::Claimed);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn tell(&self, is_bad: bool, text: String, out: &mut Vec<Action>) {
+        out.push(Action::Tell { address: self.name.clone(), is_bad, text });
+    }
+}

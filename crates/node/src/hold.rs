@@ -1,0 +1,354 @@
+//! What should be on the interface, and what is done until it is: ask first, put, renew while proven, put back, remove.
+//!
+//! ```text
+//!   take ──> asks (half the time for old holders to go, half to listen) ──> put ──> here ──> release: cut, remove
+//!                    └─ somebody has it: conflict                            ^        └─ somebody deleted it: lost
+//!                                                                            └─────────────── put back ──┘
+//! ```
+//!
+//! Nothing is put, put back or renewed unless the last word of the proof is that it passes. So the kernel alone ends what nobody proves.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use machine::Instant;
+
+use crate::config::{Address, Placed};
+use crate::event::{Action, Valid};
+use crate::stats::Stats;
+use crate::telling::Telling;
+
+/// What of one address should be where.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    interface: String,
+    lifetime: Option<Duration>,
+    put_back: bool,
+    items: BTreeMap<Placed, Item>,
+    /// It should be here.
+    is_wanted: bool,
+    asking: Option<Asking>,
+    /// Addresses that were put back lately: since when they are counted, and how many.
+    fights: (Instant, u32),
+    fighting: Telling,
+    defending: Telling,
+    defended: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Item {
+    is_wanted: bool,
+    there: There,
+    /// When it was put back the last time.
+    back: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum There {
+    /// Not by an order of ours.
+    #[default]
+    No,
+    /// It was ordered, the last time at this moment.
+    Yes(Instant),
+    /// Somebody, or the kernel, has removed it. It is put back from this moment on; `None`: not by us.
+    Lost(Option<Instant>),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asking {
+    /// When to ask once more, if that was not done: whoever answers after that stays.
+    again: Option<Instant>,
+    /// When nobody has answered.
+    until: Instant,
+    /// How long to listen after asking again.
+    listen: Duration,
+}
+
+/// What came of a look at the interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Nothing of ours was lost.
+    Nothing,
+    /// It is put back.
+    PutBack,
+    /// It is put back, and this is the so-and-so-many-th time within a minute: somebody fights for it.
+    Fought(u32),
+    /// It is gone, and we were told not to put it back.
+    Left,
+}
+
+impl Hold {
+    pub(crate) fn new(config: &Address) -> Self {
+        let items = config.held.iter().map(|placed| (*placed, Item::default())).collect();
+        Self {
+            interface: config.interface.clone(),
+            lifetime: config.lifetime,
+            put_back: config.put_back,
+            items,
+            is_wanted: false,
+            asking: None,
+            fights: (Instant::START, 0),
+            fighting: Telling::default(),
+            defending: Telling::default(),
+            defended: None,
+        }
+    }
+
+    /// Other addresses on the same interface. What stays is not touched; what goes is removed after what comes in its place was put.
+    pub(crate) fn configure(&mut self, config: &Address) -> Vec<Placed> {
+        (self.lifetime, self.put_back) = (config.lifetime, config.put_back);
+        let old = core::mem::take(&mut self.items);
+        let was_wanted = |ip: IpAddr| old.iter().any(|(placed, item)| placed.ip == ip && item.is_wanted);
+        for placed in &config.held {
+            let new = Item { is_wanted: was_wanted(placed.ip), ..Item::default() };
+            self.items.insert(*placed, old.get(placed).copied().unwrap_or(new));
+        }
+        let gone = old.into_iter().filter(|(placed, item)| !self.items.contains_key(placed) && item.is_ordered());
+        gone.map(|(placed, _)| placed).collect()
+    }
+
+    /// These should be here; without a list, all.
+    pub(crate) fn take(&mut self, now: Instant, ips: Option<&[IpAddr]>, ask: Option<Duration>, out: &mut Vec<Action>) {
+        self.is_wanted = true;
+        let wanted = self.items.iter_mut().filter(|(placed, _)| ips.is_none_or(|ips| ips.contains(&placed.ip)));
+        let mut new = Vec::new();
+        for (placed, item) in wanted {
+            item.is_wanted = true;
+            if !item.is_ordered() {
+                new.push(placed.ip);
+            }
+        }
+        let Some(ask) = ask.filter(|_| !new.is_empty()) else { return };
+        self.asking = Some(Asking { again: Some(now + ask / 2), until: now + ask, listen: ask / 2 });
+        self.ask(&new, out);
+    }
+
+    fn ask(&self, ips: &[IpAddr], out: &mut Vec<Action>) {
+        out.extend(ips.iter().map(|ip| Action::Ask { interface: self.interface.clone(), ip: *ip }));
+    }
+
+    /// A life of before has put this there, and it stays. Whether it was one of ours.
+    pub(crate) fn adopt(&mut self, now: Instant, placed: Placed) -> bool {
+        let Some(item) = self.items.get_mut(&placed) else { return false };
+        (item.is_wanted, item.there) = (true, There::Yes(now));
+        self.is_wanted = true;
+        true
+    }
+
+    /// Asks once more, and puts what is due. Whether it came here by that.
+    pub(crate) fn advance(&mut self, now: Instant, is_proven: bool, stats: &mut Stats, out: &mut Vec<Action>) -> bool {
+        let was_here = self.is_here();
+        if self.still_asks(now, out) || !is_proven {
+            return false;
+        }
+        for (placed, item) in &mut self.items {
+            let is_back = match item.there {
+                There::No if item.is_wanted => false,
+                There::Lost(Some(at)) if item.is_wanted && at <= now => true,
+                _ => continue,
+            };
+            if is_back {
+                item.back = Some(now);
+                stats.put_back += 1;
+            }
+            item.there = There::Yes(now);
+            stats.put += 1;
+            out.push(put(&self.interface, *placed, self.lifetime));
+        }
+        self.is_here() && !was_here
+    }
+
+    fn still_asks(&mut self, now: Instant, out: &mut Vec<Action>) -> bool {
+        let Some(asking) = &mut self.asking else { return false };
+        if asking.again.is_some_and(|again| again <= now) {
+            // However late this is: the listening begins here.
+            (asking.again, asking.until) = (None, now + asking.listen);
+            let absent = self.items.iter().filter(|(_, item)| item.is_wanted && !item.is_ordered());
+            let ips: Vec<IpAddr> = absent.map(|(placed, _)| placed.ip).collect();
+            self.ask(&ips, out);
+        }
+        if self.asking.is_some_and(|asking| asking.until <= now) {
+            self.asking = None;
+        }
+        self.asking.is_some()
+    }
+
+    /// Whatever is, or would be, put by [`Self::advance`]: the guard is to know of it before.
+    pub(crate) fn may_stand(&self) -> impl Iterator<Item = Placed> {
+        self.items.iter().filter(|(_, item)| item.is_wanted || item.is_ordered()).map(|(placed, _)| *placed)
+    }
+
+    /// The proof has passed, or is not needed: lifetimes begin anew, not more often than is worth it.
+    pub(crate) fn refresh(&mut self, now: Instant, is_forced: bool, stats: &mut Stats, out: &mut Vec<Action>) {
+        let Some(lifetime) = self.lifetime else { return };
+        for (placed, item) in &mut self.items {
+            let There::Yes(ordered) = item.there else { continue };
+            if item.is_wanted && (is_forced || now.since(ordered) >= lifetime / REFRESHES) {
+                item.there = There::Yes(now);
+                stats.refreshed += 1;
+                out.push(put(&self.interface, *placed, self.lifetime));
+            }
+        }
+    }
+
+    /// When lifetimes have to begin anew, where no check says so.
+    pub(crate) fn refresh_deadline(&self) -> Option<Instant> {
+        let every = self.lifetime? / REFRESHES_ALONE;
+        let of = |item: &Item| if let There::Yes(at) = item.there { Some(at + every) } else { None };
+        self.items.values().filter(|item| item.is_wanted).filter_map(of).min()
+    }
+
+    /// These, or all, are to go.
+    pub(crate) fn release(&mut self, ips: Option<&[IpAddr]>, stats: &mut Stats, out: &mut Vec<Action>) {
+        let mut gone = Vec::new();
+        for (placed, item) in self.items.iter_mut().filter(|(p, _)| ips.is_none_or(|ips| ips.contains(&p.ip))) {
+            if item.is_ordered() {
+                gone.push(*placed);
+            }
+            *item = Item::default();
+        }
+        remove(&self.interface, &gone, stats, out);
+        if ips.is_none() || self.items.values().all(|item| !item.is_wanted) {
+            self.is_wanted = false;
+            self.asking = None;
+        }
+    }
+
+    /// Not on the interface any more, and not by us.
+    pub(crate) fn lost(&mut self, now: Instant, placed: Placed, is_proven: bool) -> Lost {
+        let Some(item) = self.items.get_mut(&placed) else { return Lost::Nothing };
+        let There::Yes(ordered) = item.there else { return Lost::Nothing };
+        let has_run_out = self.lifetime.is_some_and(|lifetime| now.since(ordered) >= lifetime);
+        if has_run_out || !is_proven {
+            // Our own doing: the kernel was not told in time. The next pass puts it back.
+            item.there = There::Lost(Some(now));
+            return Lost::PutBack;
+        }
+        if !self.put_back {
+            item.there = There::Lost(None);
+            return Lost::Left;
+        }
+        item.there = There::Lost(Some(item.back.map_or(now, |back| now.max(back + BACK_GAP))));
+        if now.since(self.fights.0) > FIGHT {
+            self.fights = (now, 0);
+        }
+        self.fights.1 += 1;
+        let times = self.fights.1;
+        let is_fight = times >= FIGHT_TIMES && self.fighting.again(now).is_some();
+        if is_fight { Lost::Fought(times) } else { Lost::PutBack }
+    }
+
+    /// All that is on the interface: what of ours is missing, and what of ours should not be there.
+    pub(crate) fn compare(&self, there: &[Placed]) -> (Vec<Placed>, Vec<Placed>) {
+        let missing = |(placed, item): (&Placed, &Item)| {
+            (matches!(item.there, There::Yes(_)) && !there.contains(placed)).then_some(*placed)
+        };
+        let surplus = |(placed, item): (&Placed, &Item)| {
+            (matches!(item.there, There::No) && there.contains(placed)).then_some(*placed)
+        };
+        (self.items.iter().filter_map(missing).collect(), self.items.iter().filter_map(surplus).collect())
+    }
+
+    /// It could not be put. Whether that matters.
+    pub(crate) fn not_put(&mut self, placed: Placed) -> bool {
+        let Some(item) = self.items.get_mut(&placed).filter(|item| item.is_wanted && item.is_ordered()) else {
+            return false;
+        };
+        item.there = There::No;
+        true
+    }
+
+    /// Another host says that it has this: `Some(true)` while we ask and it should have gone by then, `Some(false)` while we hold it.
+    pub(crate) fn is_conflict(&self, ip: IpAddr) -> Option<bool> {
+        let (_, item) = self.items.iter().find(|(placed, item)| placed.ip == ip && item.is_wanted)?;
+        match (&self.asking, item.is_ordered()) {
+            (_, true) => Some(false),
+            (Some(asking), false) if asking.again.is_none() => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Somebody else uses what we hold: how often since the last line about it, if it is time for one, and whether to announce it again.
+    pub(crate) fn defend(&mut self, now: Instant) -> (Option<u64>, bool) {
+        let announces = self.defended.is_none_or(|last| now.since(last) >= DEFEND_GAP);
+        if announces {
+            self.defended = Some(now);
+        }
+        (self.defending.again(now), announces)
+    }
+
+    /// It should be here.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// All that should be here was put.
+    pub(crate) fn is_here(&self) -> bool {
+        let are_put = self.items.values().filter(|item| item.is_wanted).all(Item::is_ordered);
+        self.is_wanted && self.asking.is_none() && are_put
+    }
+
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    pub(crate) fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// What is on the interface by our order.
+    pub(crate) fn ips(&self) -> Vec<IpAddr> {
+        self.items.iter().filter(|(_, item)| item.is_ordered()).map(|(placed, _)| placed.ip).collect()
+    }
+
+    pub(crate) fn owns(&self, interface: &str, placed: Placed) -> bool {
+        self.interface == interface && self.items.contains_key(&placed)
+    }
+
+    pub(crate) fn asked_deadline(&self) -> Option<Instant> {
+        self.asking.map(|asking| asking.again.unwrap_or(asking.until))
+    }
+
+    /// When something that was lost is put back; what waits for a proof waits for that alone.
+    pub(crate) fn back_deadline(&self, is_proven: bool) -> Option<Instant> {
+        let of = |item: &Item| if let There::Lost(at) = item.there { at } else { None };
+        self.items.values().filter(|item| is_proven && item.is_wanted).filter_map(of).min()
+    }
+}
+
+impl Item {
+    const fn is_ordered(&self) -> bool {
+        !matches!(self.there, There::No)
+    }
+}
+
+fn put(interface: &str, address: Placed, lifetime: Option<Duration>) -> Action {
+    Action::Put { interface: interface.into(), address, valid: lifetime.map(Valid) }
+}
+
+/// Takes these off an interface, and their clients first.
+pub(crate) fn remove(interface: &str, gone: &[Placed], stats: &mut Stats, out: &mut Vec<Action>) {
+    if gone.is_empty() {
+        return;
+    }
+    stats.cuts += 1;
+    stats.removed += gone.len() as u64;
+    out.push(Action::Cut { ips: gone.iter().map(|placed| placed.ip).collect() });
+    out.extend(gone.iter().map(|placed| Action::Remove { interface: interface.into(), address: *placed }));
+}
+
+/// A pass renews a lifetime of which at least an eighth is over: checks come ten times a second, and the kernel tells everybody each time.
+const REFRESHES: u32 = 8;
+/// Where being awake is the proof, four times a lifetime.
+const REFRESHES_ALONE: u32 = 4;
+/// Somebody who deletes it again and again is not answered more often than this.
+const BACK_GAP: Duration = Duration::from_secs(1);
+/// So many times within so long are no accident.
+const FIGHT_TIMES: u32 = 5;
+const FIGHT: Duration = Duration::from_secs(60);
+/// How often a host that says that it has what we hold is answered by an announcement (RFC 5227 2.4 has ten seconds; but then our clients
+/// go there for ten seconds).
+const DEFEND_GAP: Duration = Duration::from_secs(1);

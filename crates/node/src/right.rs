@@ -1,0 +1,194 @@
+//! May this host have the address? What forbids it, by sort: the interface, health, the operator, the kernel.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use machine::Instant;
+use view::{GroupName, Phase, View};
+use vrrp::{Cause, Event, Priority};
+
+use crate::config::{Address, Follows};
+use crate::proof::Proof;
+
+/// What is known of groups: the last view of each.
+pub(crate) type Views = BTreeMap<GroupName, View>;
+
+/// What forbids one address to be here.
+#[derive(Clone, Debug)]
+pub(crate) struct Right {
+    pub(crate) proof: Proof,
+    follows: Follows,
+    /// Why the view does not give it to this host.
+    elsewhere: Option<String>,
+    /// Until then a predecessor's word counts, in place of a view.
+    presumed: Option<Instant>,
+    link: Option<String>,
+    released: bool,
+    /// It could not be put, or somebody else has it: when it is tried again. A router has its own.
+    blocked: Option<(Instant, String)>,
+    failures: u32,
+    /// What a router was told.
+    said: BTreeMap<Cause, String>,
+    ranked: Option<Priority>,
+}
+
+impl Right {
+    pub(crate) fn new(config: &Address) -> Self {
+        Self {
+            proof: Proof::new(config),
+            follows: config.follows.clone(),
+            elsewhere: None,
+            presumed: None,
+            link: None,
+            released: config.released,
+            blocked: None,
+            failures: 0,
+            said: BTreeMap::new(),
+            ranked: None,
+        }
+    }
+
+    pub(crate) fn configure(&mut self, now: Instant, config: &Address, is_held: bool) {
+        self.proof.configure(now, config, is_held);
+        self.follows.clone_from(&config.follows);
+    }
+
+    /// A life of before held it a moment ago, by right.
+    pub(crate) fn presume(&mut self, now: Instant) {
+        self.proof.presume(now);
+        self.presumed = Some(now + PRESUMED);
+    }
+
+    pub(crate) fn look(&mut self, now: Instant, interface: &str, links: &BTreeMap<String, String>, views: &Views) {
+        self.proof.expire(now);
+        if self.presumed.is_some_and(|until| until <= now) {
+            self.presumed = None;
+        }
+        if self.blocked.as_ref().is_some_and(|(until, _)| *until <= now) {
+            self.blocked = None;
+        }
+        // The loopback has no carrier to lose.
+        self.link = links.get(interface).filter(|_| interface != "lo").cloned();
+        self.elsewhere = self.judge(views);
+    }
+
+    fn judge(&self, views: &Views) -> Option<String> {
+        let Follows::Master { group, servers } = &self.follows else { return None };
+        let Some(view) = views.get(group) else {
+            return self.presumed.is_none().then(|| format!("who the master of {group} is, is not yet known"));
+        };
+        match view.phase {
+            Phase::Steady if servers.contains(&view.master) => None,
+            Phase::Steady => {
+                Some(format!("the agreed master of {group} is {}, which is not on this host", view.master))
+            }
+            Phase::Switching => {
+                Some(format!("the master of {group} is being replaced; the last agreed one was {}", view.master))
+            }
+            Phase::Lost => Some(format!(
+                "{group} has no master, and nobody can be promoted at present; the last agreed one was {}",
+                view.master
+            )),
+        }
+    }
+
+    /// An operator gives it back, or takes it away.
+    pub(crate) const fn release(&mut self, released: bool) {
+        self.released = released;
+    }
+
+    pub(crate) const fn is_released(&self) -> bool {
+        self.released
+    }
+
+    /// It is not tried again for a while, each time for longer.
+    pub(crate) fn block(&mut self, now: Instant, why: String, was_here_for: Duration) {
+        if was_here_for > BLOCKED_LAST {
+            self.failures = 0;
+        }
+        let pause = BLOCKED_FIRST * 2_u32.pow(self.failures.min(10));
+        self.failures = self.failures.saturating_add(1);
+        self.blocked = Some((now + pause.min(BLOCKED_LAST), why));
+    }
+
+    /// It is tried again at once.
+    pub(crate) fn unblock(&mut self) {
+        self.blocked = None;
+    }
+
+    /// Whether something is wrong, as against: the view gives it to another host.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let blocked = self.blocked.as_ref().map(|(_, why)| why.clone());
+        self.link.clone().or_else(|| self.operator()).or_else(|| self.veto()).or(blocked)
+    }
+
+    /// Why it waits, though nothing is wrong.
+    pub(crate) const fn waits(&self) -> Option<&String> {
+        self.elsewhere.as_ref()
+    }
+
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.elsewhere.is_none() && self.fault().is_none()
+    }
+
+    fn operator(&self) -> Option<String> {
+        self.released.then(|| "an operator has released it; `standfast address take` gives it back".into())
+    }
+
+    /// The checks that fail, each with its own words.
+    fn veto(&self) -> Option<String> {
+        let veto = self.proof.veto()?;
+        let mut whys = self.proof.standings().filter_map(|(_, _, passes, why)| why.filter(|_| passes == Some(false)));
+        Some(whys.next().map_or_else(|| veto.clone(), |why| format!("{veto} ({why})")))
+    }
+
+    /// What a router of this address is to be told: what has changed since this was called last; the first time everything.
+    pub(crate) fn news(&mut self) -> Vec<Event> {
+        let mut news = Vec::new();
+        let priority = self.proof.priority();
+        if self.ranked.replace(priority) != Some(priority) {
+            news.push(Event::Ranked { priority });
+        }
+        let health = self.elsewhere.clone().or_else(|| self.veto());
+        for (cause, why) in
+            [(Cause::Link, self.link.clone()), (Cause::Health, health), (Cause::Operator, self.operator())]
+        {
+            match why {
+                Some(why) if self.said.get(&cause) != Some(&why) => {
+                    self.said.insert(cause, why.clone());
+                    news.push(Event::Forbidden { cause, why });
+                }
+                None if self.said.remove(&cause).is_some() => news.push(Event::Allowed { cause }),
+                _ => {}
+            }
+        }
+        news
+    }
+
+    /// A new router knows nothing.
+    pub(crate) fn forget_news(&mut self) {
+        self.said.clear();
+        self.ranked = None;
+    }
+
+    /// When the proof grows too old, or a presumption ends.
+    pub(crate) fn proof_deadline(&self) -> Option<Instant> {
+        let at = [self.proof.deadline(), self.presumed];
+        at.into_iter().flatten().min()
+    }
+
+    /// When it is tried again.
+    pub(crate) fn retry_deadline(&self) -> Option<Instant> {
+        self.blocked.as_ref().map(|(until, _)| *until)
+    }
+}
+
+/// How long a predecessor's word counts before a view has come: the new process has it from disk, or asks the servers.
+const PRESUMED: Duration = Duration::from_secs(3);
+/// The first pause before an address that could not be put, or that somebody else has, is tried again; each doubles it.
+const BLOCKED_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause.
+const BLOCKED_LAST: Duration = Duration::from_secs(60);
