@@ -134,6 +134,7 @@ impl Told {
         let single = single.map(|settings| (settings, None));
         let repeated = tables.groups.iter().map(|group| (group, "name"));
         let repeated = repeated.chain(tables.listeners.iter().map(|listener| (listener, "listen")));
+        let repeated = repeated.chain(tables.addresses.iter().map(|address| (address, "name")));
         let repeated = repeated.map(|(settings, key)| (settings, Some(name(settings, key))));
         let told = single.chain(repeated).map(|(settings, name)| {
             let mut values = BTreeMap::new();
@@ -245,9 +246,38 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
             | "server-tcp"
             | "unix",
         ) => Some(Applies::Live),
+        ("address", key) => ADDRESS.contains(&key).then_some(Applies::Live),
         _ => None,
     }
 }
+
+/// Options of `[[address]]`. What makes another router or neighbour of it begins anew; the rest goes on without a gap.
+const ADDRESS: &[&str] = &[
+    "name",
+    "held",
+    "interface",
+    "follows",
+    "listener",
+    "interval",
+    "timeout",
+    "rise",
+    "fall",
+    "read",
+    "write",
+    "group",
+    "servers",
+    "lifetime",
+    "ask-first",
+    "put-back",
+    "sync-group",
+    "partners",
+    "vrrp",
+    "bgp",
+    "command",
+    "announce",
+    "check",
+    "notify",
+];
 
 #[cfg(test)]
 mod tests {

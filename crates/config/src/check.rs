@@ -1,5 +1,6 @@
 //! Is it possible? What can only be seen across options and tables: what is missing, what exists twice, what contradicts another line.
 
+mod address;
 mod edge;
 mod source;
 
@@ -21,11 +22,11 @@ use crate::value::{LONGEST_SOCKET_PATH, quote, show_duration};
 /// may only be misspelt.
 pub(crate) fn tables(tables: &Tables, strangers: bool) -> Vec<Problem> {
     let mut found = Vec::new();
-    for table in tables.groups.iter().chain(&tables.listeners) {
+    for table in tables.groups.iter().chain(&tables.listeners).chain(&tables.addresses) {
         missing(&mut found, table);
     }
-    node(&mut found, &tables.node, strangers, source::votes(tables));
-    if tables.groups.is_empty() && !strangers {
+    node(&mut found, &tables.node, strangers, source::votes(tables), address::has_partners(tables));
+    if tables.groups.is_empty() && !strangers && needs_group(tables) {
         let name = section("group").expect("is in the table of options");
         found.push(Problem::of_file("there is no [[group]]: nothing to watch", "expected at least one").help(format!(
             "add a group:\n[[group]]\n{}",
@@ -41,8 +42,15 @@ pub(crate) fn tables(tables: &Tables, strangers: bool) -> Vec<Problem> {
         listener(&mut found, table, tables, strangers);
     }
     edge::inner(&mut found, tables);
-    addresses(&mut found, tables);
+    sockets(&mut found, tables);
+    address::all(&mut found, tables, strangers);
     found
+}
+
+/// Whether there is nothing to do without a group.
+fn needs_group(tables: &Tables) -> bool {
+    let addresses = &tables.addresses;
+    addresses.is_empty() || !tables.listeners.is_empty() || addresses.iter().any(address::needs_group)
 }
 
 /// Options that a table must have and lacks.
@@ -63,8 +71,11 @@ fn missing(found: &mut Vec<Problem>, table: &Settings) {
     found.push(Problem::new(header(table), wrong, label).help(help));
 }
 
-/// Whether a table must have it; a group needs what its source needs.
+/// Whether a table must have it; a group needs what its source needs, an address what it follows.
 fn is_required_in(definition: &Definition, table: &Settings) -> bool {
+    if table.section.name == "address" && address::must_have(definition, table) {
+        return true;
+    }
     let is_group = table.section.name == "group";
     let by_source = || source::of(table).is_some_and(|source| source::needs(source) == definition.key);
     matches!(definition.absent, Absent::Required) || (is_group && !source::is_unsaid(table) && by_source())
@@ -82,9 +93,9 @@ fn examples<'a>(definitions: impl Iterator<Item = &'a Definition>) -> String {
     lines.join("\n")
 }
 
-fn node(found: &mut Vec<Problem>, node: &Settings, strangers: bool, votes: bool) {
+fn node(found: &mut Vec<Problem>, node: &Settings, strangers: bool, votes: bool, partners: bool) {
     let misspelt = strangers && node.header.is_none();
-    if !votes {
+    if !votes && !partners {
         source::node(found, node);
     }
     if let Some(listen) = node.get::<SocketAddr>("listen").filter(|_| !misspelt && votes)
@@ -252,9 +263,9 @@ fn shown(table: &Settings, key: &str) -> String {
 }
 
 /// Everything on this host that listens, two by two.
-fn addresses(found: &mut Vec<Problem>, tables: &Tables) {
+fn sockets(found: &mut Vec<Problem>, tables: &Tables) {
     let admin = Some(&tables.admin).filter(|admin| admin.header.is_some());
-    let node = Some(&tables.node).filter(|_| source::votes(tables));
+    let node = Some(&tables.node).filter(|_| source::votes(tables) || address::has_partners(tables));
     let all = [("the Sentinel port", node), ("the status page", admin)]
         .into_iter()
         .filter_map(|(what, table)| table.map(|table| (what, table, table.get::<SocketAddr>("listen"))));

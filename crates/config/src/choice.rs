@@ -96,6 +96,70 @@ choice! {
 }
 
 choice! {
+    /// What decides whether a host may have an address.
+    Followed {
+        /// Requests of our own must get through a listener.
+        Proxy = "proxy",
+        /// The agreed master must be a server of this host.
+        Master = "master",
+        /// Nothing but the address's checks.
+        Checks = "checks",
+    }
+}
+
+choice! {
+    /// What a virtual router starts as.
+    Start {
+        /// It waits until a holder would have been missed.
+        Backup = "backup",
+        /// It waits for two advertisements only.
+        Active = "active",
+    }
+}
+
+choice! {
+    /// What an advertisement of other addresses counts for.
+    OtherAddresses {
+        /// Nothing.
+        Refuse = "refuse",
+        /// As much as any other.
+        Count = "count",
+    }
+}
+
+choice! {
+    /// How a route came into BGP (RFC 4271 5.1.1).
+    RouteOrigin {
+        /// It is of the network itself.
+        Igp = "igp",
+        /// From the protocol before BGP.
+        Egp = "egp",
+        /// By other means.
+        Incomplete = "incomplete",
+    }
+}
+
+choice! {
+    /// What lelastic is told with `-primary` or `-secondary`.
+    LelasticRole {
+        /// The host that is taken while it announces.
+        Primary = "primary",
+        /// The host that is taken when the primary does not.
+        Secondary = "secondary",
+    }
+}
+
+choice! {
+    /// What a Redis must say of itself.
+    RedisRole {
+        /// That it takes writes.
+        Master = "master",
+        /// That it follows one that does.
+        Replica = "replica",
+    }
+}
+
+choice! {
     /// Which servers of a group a listener leads to.
     Role {
         /// The agreed master, and nothing else.

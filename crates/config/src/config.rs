@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::change::Told;
 use crate::choice::{Balance, Fallback, LogFormat, LogLevel, Mode, OnUnknown, Pool, Role, SendProxy};
 use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
@@ -26,10 +27,12 @@ pub struct Config {
     pub log: Log,
     /// Limits of the data path.
     pub proxy: Proxy,
-    /// At least one; names and masters are unique.
+    /// At least one, unless the file has addresses that follow nothing but checks; names and masters are unique.
     pub groups: Vec<Group>,
     /// No two of them, nor the node, nor the status page, listen on the same address.
     pub listeners: Vec<Listener>,
+    /// Addresses that move between hosts. Names and what is held are unique.
+    pub addresses: Vec<Address>,
     /// All of it again, option by option: what two files are compared by.
     pub told: Told,
 }
@@ -193,6 +196,7 @@ pub(crate) struct Tables {
     pub(crate) proxy: Settings,
     pub(crate) groups: Vec<Settings>,
     pub(crate) listeners: Vec<Settings>,
+    pub(crate) addresses: Vec<Settings>,
 }
 
 impl Config {
@@ -204,6 +208,8 @@ impl Config {
 
     /// Only for tables without a problem: an option that must be there is there.
     pub(crate) fn build(source: &Source, tables: &Tables) -> Self {
+        let listeners: Vec<Listener> = tables.listeners.iter().map(|table| Listener::build(source, table)).collect();
+        let ends: Vec<Endpoint> = listeners.iter().map(|listener| listener.listen.clone()).collect();
         Self {
             file_name: source.name.clone(),
             node: Node::build(source, &tables.node),
@@ -215,7 +221,8 @@ impl Config {
                 drain_timeout: sure(&tables.proxy, "drain-timeout"),
             },
             groups: tables.groups.iter().map(|table| Group::build(source, table)).collect(),
-            listeners: tables.listeners.iter().map(|table| Listener::build(source, table)).collect(),
+            listeners,
+            addresses: tables.addresses.iter().map(|table| Address::build(source, table, &ends)).collect(),
             told: Told::of(tables),
         }
     }
@@ -332,7 +339,7 @@ pub(crate) fn sure<T: FromSetting>(table: &Settings, key: &str) -> T {
     value.unwrap_or_else(|| panic!("{}.{key} passed the checks without a value", table.section.name))
 }
 
-fn place(source: &Source, table: &Settings, key: &str) -> Place {
+pub(crate) fn place(source: &Source, table: &Settings, key: &str) -> Place {
     let span = table.span(key).or_else(|| table.header.clone());
     source.place(span.map_or(0, |span| span.start))
 }

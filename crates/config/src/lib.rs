@@ -41,6 +41,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod change;
 mod check;
 mod choice;
@@ -59,9 +60,10 @@ mod suggest;
 mod syntax;
 mod value;
 
+pub use address::Address;
 pub use choice::{
-    Balance, ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role, SendProxy,
-    Source,
+    Balance, ClientCertificates, Fallback, Followed, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role,
+    SendProxy, Source,
 };
 pub use config::{Admin, Config, Group, Listener, Log, Node, Proxy, Workers};
 pub use diagnostic::{Problem, Problems};

@@ -1,6 +1,7 @@
 //! Which options exist? Each is defined once, in the [table](SECTIONS): name, type, default, the reason for the default, a sentence of
 //! documentation, an example. Parser, suggestions and `docs/defaults.md` read the table; nothing about an option is said elsewhere.
 
+mod address;
 mod edge;
 mod source;
 mod table;
@@ -115,6 +116,46 @@ pub enum Kind {
     HostNames,
     /// The rights of a file, as `chmod` takes them: `"0660"`.
     FileMode,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number that may be less than zero, and is not zero.
+    Signed {
+        /// The smallest allowed.
+        min: i32,
+        /// The largest allowed.
+        max: i32,
+    },
+    /// The name of a network interface.
+    Interface,
+    /// The name of a program, as the kernel keeps it of a process.
+    Process,
+    /// The IP address of one host.
+    Ip {
+        /// IPv4 makes sense.
+        v4: bool,
+        /// IPv6 does.
+        v6: bool,
+    },
+    /// A list of IP addresses of hosts.
+    Ips,
+    /// A list of IP addresses, each with the bits of the network that it is in, or without for the host alone.
+    Held,
+    /// `IP` or `IP:port`.
+    Remote {
+        /// The port where none is said.
+        port: u16,
+    },
+    /// A program, by its absolute path, and its arguments.
+    Argv,
+    /// A list of some of these words.
+    Words(&'static [&'static str]),
+    /// A list of tags of routes: numbers with `:` between them.
+    Communities {
+        /// How many numbers.
+        parts: usize,
+        /// The largest allowed.
+        most: u32,
+    },
     /// A table of its own inside this one.
     Table(&'static Section),
     /// Several of them.
@@ -182,10 +223,35 @@ impl Kind {
             Self::Addresses => "a list of addresses in quotes",
             Self::Networks | Self::HostNames | Self::Texts => "a list of texts in quotes",
             Self::FileMode => "the rights of a file in quotes",
+            Self::Flag => "true or false",
+            Self::Signed { .. } => "a whole number",
+            Self::Interface | Self::Process => "a name in quotes",
+            Self::Ip { .. } | Self::Remote { .. } => "an address in quotes",
+            Self::Ips | Self::Held => "a list of addresses in quotes",
+            Self::Argv => "a program and its arguments as a list of texts in quotes",
+            Self::Words(_) => "a list of words in quotes",
+            Self::Communities { .. } => "a list of communities in quotes",
             Self::Table(_) => "a table",
             Self::Tables(_) => "a list of tables",
             Self::Weights { .. } => "a table of addresses with a number for each",
         }
+    }
+}
+
+impl Kind {
+    /// Whether it is a list of texts.
+    pub(crate) const fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Networks
+                | Self::HostNames
+                | Self::Addresses
+                | Self::Texts
+                | Self::Ips
+                | Self::Held
+                | Self::Words(_)
+                | Self::Communities { .. }
+        )
     }
 }
 
@@ -220,6 +286,24 @@ impl fmt::Display for Kind {
             Self::Texts => f.write_str("list of texts"),
             Self::HostNames => f.write_str("list of host names, of which the first label may be `*`"),
             Self::FileMode => f.write_str("rights of a file in octal digits"),
+            Self::Flag => f.write_str("`true` or `false`"),
+            Self::Signed { min, max } => write!(f, "whole number, {min} to {max}, not 0"),
+            Self::Interface => f.write_str("name of an interface"),
+            Self::Process => f.write_str("name of a program"),
+            Self::Ip { v6: false, .. } => f.write_str("IPv4 address"),
+            Self::Ip { v4: false, .. } => f.write_str("IPv6 address"),
+            Self::Ip { .. } => f.write_str("IP address"),
+            Self::Ips => f.write_str("list of IP addresses"),
+            Self::Held => f.write_str("list of addresses, `IP/bits` or `IP`"),
+            Self::Remote { port } => write!(f, "address `IP`, or `IP:port` if the port is not {port}"),
+            Self::Argv => f.write_str("list: the absolute path of a program, and its arguments"),
+            Self::Words(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+                write!(f, "list of {}", words.join(", "))
+            }
+            Self::Communities { parts, most } => {
+                write!(f, "list of {parts} numbers with `:` between them, each 0 to {most}")
+            }
             Self::Table(section) | Self::Tables(section) => write!(f, "table `{}`, see there", section.header()),
             Self::Weights { max } => write!(f, "table of `IP:port` with whole numbers, 0 to {max}"),
         }
@@ -264,11 +348,11 @@ mod tests {
     fn every_example_of_an_inner_table_is_possible() {
         for (section, definition) in all() {
             let (Kind::Table(_) | Kind::Tables(_)) = definition.kind else { continue };
-            let (header, path) = match section.name.split_once('.') {
-                Some((outer, inner)) => (outer, format!("{inner}.")),
-                None => (section.name, String::new()),
-            };
-            let text = format!("[[{header}]]\n{path}{} = {}\n", definition.key, definition.example);
+            // The table with those around it.
+            let dots = section.name.match_indices('.').map(|(at, _)| &section.name[..at]).chain([section.name]);
+            let around = dots.map(|name| SECTIONS.iter().find(|section| section.name == name).unwrap().header());
+            let headers: Vec<String> = around.collect();
+            let text = format!("{}\n{} = {}\n", headers.join("\n"), definition.key, definition.example);
             let problems = crate::parse("f", &text).unwrap_err();
             // The table around it lacks what it must have; nothing is said about the example.
             let told = problems.iter().find(|problem| problems.place(problem).line > 1 && problem.span().start > 0);
@@ -281,7 +365,7 @@ mod tests {
     fn names_are_kebab_case_and_unique() {
         for (section, definition) in all() {
             let path = section.path(definition);
-            assert!(definition.key.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{path}");
+            assert!(definition.key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{path}");
             assert_eq!(all().filter(|(s, d)| s.path(d) == path).count(), 1, "{path}");
         }
     }

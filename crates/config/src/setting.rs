@@ -1,7 +1,7 @@
 //! One value of the file, read as its option's definition says; and one table of them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,15 +9,16 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+use crate::address::Held;
 use crate::choice::{
-    Balance, ClientCertificates, Fallback, LogFormat, LogLevel, MinVersion, Mode, OnUnknown, Pool, Role, SendProxy,
-    Source,
+    Balance, ClientCertificates, Fallback, Followed, LelasticRole, LogFormat, LogLevel, MinVersion, Mode, OnUnknown,
+    OtherAddresses, Pool, RedisRole, Role, RouteOrigin, SendProxy, Source, Start,
 };
 use crate::config::Workers;
 use crate::edge::{Endpoint, Network};
 use crate::options::{Absent, Definition, Kind, Section};
 use crate::secret::Secret;
-use crate::value::{self, Complaint, quote};
+use crate::value::{self, Complaint, moving, quote};
 
 /// A value, typed and within its bounds.
 #[derive(Clone, Debug)]
@@ -37,6 +38,13 @@ pub(crate) enum Setting {
     Texts(Vec<String>),
     /// The rights of a file.
     Bits(u16),
+    Flag(bool),
+    Signed(i32),
+    Ip(IpAddr),
+    Ips(Vec<IpAddr>),
+    Held(Vec<Held>),
+    /// Tags of routes: as many numbers each as their option says.
+    Numbers(Vec<Vec<u32>>),
     Table(Settings),
     Tables(Vec<Settings>),
     Weights(BTreeMap<SocketAddr, u16>),
@@ -55,6 +63,19 @@ impl Setting {
             (Kind::Texts, DeValue::Array(list)) => texts(definition, list, value::plain).map(Self::Texts),
             (Kind::HostNames, DeValue::Array(list)) => texts(definition, list, value::host_name).map(Self::Texts),
             (Kind::Weights { max }, DeValue::Table(table)) => weights(table, max).map(Self::Weights),
+            (Kind::Flag, DeValue::Boolean(flag)) => Ok(Self::Flag(*flag)),
+            (Kind::Signed { min, max }, DeValue::Integer(number)) => signed(number, min, max).map(Self::Signed),
+            (Kind::Ips, DeValue::Array(list)) => {
+                distinct(definition, list, |t| moving::ip(t, true, true)).map(Self::Ips)
+            }
+            (Kind::Held, DeValue::Array(list)) => distinct(definition, list, moving::held).map(Self::Held),
+            (Kind::Argv, DeValue::Array(list)) => argv(definition, list).map(Self::Texts),
+            (Kind::Words(words), DeValue::Array(list)) => {
+                distinct(definition, list, |text| value::word(text, words).map(str::to_owned)).map(Self::Texts)
+            }
+            (Kind::Communities { parts, most }, DeValue::Array(list)) => {
+                distinct(definition, list, |text| moving::community(text, parts, most)).map(Self::Numbers)
+            }
             (kind, DeValue::String(text)) => Self::read_text(definition, kind, text),
             _ => Err(wrong_type(definition, found)),
         }
@@ -89,6 +110,12 @@ impl Setting {
             Self::Addresses(addresses) => list(addresses),
             Self::Texts(texts) => list(texts),
             Self::Bits(bits) => format!("{bits:04o}"),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Signed(number) => number.to_string(),
+            Self::Ip(ip) => ip.to_string(),
+            Self::Ips(ips) => list(ips),
+            Self::Held(held) => list(held),
+            Self::Numbers(tags) => list(&tags.iter().map(|tag| moving::show_community(tag)).collect::<Vec<_>>()),
             Self::Table(_) | Self::Tables(_) => "(a table)".to_owned(),
             Self::Weights(weights) => {
                 let weights: Vec<String> = weights.iter().map(|(server, n)| format!("{server} = {n}")).collect();
@@ -109,6 +136,10 @@ impl Setting {
             Kind::Choice(words) => value::word(text, words).map(Self::Word),
             Kind::Endpoint => value::endpoint(text).map(Self::Endpoint),
             Kind::FileMode => value::file_mode(text).map(Self::Bits),
+            Kind::Interface => moving::interface(text).map(Self::Text),
+            Kind::Process => moving::process(text).map(Self::Text),
+            Kind::Ip { v4, v6 } => moving::ip(text, v4, v6).map(Self::Ip),
+            Kind::Remote { port } => moving::remote(text, port).map(Self::Address),
             Kind::AutoOr { .. } if text == "auto" => Ok(Self::Workers(Workers::Auto)),
             Kind::Integer { .. }
             | Kind::AutoOr { .. }
@@ -118,6 +149,13 @@ impl Setting {
             | Kind::HostNames
             | Kind::Table(_)
             | Kind::Tables(_)
+            | Kind::Flag
+            | Kind::Signed { .. }
+            | Kind::Ips
+            | Kind::Held
+            | Kind::Argv
+            | Kind::Words(_)
+            | Kind::Communities { .. }
             | Kind::Weights { .. } => Err(wrong_type(definition, &DeValue::String(text.into()))),
         }
     }
@@ -144,12 +182,44 @@ fn addresses(definition: &Definition, list: &[Spanned<DeValue<'_>>]) -> Result<V
     let found = texts(definition, list, |text| value::address(text, false))?;
     let again = found.iter().enumerate().find(|(at, address)| found[..*at].contains(address));
     match again {
-        Some((_, address)) => Err(Complaint::new(format!("{address} is there twice"), "expected each address once")),
+        Some((_, again)) => Err(Complaint::new(format!("{again} is there twice"), "expected each address once")),
         None if found.len() > MOST_ADDRESSES => {
             Err(Complaint::new("is too long", format!("expected at most {MOST_ADDRESSES} addresses")))
         }
         None => Ok(found),
     }
+}
+
+/// A list, of which each element is there once.
+fn distinct<T: PartialEq>(
+    definition: &Definition,
+    list: &[Spanned<DeValue<'_>>],
+    read: impl Fn(&str) -> Result<T, Complaint>,
+) -> Result<Vec<T>, Complaint> {
+    let found = texts(definition, list, read)?;
+    let again = (0..found.len()).find(|at| found[..*at].contains(&found[*at]));
+    if let Some(text) = again.and_then(|at| list[at].get_ref().as_str()) {
+        return Err(Complaint::new(format!("{} is there twice", quote(text)), "expected each once"));
+    }
+    if found.len() > MOST_IN_LIST {
+        return Err(Complaint::new("is too long", format!("expected at most {MOST_IN_LIST}")));
+    }
+    Ok(found)
+}
+
+/// A program and its arguments.
+fn argv(definition: &Definition, list: &[Spanned<DeValue<'_>>]) -> Result<Vec<String>, Complaint> {
+    let found = texts(definition, list, moving::argument)?;
+    if found.len() > MOST_IN_LIST {
+        return Err(Complaint::new("is too long", format!("expected at most {MOST_IN_LIST}")));
+    }
+    value::path(&found[0]).map(|_| found)
+}
+
+fn signed(number: &DeInteger<'_>, min: i32, max: i32) -> Result<i32, Complaint> {
+    let found = i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX);
+    let found = i32::try_from(found).ok().filter(|found| (min..=max).contains(found) && *found != 0);
+    found.ok_or_else(|| Complaint::new(format!("cannot be {number}"), format!("expected {min} to {max}, and not 0")))
 }
 
 fn integer(number: &DeInteger<'_>, min: u32, max: u32) -> Result<u32, Complaint> {
@@ -209,7 +279,14 @@ fn wrong_type(definition: &Definition, found: &DeValue<'_>) -> Complaint {
         }
         (Kind::Endpoint, DeValue::Integer(port)) => format!("write the whole address: \"0.0.0.0:{port}\""),
         (Kind::FileMode, DeValue::Integer(mode)) => format!("write it in quotes: \"{mode}\""),
-        (Kind::Networks | Kind::HostNames | Kind::Addresses | Kind::Texts, DeValue::String(text)) => {
+        (Kind::Argv, DeValue::String(text)) => {
+            let words: Vec<String> = text.split_whitespace().map(|word| format!("{word:?}")).collect();
+            format!("write a list of the program and each of its arguments: [{}]", words.join(", "))
+        }
+        (Kind::Flag, DeValue::String(text)) if matches!(text.as_ref(), "true" | "false") => {
+            format!("write it without quotes: {text}")
+        }
+        (kind, DeValue::String(text)) if kind.is_list() => {
             format!("write a list: [{text:?}]")
         }
         _ => format!("for example: {} = {}", definition.key, definition.example),
@@ -348,6 +425,12 @@ from_setting! {
     Table => Settings,
     Tables => Vec<Settings>,
     Weights => BTreeMap<SocketAddr, u16>,
+    Flag => bool,
+    Signed => i32,
+    Ip => IpAddr,
+    Ips => Vec<IpAddr>,
+    Held => Vec<Held>,
+    Numbers => Vec<Vec<u32>>,
 }
 
 macro_rules! from_word {
@@ -372,8 +455,17 @@ from_word!(
     OnUnknown,
     Pool,
     Balance,
-    Source
+    Source,
+    Followed,
+    Start,
+    OtherAddresses,
+    RouteOrigin,
+    LelasticRole,
+    RedisRole
 );
 
 /// Servers or Sentinels of one group: each is checked for itself.
 const MOST_ADDRESSES: usize = 32;
+/// Of addresses, arguments, tags of routes: as many communities as fit into a message with that of lelastic, and a copy of each
+/// advertisement for each peer.
+const MOST_IN_LIST: usize = 63;

@@ -1,6 +1,8 @@
 //! Texts that are more than texts: durations, sizes, addresses, names, paths. Each has one way to be written, and for what is nearly
 //! that, a complaint that says how it is written.
 
+pub(crate) mod moving;
+
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;

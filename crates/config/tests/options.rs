@@ -246,11 +246,11 @@ fn what_is_written_about_the_edges_is_what_one_gets() {
 fn every_option_is_read() {
     for section in SECTIONS {
         for option in section.options {
-            // The word is the right type for no option.
-            let text = format!("{}\n{} = false\n", section.header(), option.key);
+            // A date is the right type for no option.
+            let text = format!("{}\n{} = 1979-05-27\n", section.header(), option.key);
             let problems = config::parse("f", &text).unwrap_err();
             let told =
-                problems.iter().any(|problem| problem.message() == format!("`{}` is the word false", option.key));
+                problems.iter().any(|problem| problem.message() == format!("`{}` is a date or time", option.key));
             assert!(told, "{}: {problems}", section.path(option));
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn inner(found: &mut Vec<Problem>, tables: &Tables) {
 }
 
 /// A certificate and its key come together.
-fn pair(found: &mut Vec<Problem>, tls: &Settings) {
+pub(super) fn pair(found: &mut Vec<Problem>, tls: &Settings) {
     for (there, lacking) in [("cert", "key"), ("key", "cert")] {
         if let Some(span) = tls.span(there).filter(|_| tls.lacks(lacking)) {
             let wrong = format!("`{there}` without `{lacking}`: one is worth nothing without the other");

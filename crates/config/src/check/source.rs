@@ -15,10 +15,11 @@ pub(super) fn of(group: &Settings) -> Option<Source> {
     group.get("source")
 }
 
-/// Whether nodes vote on any group of the file. Without groups, or where it cannot be said, they do.
+/// Whether nodes vote on any group of the file. Without groups, or where it cannot be said, they do, unless the file is about addresses.
 pub(super) fn votes(tables: &Tables) -> bool {
     let groups = &tables.groups;
-    groups.is_empty() || groups.iter().any(|group| of(group).is_none_or(|source| source == Source::Monitor))
+    (groups.is_empty() && tables.addresses.is_empty())
+        || groups.iter().any(|group| of(group).is_none_or(|source| source == Source::Monitor))
 }
 
 /// The option without which a source cannot be.
@@ -121,14 +122,17 @@ fn send(found: &mut Vec<Problem>, check: &Settings) {
     }
 }
 
-/// A proxy only: nobody votes, so nobody has to be reached. In `[node]`.
+/// Nobody votes, so nobody has to be reached. In `[node]`.
 pub(super) fn node(found: &mut Vec<Problem>, node: &Settings) {
     for key in ["listen", "announce"] {
         if let Some(span) = node.span(key) {
             let wrong = format!(
-                "`{key}` has no meaning here: no group of this file has `source = \"monitor\"`, so there is no Sentinel port"
+                "`{key}` has no meaning here: no group of this file has `source = \"monitor\"`, and no address has `partners`, so there is no Sentinel port"
             );
-            found.push(Problem::new(span, wrong, "only where nodes watch a group").help("remove the line"));
+            found.push(
+                Problem::new(span, wrong, "only where nodes watch a group, or tell each other of clients")
+                    .help("remove the line"),
+            );
         }
     }
 }
