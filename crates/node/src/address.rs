@@ -23,7 +23,7 @@ use vrrp::{Advert, Priority, State};
 use crate::command::Command;
 use crate::config::{self, Placed, Way};
 use crate::event::{Action, Timer};
-use crate::hold::{self, Hold};
+use crate::hold::Hold;
 use crate::peers::Peers;
 use crate::right::Right;
 use crate::stats::Stats;
@@ -47,6 +47,8 @@ pub(crate) struct Address {
     is_started: bool,
     /// It is held by the word of a life of before, or of a router of before: until its router holds it, or does not.
     is_adopted: bool,
+    /// It is here since a life, or a router, of before.
+    is_inherited: bool,
     leaving: Option<Leaving>,
     will: Will,
     state: State,
@@ -97,6 +99,7 @@ impl Address {
             not_taken: false,
             is_started: false,
             is_adopted: false,
+            is_inherited: false,
             leaving: None,
             will: Will::default(),
             state: State::Initialize,
@@ -137,7 +140,7 @@ impl Address {
             if !self.is_adopted {
                 self.right.presume(now);
             }
-            self.is_adopted = true;
+            (self.is_adopted, self.is_inherited) = (true, true);
             if let Mover::Command(command, _) = &mut self.mover {
                 command.adopt();
             }
@@ -182,7 +185,7 @@ impl Address {
         }
         self.progress(now, out);
         self.hold.refresh(now, old.lifetime != self.config.lifetime, &mut self.stats, out);
-        hold::remove(self.hold.interface(), &gone, &mut self.stats, out);
+        self.hold.remove(&gone, &mut self.stats, out);
     }
 
     /// It is to give everything up, and then to be what comes next.
@@ -296,6 +299,7 @@ impl Address {
 
     /// Rounds that are due: announcements and then tickles, so that answers find the way here.
     pub(crate) fn go_round(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.defend(now, out);
         let rule = self.announce_rule();
         if let (Some(rule), Mover::View(series) | Mover::Command(_, series)) = (rule, &mut self.mover)
             && series.is_due(now, &rule)

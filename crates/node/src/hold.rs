@@ -33,9 +33,12 @@ pub(crate) struct Hold {
     asking: Option<Asking>,
     /// Addresses that were put back lately: since when they are counted, and how many.
     fights: (Instant, u32),
+    losing: Telling,
     fighting: Telling,
     defending: Telling,
     defended: Option<Instant>,
+    /// Another host says that it has this: when to object, should it be here then still.
+    rival: Option<(Instant, IpAddr, String)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,12 +75,25 @@ struct Asking {
 pub(crate) enum Lost {
     /// Nothing of ours was lost.
     Nothing,
-    /// It is put back.
-    PutBack,
+    /// It is put back, as it was so often since the last line about it.
+    PutBack(u64),
+    /// It is put back when the proof passes: the kernel ended what was not renewed, or there is nothing to tell.
+    Waits,
     /// It is put back, and this is the so-and-so-many-th time within a minute: somebody fights for it.
     Fought(u32),
     /// It is gone, and we were told not to put it back.
     Left,
+}
+
+/// What it means that another host says that it has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// It is of no interest, or too early to say: who leaves may not have heard of us.
+    Nothing,
+    /// We hold it. Most often the other has taken it by right, and the news of that is on its way.
+    Noted,
+    /// It cannot be put here.
+    Taken,
 }
 
 impl Hold {
@@ -91,9 +107,11 @@ impl Hold {
             is_wanted: false,
             asking: None,
             fights: (Instant::START, 0),
+            losing: Telling::default(),
             fighting: Telling::default(),
             defending: Telling::default(),
             defended: None,
+            rival: None,
         }
     }
 
@@ -210,11 +228,25 @@ impl Hold {
             }
             *item = Item::default();
         }
-        remove(&self.interface, &gone, stats, out);
+        self.remove(&gone, stats, out);
         if ips.is_none() || self.items.values().all(|item| !item.is_wanted) {
             self.is_wanted = false;
             self.asking = None;
+            self.rival = None;
         }
+    }
+
+    /// Takes these off the interface, and their clients first; an address that stays in another network keeps them.
+    pub(crate) fn remove(&self, gone: &[Placed], stats: &mut Stats, out: &mut Vec<Action>) {
+        stats.removed += gone.len() as u64;
+        let stays = |ip: IpAddr| self.items.iter().any(|(placed, item)| placed.ip == ip && item.is_ordered());
+        let ips: Vec<IpAddr> = gone.iter().map(|placed| placed.ip).filter(|ip| !stays(*ip)).collect();
+        if !ips.is_empty() {
+            stats.cuts += 1;
+            out.push(Action::Cut { ips });
+        }
+        let remove = |placed: &Placed| Action::Remove { interface: self.interface.clone(), address: *placed };
+        out.extend(gone.iter().map(remove));
     }
 
     /// Not on the interface any more, and not by us.
@@ -225,7 +257,7 @@ impl Hold {
         if has_run_out || !is_proven {
             // Our own doing: the kernel was not told in time. The next pass puts it back.
             item.there = There::Lost(Some(now));
-            return Lost::PutBack;
+            return Lost::Waits;
         }
         if !self.put_back {
             item.there = There::Lost(None);
@@ -237,8 +269,10 @@ impl Hold {
         }
         self.fights.1 += 1;
         let times = self.fights.1;
-        let is_fight = times >= FIGHT_TIMES && self.fighting.again(now).is_some();
-        if is_fight { Lost::Fought(times) } else { Lost::PutBack }
+        if times >= FIGHT_TIMES && self.fighting.again(now).is_some() {
+            return Lost::Fought(times);
+        }
+        self.losing.again(now).map_or(Lost::Waits, Lost::PutBack)
     }
 
     /// All that is on the interface: what of ours is missing, and what of ours should not be there.
@@ -257,27 +291,35 @@ impl Hold {
         let Some(item) = self.items.get_mut(&placed).filter(|item| item.is_wanted && item.is_ordered()) else {
             return false;
         };
-        item.there = There::No;
+        // Not wanted for the moment, so that it is not put once more before it is given up.
+        *item = Item::default();
         true
     }
 
-    /// Another host says that it has this: `Some(true)` while we ask and it should have gone by then, `Some(false)` while we hold it.
-    pub(crate) fn is_conflict(&self, ip: IpAddr) -> Option<bool> {
-        let (_, item) = self.items.iter().find(|(placed, item)| placed.ip == ip && item.is_wanted)?;
+    /// Another host says that it has this.
+    pub(crate) fn challenged(&mut self, now: Instant, ip: IpAddr, by: &str) -> Challenge {
+        let Some((_, item)) = self.items.iter().find(|(placed, item)| placed.ip == ip && item.is_wanted) else {
+            return Challenge::Nothing;
+        };
         match (&self.asking, item.is_ordered()) {
-            (_, true) => Some(false),
-            (Some(asking), false) if asking.again.is_none() => Some(true),
-            _ => None,
+            (_, true) => {
+                self.rival.get_or_insert_with(|| (now + DEFEND_WAIT, ip, by.into()));
+                Challenge::Noted
+            }
+            (Some(asking), false) if asking.again.is_none() => Challenge::Taken,
+            _ => Challenge::Nothing,
         }
     }
 
-    /// Somebody else uses what we hold: how often since the last line about it, if it is time for one, and whether to announce it again.
-    pub(crate) fn defend(&mut self, now: Instant) -> (Option<u64>, bool) {
+    /// Somebody else uses what is still held: who and what, how often since the last line about it if it is time for one, and whether to
+    /// announce it again.
+    pub(crate) fn defend(&mut self, now: Instant) -> Option<(IpAddr, String, Option<u64>, bool)> {
+        let (_, ip, by) = self.rival.take_if(|(at, ..)| *at <= now)?;
         let announces = self.defended.is_none_or(|last| now.since(last) >= DEFEND_GAP);
         if announces {
             self.defended = Some(now);
         }
-        (self.defending.again(now), announces)
+        Some((ip, by, self.defending.again(now), announces))
     }
 
     /// It should be here.
@@ -309,7 +351,8 @@ impl Hold {
     }
 
     pub(crate) fn asked_deadline(&self) -> Option<Instant> {
-        self.asking.map(|asking| asking.again.unwrap_or(asking.until))
+        let asked = self.asking.map(|asking| asking.again.unwrap_or(asking.until));
+        asked.into_iter().chain(self.rival.as_ref().map(|(at, ..)| *at)).min()
     }
 
     /// When something that was lost is put back; what waits for a proof waits for that alone.
@@ -329,17 +372,6 @@ fn put(interface: &str, address: Placed, lifetime: Option<Duration>) -> Action {
     Action::Put { interface: interface.into(), address, valid: lifetime.map(Valid) }
 }
 
-/// Takes these off an interface, and their clients first.
-pub(crate) fn remove(interface: &str, gone: &[Placed], stats: &mut Stats, out: &mut Vec<Action>) {
-    if gone.is_empty() {
-        return;
-    }
-    stats.cuts += 1;
-    stats.removed += gone.len() as u64;
-    out.push(Action::Cut { ips: gone.iter().map(|placed| placed.ip).collect() });
-    out.extend(gone.iter().map(|placed| Action::Remove { interface: interface.into(), address: *placed }));
-}
-
 /// A pass renews a lifetime of which at least an eighth is over: checks come ten times a second, and the kernel tells everybody each time.
 const REFRESHES: u32 = 8;
 /// Where being awake is the proof, four times a lifetime.
@@ -349,6 +381,9 @@ const BACK_GAP: Duration = Duration::from_secs(1);
 /// So many times within so long are no accident.
 const FIGHT_TIMES: u32 = 5;
 const FIGHT: Duration = Duration::from_secs(60);
+/// How long the news may take that the other has taken it by right. Who objected at once told the link about the wrong host in the very moment
+/// of a takeover.
+const DEFEND_WAIT: Duration = Duration::from_millis(50);
 /// How often a host that says that it has what we hold is answered by an announcement (RFC 5227 2.4 has ten seconds; but then our clients
 /// go there for ten seconds).
 const DEFEND_GAP: Duration = Duration::from_secs(1);

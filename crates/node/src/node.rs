@@ -155,6 +155,10 @@ impl Node {
 
     /// Every address on this interface.
     fn with_those_on(&mut self, interface: &str, then: impl Fn(&mut Address, Instant, &mut Vec<Action>)) {
+        if self.stage == Stage::New {
+            // What is there is told at the start once more, and whose it is.
+            return;
+        }
         let mut out = Vec::new();
         for address in self.addresses.values_mut().filter(|address| address.hold.interface() == interface) {
             then(address, self.now, &mut out);

@@ -32,6 +32,8 @@ pub(crate) struct Right {
     failures: u32,
     /// What a router was told.
     said: BTreeMap<Cause, String>,
+    /// It was told that the view gives it to another host.
+    said_elsewhere: bool,
     ranked: Option<Priority>,
 }
 
@@ -47,6 +49,7 @@ impl Right {
             blocked: None,
             failures: 0,
             said: BTreeMap::new(),
+            said_elsewhere: false,
             ranked: None,
         }
     }
@@ -165,13 +168,18 @@ impl Right {
                 _ => {}
             }
         }
+        let said_elsewhere = core::mem::replace(&mut self.said_elsewhere, self.elsewhere.is_some());
+        if said_elsewhere && self.said.is_empty() {
+            // The master has come here, and with it the right of all other hosts has ended: nobody has to be waited for.
+            news.push(Event::Claimed);
+        }
         news
     }
 
     /// A new router knows nothing.
     pub(crate) fn forget_news(&mut self) {
         self.said.clear();
-        self.ranked = None;
+        (self.ranked, self.said_elsewhere) = (None, false);
     }
 
     /// When the proof grows too old, or a presumption ends.

@@ -107,6 +107,7 @@ struct Active {
 struct Holder {
     at: IpAddr,
     priority: Priority,
+    heard: Instant,
 }
 
 impl Router {
@@ -241,7 +242,10 @@ impl Router {
     }
 
     fn on_claimed(&mut self) {
-        let has_most = self.holder.is_none_or(|holder| holder.priority < self.priority);
+        // Who was not heard for so long that a backup would miss him holds nothing any more.
+        let lasts = self.down(self.config.interval);
+        let has_most =
+            self.holder.is_none_or(|holder| holder.priority < self.priority || self.now.since(holder.heard) > lasts);
         match &mut self.phase {
             Phase::Backup(backup) if has_most && self.is_grouped => backup.down = None,
             Phase::Backup(_) if has_most => self.become_active(Why::Claimed),
@@ -267,7 +271,9 @@ impl Router {
             self.actions.extend(self.telling.line(self.now, Some(from), refused, true));
         }
         match self.phase {
-            Phase::Initialize | Phase::Fault => self.holder = Some(Holder { at: from, priority: advert.priority }),
+            Phase::Initialize | Phase::Fault => {
+                self.holder = Some(Holder { at: from, priority: advert.priority, heard: self.now })
+            }
             Phase::Backup(_) => self.on_heard_in_backup(from, &advert),
             Phase::Active(_) => self.on_heard_in_active(from, &advert),
         }
@@ -285,7 +291,7 @@ impl Router {
             backup.resigned = Some(from);
             return;
         }
-        self.holder = Some(Holder { at: from, priority: advert.priority });
+        self.holder = Some(Holder { at: from, priority: advert.priority, heard: self.now });
         let Phase::Backup(backup) = &mut self.phase else { return };
         backup.resigned = None;
         backup.lower_since = if is_lower { backup.lower_since.or(Some(self.now)) } else { None };
@@ -321,7 +327,7 @@ impl Router {
     }
 
     fn give_way(&mut self, from: IpAddr, advert: &Advert, why: Why) {
-        self.holder = Some(Holder { at: from, priority: advert.priority });
+        self.holder = Some(Holder { at: from, priority: advert.priority, heard: self.now });
         // Our own priority, not zero: that would set off the other backups, which may not hear the new holder.
         self.leave_active(self.priority);
         self.enter_backup(why, self.down(advert.interval), advert.interval);

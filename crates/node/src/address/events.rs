@@ -13,7 +13,7 @@ use super::{Address, Mover};
 use crate::command::Outcome;
 use crate::config::{Job, Placed};
 use crate::event::{Action, End, Wish};
-use crate::hold::Lost;
+use crate::hold::{Challenge, Lost};
 use crate::proof::Heard;
 
 impl Address {
@@ -91,8 +91,10 @@ impl Address {
         let interface = self.hold.interface();
         let what = format!("{placed} is gone from {interface}, and not by an order of ours");
         match self.hold.lost(now, placed, self.right.proof.is_proven()) {
-            Lost::Nothing => {}
-            Lost::PutBack => self.tell(false, format!("{what}; it is put back"), out),
+            Lost::Nothing | Lost::Waits => {}
+            Lost::PutBack(times) => {
+                self.tell(false, format!("{what}; it is put back ({times} times since the last line)"), out);
+            }
             Lost::Fought(times) => {
                 let who = "Who else manages addresses here (another Keepalived, a network manager, a script)?";
                 self.tell(true, format!("{what}, for the {times}th time within a minute; it is put back, not more than once a second. {who}"), out);
@@ -114,20 +116,28 @@ impl Address {
     }
 
     pub(crate) fn on_elsewhere(&mut self, now: Instant, ip: IpAddr, by: &str, out: &mut Vec<Action>) {
-        let Some(is_taken) = self.hold.is_conflict(ip) else { return };
-        self.stats.conflicts += 1;
-        if is_taken {
-            let what = format!("{by} answers for {ip} on {}: another host has it", self.hold.interface());
-            let text =
-                format!("{what}. It was not put here, and is tried again after a pause. Was it given to two hosts?");
-            self.tell(true, text, out);
-            return self.refuse(now, what);
+        match self.hold.challenged(now, ip, by) {
+            Challenge::Nothing => {}
+            Challenge::Noted => self.stats.conflicts += 1,
+            Challenge::Taken => {
+                self.stats.conflicts += 1;
+                let what = format!("{by} answers for {ip} on {}: another host has it", self.hold.interface());
+                let text = format!(
+                    "{what}. It was not put here, and is tried again after a pause. Was it given to two hosts?"
+                );
+                self.tell(true, text, out);
+                self.refuse(now, what);
+            }
         }
-        let (times, announces) = self.hold.defend(now);
+    }
+
+    /// Objects to who uses what is held here.
+    pub(super) fn defend(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let Some((ip, by, times, announces)) = self.hold.defend(now) else { return };
         if let Some(times) = times {
+            let on = self.hold.interface();
             let text = format!(
-                "{by} says on {} that it has {ip}, which is held here ({times} times since the last line); it stays, and is announced again",
-                self.hold.interface()
+                "{by} says on {on} that it has {ip}, which is held here ({times} times since the last line); it stays, and is announced again"
             );
             self.tell(true, text, out);
         }

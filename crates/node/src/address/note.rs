@@ -8,6 +8,7 @@ use machine::Instant;
 use vrrp::{Cause, Priority, Router, State, Why};
 
 use super::{Address, Mover};
+use crate::config::Follows;
 use crate::event::Action;
 
 impl Address {
@@ -24,6 +25,7 @@ impl Address {
         }
         let from = core::mem::replace(&mut self.state, to);
         (self.since, self.why) = (now, why.clone());
+        self.is_inherited &= to == State::Active;
         let priority = router.map_or(Priority::USUAL, Router::priority);
         out.push(Action::Changed { address: self.name.clone(), from, to, priority, why });
     }
@@ -45,6 +47,11 @@ impl Address {
         if let Some(router) = router {
             let (_, why) = router.since();
             return match router.state() {
+                State::Active if self.hold.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
+                // Where the view has claimed it, no operator has.
+                State::Active if self.hold.is_here() && self.follows_master() && *why == Why::Claimed => {
+                    (State::Active, self.why_here())
+                }
                 State::Active if self.hold.is_here() => (State::Active, why.to_string()),
                 State::Active => (State::Backup, self.almost()),
                 // That another host has the master is no fault of this one.
@@ -53,6 +60,7 @@ impl Address {
             };
         }
         match self.right.fault() {
+            _ if self.hold.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
             _ if self.hold.is_here() => (State::Active, self.why_here()),
             Some(fault) => (State::Fault, fault),
             None => (State::Backup, self.right.waits().cloned().unwrap_or_else(|| self.almost())),
@@ -76,10 +84,16 @@ impl Address {
         }
     }
 
+    const fn follows_master(&self) -> bool {
+        matches!(self.config.follows, Follows::Master { .. })
+    }
+
     fn why_here(&self) -> String {
         match &self.config.follows {
-            crate::config::Follows::Checks => "nothing forbids it to be here".into(),
-            crate::config::Follows::Master { group, .. } => format!("the agreed master of {group} is on this host"),
+            Follows::Checks => "nothing forbids it to be here".into(),
+            Follows::Master { group, .. } => format!("the agreed master of {group} is on this host"),
         }
     }
 }
+
+const INHERITED: &str = "the process before this one held it, and has handed over";
