@@ -46,6 +46,9 @@ pub(crate) enum Verb {
     /// The same is done when the program is called under the name `redis-sentinel`. Changes by command and what is learned are written
     /// into the file, which a stock Sentinel can take back.
     Sentinel(SentinelArgs),
+    /// Stand by a node, and take its addresses away when it dies. Nodes start it by themselves
+    #[command(hide = true)]
+    Guard(GuardArgs),
     /// Check a configuration file: all problems at once, each with its place and what to do
     Check(FileArgs),
     /// Show how things stand on a running node: groups, masters, replicas, nodes, the last failover
@@ -148,6 +151,13 @@ pub(crate) struct SentinelArgs {
     /// The sentinel.conf, and directives to add to it: `--port 5000 --loglevel debug`
     #[arg(value_name = "FILE [OPTIONS]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// Log lines are JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which running node is meant.

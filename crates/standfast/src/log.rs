@@ -47,6 +47,11 @@ pub(crate) fn change(log: &config::Log) {
     }
 }
 
+/// Whether lines are JSON.
+pub(crate) fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
 fn filter(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Error => LevelFilter::ERROR,

@@ -28,6 +28,8 @@
 //! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
 //! | [`names`] | which address does a host name mean, and which name does an address have? |
 //! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
+//! | [`program`] | how is a program of the operator run for an address: a check, a command, a hook? |
+//! | [`guard`] | who takes the addresses away when this process dies, or hangs? |
 //! | [`serve`], [`info_cache`] | the Sentinel protocol on our own port; what it tells of servers |
 //! | [`tls`] | how is a connection encrypted? |
 //! | [`control`], [`status`], [`switchover`], [`server`] | how does an operator talk to a running node? |
@@ -49,6 +51,8 @@ mod edges;
 mod explain;
 mod failure;
 mod feeds;
+#[allow(dead_code, unused_imports, reason = "the loop of addresses starts it")]
+mod guard;
 mod history;
 mod identity;
 mod info_cache;
@@ -62,6 +66,8 @@ mod node_loop;
 mod outside;
 mod overlay;
 mod probe;
+#[allow(dead_code, reason = "checks and hooks of addresses run by it")]
+mod program;
 mod proxy_only;
 mod recorder;
 mod reload;
@@ -96,6 +102,7 @@ fn main() -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Proxy(args) => proxy_only::proxy(&args),
         Verb::Sentinel(args) => return stock::main(&args.words.into_iter().map(text).collect::<Vec<_>>()),
+        Verb::Guard(args) => guard::post::guard(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
