@@ -21,6 +21,7 @@
 //! | [`life`] | what is the same for every running node? |
 //! | [`reload`] | how does a running node take up its file anew? |
 //! | [`upgrade`], [`inherited`] | how does another program take our place? What was this one started with? |
+//! | [`addresses`] | which addresses does this host hold, and how are they driven? |
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
 //! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
 //! | [`outside`] | how are groups driven whose view comes from stock Sentinels or from checks? |
@@ -39,6 +40,7 @@
 //! | [`log`], [`recorder`], [`replay`] | what happened, and can it happen again? |
 //! | [`demo`] | what does it look like when a master dies? |
 
+mod addresses;
 mod admin;
 mod bind;
 mod check;

@@ -41,6 +41,10 @@ pub struct Lelastic {
     pub role: LelasticRole,
     /// `-send56`.
     pub send56: bool,
+    /// The address that we connect from.
+    pub local: Option<Ipv6Addr>,
+    /// The next hop of IPv4 routes where it is not the address of the session.
+    pub next_hop4: Option<Ipv4Addr>,
 }
 
 /// `[[address.bgp.neighbor]]`: a route server or router.
@@ -118,7 +122,13 @@ impl Bgp {
 
 impl Lelastic {
     fn build(table: &Settings) -> Self {
-        Self { dcid: narrow(sure(table, "dcid")), role: sure(table, "role"), send56: sure(table, "send56") }
+        Self {
+            dcid: narrow(sure(table, "dcid")),
+            role: sure(table, "role"),
+            send56: sure(table, "send56"),
+            local: v6(table, "local"),
+            next_hop4: v4(table, "next-hop4"),
+        }
     }
 }
 
@@ -139,10 +149,7 @@ impl Neighbor {
                 .map_or_else(|| Ttl::Hops(byte(sure(table, "ttl"))), |n| Ttl::Security(byte(n))),
             password: table.get("password"),
             next_hop4: v4(table, "next-hop4"),
-            next_hop6: match table.get("next-hop6") {
-                Some(IpAddr::V6(ip)) => Some(ip),
-                _ => None,
-            },
+            next_hop6: v6(table, "next-hop6"),
         }
     }
 }
@@ -165,6 +172,13 @@ impl Family {
 fn v4(table: &Settings, key: &str) -> Option<Ipv4Addr> {
     match table.get(key) {
         Some(IpAddr::V4(ip)) => Some(ip),
+        _ => None,
+    }
+}
+
+fn v6(table: &Settings, key: &str) -> Option<Ipv6Addr> {
+    match table.get(key) {
+        Some(IpAddr::V6(ip)) => Some(ip),
         _ => None,
     }
 }

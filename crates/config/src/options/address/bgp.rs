@@ -130,6 +130,24 @@ pub(in crate::options) const LELASTIC: Section = Section {
             example: "true",
             also: &["-send56"],
         },
+        Definition {
+            key: "local",
+            kind: Kind::Ip { v4: false, v6: true },
+            absent: Absent::Words("what the system chooses"),
+            why: "A host has mostly one address that the route servers know.",
+            what: "The address that we connect from.",
+            example: "\"2001:db8::1\"",
+            also: &["local-address", "source"],
+        },
+        Definition {
+            key: "next-hop4",
+            kind: Kind::Ip { v4: true, v6: false },
+            absent: Absent::Words("our IPv6 address of the connection (RFC 8950)"),
+            why: "The connection is over IPv6 and has no IPv4 address.",
+            what: "The next hop of IPv4 routes, for route servers that take no IPv6 address for it: an address of this host.",
+            example: "\"192.0.2.10\"",
+            also: &["next-hop", "nexthop"],
+        },
     ],
 };
 
