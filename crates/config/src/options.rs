@@ -173,6 +173,15 @@ pub fn section(name: &str) -> Option<&'static Section> {
     SECTIONS.iter().find(|section| section.name == name && !section.is_inner())
 }
 
+/// The option of a table inside this one that other programs call so.
+pub(crate) fn deeper(outer: &Section, written: &str) -> Option<(&'static Section, &'static str)> {
+    let written = written.to_lowercase().replace('_', "-");
+    let inner =
+        SECTIONS.iter().filter(|inner| inner.name.strip_prefix(outer.name).is_some_and(|rest| rest.starts_with('.')));
+    let mut options = inner.flat_map(|inner| inner.options.iter().map(move |option| (inner, option)));
+    options.find(|(_, option)| option.also.contains(&written.as_str())).map(|(inner, option)| (inner, option.key))
+}
+
 impl Section {
     /// Whether it is a table inside another.
     #[must_use]

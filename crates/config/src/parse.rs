@@ -170,6 +170,8 @@ impl Walk {
         } else if let Some(meant) = suggest::nearest(written, candidates) {
             settings.spoil(meant);
             Problem::new(key.span(), wrong, format!("did you mean `{meant}`?"))
+        } else if let Some((inner, meant)) = options::deeper(section, written) {
+            Problem::new(key.span(), wrong, format!("did you mean `{meant}` of {}?", inner.header()))
         } else {
             let all: Vec<&str> = section.options.iter().map(|option| option.key).collect();
             Problem::new(key.span(), wrong, "unknown").help(format!(

@@ -23,7 +23,7 @@ pub struct Vrrp {
     pub preempt: Preempt,
     /// What it starts as.
     pub start: Start,
-    /// Who else there is, of the family of what is held, and not this host. Empty: whoever listens to the multicast group.
+    /// Who else there is, of the family of what is held; may name this host, too. Empty: whoever listens to the multicast group.
     pub peers: Vec<IpAddr>,
     /// This host's own address on the link, of the family of what is held. `None`: the interface's first.
     pub from: Option<IpAddr>,

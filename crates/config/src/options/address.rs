@@ -192,7 +192,7 @@ static OPTIONS: &[Definition] = &[
         what: "The Sentinel ports of the other hosts that may hold it. They are told which clients are connected here, so that who takes the \
                address over can release them at once.",
         example: "[\"10.30.1.2:26379\"]",
-        also: &["partner", "peers", "unicast-peer"],
+        also: &["partner", "other-hosts"],
     },
     Definition {
         key: "vrrp",

@@ -65,9 +65,10 @@ fn families(found: &mut Vec<Problem>, address: &Settings, vrrp: &Settings) {
         let wrong = format!("{from} is of another family than what is held, {first}");
         found.push(Problem::new(at(vrrp, "from"), wrong, format!("expected an {} address", family(first))));
     }
-    if let Some(from) = from.filter(|from| peers.contains(from)) {
-        let wrong = format!("this host's own address, {from}, is among its peers");
-        let problem = Problem::new(at(vrrp, "peers"), wrong, "expected the other routers alone");
+    // One list for all hosts names this one, too; a list of this one alone would tell nobody.
+    if let Some(from) = from.filter(|from| peers == [*from]) {
+        let wrong = format!("the only peer is this host itself, {from}");
+        let problem = Problem::new(at(vrrp, "peers"), wrong, "expected the other routers");
         found.push(problem.related(at(vrrp, "from"), "this host"));
     }
     let all = [held(address), vrrp.get::<Vec<Held>>("excluded").unwrap_or_default()].concat();

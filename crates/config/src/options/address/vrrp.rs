@@ -83,7 +83,7 @@ static OPTIONS: &[Definition] = &[
         absent: Absent::Words("none: multicast"),
         why: "Multicast needs no list, and reaches whoever is there.",
         what: "The other routers' own addresses: advertisements go to each of them, and others' count for nothing. For networks without multicast. \
-               At most 63.",
+               At most 63; this host may be among them, so that one list does for all.",
         example: "[\"10.20.1.2\"]",
         also: &["unicast-peer", "unicast-peers", "peer", "neighbors"],
     },
