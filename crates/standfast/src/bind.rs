@@ -14,7 +14,7 @@ use crate::inherited::Inherited;
 
 /// The node's own listening sockets; those of the proxy are the proxy's.
 pub(crate) struct Sockets {
-    /// The Sentinel protocol, where nodes vote on a group.
+    /// The Sentinel protocol, where nodes vote on a group, or tell each other whom they serve at an address that moves.
     pub(crate) sentinel: Option<TcpListener>,
     /// The page, if there is one.
     pub(crate) admin: Option<TcpListener>,
@@ -24,10 +24,15 @@ impl Sockets {
     /// Binds them all, before anything is written or started.
     pub(crate) fn bind(config: &Config, inherited: &mut Inherited) -> Result<Self, Failure> {
         Ok(Self {
-            sentinel: config.votes().then(|| sentinel(config, inherited)).transpose()?,
+            sentinel: (config.votes() || has_partners(config)).then(|| sentinel(config, inherited)).transpose()?,
             admin: config.admin.as_ref().map(|admin| page(config, admin, inherited, None)).transpose()?,
         })
     }
+}
+
+/// Whether other nodes are named that may hold an address of this one.
+fn has_partners(config: &Config) -> bool {
+    config.addresses.iter().any(|address| address.partners.as_ref().is_some_and(|partners| !partners.is_empty()))
 }
 
 fn sentinel(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, Failure> {

@@ -143,7 +143,8 @@ async fn live(reports: &Reports, door: Door, ways: Ways, orders: mpsc::Receiver<
     }
 }
 
-async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+/// A connection to there, from there.
+pub(crate) async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // An address of the other family is no start for this way: the kernel chooses.
     if let Some(source) = source.filter(|source| source.is_ipv4() == to.is_ipv4()) {

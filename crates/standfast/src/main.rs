@@ -27,6 +27,7 @@
 //! | [`outside`] | how are groups driven whose view comes from stock Sentinels or from checks? |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
 //! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
+//! | [`clients`] | how does no client stall when an address moves? |
 //! | [`names`] | which address does a host name mean, and which name does an address have? |
 //! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
 //! | [`program`] | how is a program of the operator run for an address: a check, a command, a hook? |
@@ -45,6 +46,8 @@ mod admin;
 mod bind;
 mod check;
 mod cli;
+#[cfg_attr(not(test), allow(dead_code, reason = "the driver of addresses uses it"))]
+mod clients;
 mod compose;
 mod control;
 mod demo;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -90,8 +91,15 @@ impl Traffic {
             tally.repeated += stats.sessions.replayed;
             tally.expired += stats.sessions.expired + stats.closed(Why::HoldExpired);
             tally.unknown_fate += stats.sessions.unknown + stats.closed(Why::UnknownFate);
-            let cut =
-                [Why::CutReply, Why::PinnedCut, Why::RestoreRefused, Why::Unrestorable, Why::Moved, Why::ServerBroke];
+            let cut = [
+                Why::CutReply,
+                Why::PinnedCut,
+                Why::RestoreRefused,
+                Why::Unrestorable,
+                Why::Moved,
+                Why::ServerBroke,
+                Why::AddressLeft,
+            ];
             tally.cut += cut.map(|why| stats.closed(why)).iter().sum::<u64>();
         }
         tallies
@@ -112,6 +120,11 @@ impl Traffic {
         if let Some(proxy) = &self.proxy {
             proxy.retire();
         }
+    }
+
+    /// Resets the clients that came to these addresses; how many they were, if all workers have said it in time.
+    pub(crate) fn cut(&self, ips: &[IpAddr], patience: Duration) -> Option<usize> {
+        self.proxy.as_ref().map_or(Some(0), |proxy| proxy.cut(ips, patience))
     }
 
     /// How many clients there are.

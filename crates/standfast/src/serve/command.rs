@@ -14,6 +14,7 @@ use super::refusal::{error, lower, ok, stopping, syntax, text, unknown, unknown_
 use super::subscription::{Subscription, To};
 use super::table::{self, COMMANDS, F};
 use super::{acl, connection, describe, info, login, rules, sentinel as sentinel_room};
+use crate::clients::COMMAND;
 
 /// Why there is no such request.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +56,9 @@ pub(super) async fn answer(client: &mut Client<'_>, words: &[Vec<u8>]) {
     if let Some(reply) = kindness(client, words) {
         return client.reply(&reply);
     }
+    if let Some(reply) = partner(client, words) {
+        return client.reply(&reply);
+    }
     let command = match find(words) {
         Ok(command) => command,
         Err(Wrong::Name) if is_http(&words[0]) => {
@@ -83,6 +87,18 @@ pub(super) async fn answer(client: &mut Client<'_>, words: &[Vec<u8>]) {
     client.guest.known(|known| {
         (known.channels, known.patterns, known.protocol, known.output) = (channels, patterns, protocol, output);
     });
+}
+
+/// What other nodes tell of their clients, and no Sentinel knows. Whoever may ask for votes may tell it; it is in no list of commands.
+fn partner(client: &Client<'_>, words: &[Vec<u8>]) -> Option<Value> {
+    if !words[0].eq_ignore_ascii_case(COMMAND.as_bytes()) {
+        return None;
+    }
+    let as_good_as = table::find("sentinel|is-master-down-by-addr")?;
+    match admit(client, as_good_as, words) {
+        Ok(()) => client.guest.port.rules.clients.answer(words),
+        Err(refusal) => Some(refusal),
+    }
 }
 
 /// What Sentinel 7.0 does not know, and libraries send all the same: an error would only frighten them.

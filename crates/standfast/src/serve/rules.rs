@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use view::GroupName;
 
+use crate::clients::Clients;
 use crate::info_cache::InfoCache;
 use crate::names::Names;
 
@@ -36,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) info: InfoCache,
     /// Which names hosts have, where clients are told names.
     pub(crate) names: Names,
+    /// Whom other nodes tell which clients they serve.
+    pub(crate) clients: Clients,
 }
 
 /// Who owns the configuration of this node.
@@ -137,6 +140,7 @@ impl Rules {
             owner: Owner::File(file.to_owned()),
             info: InfoCache::default(),
             names: Names::default(),
+            clients: Clients::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use view::GroupName;
 
 use super::book::Book;
 use super::{compose, log, process};
+use crate::clients::Clients;
 use crate::info_cache::InfoCache;
 use crate::keys::Keys;
 use crate::names::Names;
@@ -43,6 +44,7 @@ pub(super) fn rules(conf: &SentinelConf, server: &Server, owner: Owner, info: In
         owner,
         info,
         names,
+        clients: Clients::default(),
     }
 }
 

@@ -1,0 +1,79 @@
+//! When is the kernel asked who is connected?
+//!
+//! Often, because whoever came since the last look is not known to others if this host is gone now; but it takes a walk through all connections
+//! of the host, so its price decides how often. Not at all where nobody wants to know.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use host::HostRefused;
+use host::clock::now;
+use host::netlink::Netlink;
+use host::netlink::connections::Connections;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::Shared;
+use super::own::MAX_SERVED;
+
+/// Looks for ever.
+pub(super) async fn go_on(shared: Arc<Shared>, mut ips: watch::Receiver<Vec<IpAddr>>) {
+    let mut kernel = None;
+    let mut is_told = false;
+    loop {
+        let wanted = ips.borrow_and_update().clone();
+        let came = shared.came.notified();
+        if wanted.is_empty() || shared.audience.load(Ordering::Relaxed) == 0 {
+            tokio::select! {
+                changed = ips.changed() => if changed.is_err() { return },
+                () = came => {}
+            }
+            continue;
+        }
+        let began = now();
+        match look(&mut kernel, &shared, &wanted) {
+            Ok(()) => is_told = false,
+            Err(e) if !std::mem::replace(&mut is_told, true) => {
+                tracing::warn!(
+                    "others cannot be told which clients are served here; when an address moves, some may wait in vain: {e}"
+                );
+            }
+            Err(_) => {}
+        }
+        sleep(pause(now().since(began), is_told)).await;
+    }
+}
+
+fn look(kernel: &mut Option<(Netlink, Connections)>, shared: &Shared, ips: &[IpAddr]) -> Result<(), HostRefused> {
+    let (netlink, connections) = match kernel {
+        Some(kernel) => kernel,
+        None => kernel.insert((Netlink::open()?, Connections::open()?)),
+    };
+    let held: Vec<IpAddr> = netlink.addresses()?.into_iter().map(|held| held.address.ip).collect();
+    for ip in ips {
+        let listed = connections.at(*ip, MAX_SERVED)?;
+        let all = listed.connections.len() + listed.more;
+        if shared.own().look(*ip, held.contains(ip), listed) {
+            tracing::warn!(
+                "{all} clients are connected to {ip}: others are told of {MAX_SERVED}. When the address moves, those beyond learn of it when \
+                 they next send something"
+            );
+        }
+    }
+    let end = shared.own().end();
+    shared.news.send_if_modified(|news| std::mem::replace(news, end) != end);
+    Ok(())
+}
+
+fn pause(took: Duration, failed: bool) -> Duration {
+    if failed { LONGEST } else { (took * SHARE).clamp(SHORTEST, LONGEST) }
+}
+
+/// The part of a processor's time that may go into it: one in forty. 10,000 clients cost some 6 ms a look.
+const SHARE: u32 = 40;
+/// Whoever came within this and is served by a host that is gone now is known to nobody.
+const SHORTEST: Duration = Duration::from_millis(40);
+/// Whatever it costs.
+const LONGEST: Duration = Duration::from_secs(1);

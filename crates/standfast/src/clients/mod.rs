@@ -1,0 +1,348 @@
+//! How does no client stall when an address moves? Nodes tell each other beforehand whom they serve at it.
+//!
+//! ```text
+//!   kernel ── who is connected? ──> own ──> partner ══ Sentinel port ══> serve ──> store      (on each of them, both ways)
+//!                                              │                                    │
+//!                       does not answer: PartnerLost                 Tickle ──> tickles ──> clients of the one that is gone
+//! ```
+//!
+//! Whoever takes the address over says something in the name of each connection that others served (`host::tickle`); the client's kernel
+//! answers, and is reset. All of it is on a thread of its own, beside what must not wait.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`look`] | when is the kernel asked who is connected? |
+//! | [`own`] | whom does this host serve, and what of that is news? |
+//! | [`partner`] | how is another node told, and when is it lost? |
+//! | [`words`] | in which words? |
+//! | [`store`] | whom do others serve? |
+//! | [`tickles`] | how do their clients learn that the host is another one? |
+
+mod look;
+mod own;
+mod partner;
+mod store;
+mod tickles;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use host::netlink::connections::Connections;
+use resp::Value;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{AbortHandle, spawn};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::link::Ways;
+use crate::node_loop::Node;
+use crate::traffic::Traffic;
+use own::Own;
+use partner::Partner;
+use store::Store;
+pub(crate) use words::COMMAND;
+use words::{Message, RESEND, Teller, Welcome};
+
+/// Whom others serve, and who serves whom here. Does nothing until it is started. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Clients(Arc<OnceLock<Running>>);
+
+/// What it needs to run.
+pub(crate) struct Needs {
+    /// What the node calls itself.
+    pub(crate) name: String,
+    /// Knows the other nodes.
+    pub(crate) node: Node,
+    /// How other nodes are connected to.
+    pub(crate) ways: Ways,
+    /// The proxy whose clients are reset when their address leaves.
+    pub(crate) traffic: Traffic,
+    /// Who is to hear of partners that are lost.
+    pub(crate) inbox: mpsc::Sender<node::Event>,
+}
+
+/// An address that may move, and between whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// What it is called.
+    pub(crate) address: String,
+    pub(crate) ips: Vec<IpAddr>,
+    /// The Sentinel ports of the other nodes that may hold it; `None`: of all that are known of the groups.
+    pub(crate) partners: Option<Vec<SocketAddr>>,
+}
+
+struct Running {
+    shared: Arc<Shared>,
+    orders: mpsc::Sender<Order>,
+    /// `None`: it is over, and the proxy ends when its owner wants it to.
+    traffic: Mutex<Option<Traffic>>,
+}
+
+enum Order {
+    Watch(Vec<Watched>),
+    Tickle(tickles::Errand),
+    End,
+}
+
+/// What the parts of it share.
+struct Shared {
+    /// This process.
+    teller: Teller,
+    own: Mutex<Own>,
+    /// Counts what is news.
+    news: watch::Sender<u64>,
+    store: Mutex<Store>,
+    watched: Mutex<Vec<Watched>>,
+    /// Partners that want to be told something.
+    audience: AtomicUsize,
+    /// Rung when there is one.
+    came: Notify,
+    inbox: mpsc::Sender<node::Event>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    /// What was sent in the names of others.
+    tickles: AtomicU64,
+    /// What could not be sent.
+    not_sent: AtomicU64,
+    /// Commands that made no sense.
+    garbage: AtomicU64,
+    /// Orders and events that found no room.
+    dropped: AtomicU64,
+}
+
+impl Clients {
+    /// Begins. Once.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub(crate) fn start(&self, needs: Needs) -> std::io::Result<()> {
+        let Needs { name, node, ways, traffic, inbox } = needs;
+        let life = format!("{:016x}", host::random::seed());
+        let shared = Arc::new(Shared {
+            teller: Teller { name, life },
+            own: Mutex::default(),
+            news: watch::Sender::new(0),
+            store: Mutex::default(),
+            watched: Mutex::default(),
+            audience: AtomicUsize::new(0),
+            came: Notify::new(),
+            inbox,
+            counters: Counters::default(),
+        });
+        let (orders, taken) = mpsc::channel(MAX_ORDERS);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let office = Office { shared: shared.clone(), node, ways, partners: BTreeMap::new() };
+        std::thread::Builder::new().name("clients".to_owned()).spawn(move || runtime.block_on(office.run(taken)))?;
+        let _ = self.0.set(Running { shared, orders, traffic: Mutex::new(Some(traffic)) });
+        Ok(())
+    }
+
+    /// These are the addresses from now on.
+    pub(crate) fn watch(&self, watched: Vec<Watched>) {
+        self.order(|| Order::Watch(watched));
+    }
+
+    /// Makes those find out that others served at this address: once. Does not wait for it.
+    pub(crate) fn tickle(&self, address: &str, ips: &[IpAddr]) {
+        self.order(|| Order::Tickle(tickles::Errand { address: address.to_owned(), ips: ips.to_vec() }));
+    }
+
+    /// Resets whoever is connected to these, while they are still here. What takes longer than a moment is left to whoever takes over.
+    pub(crate) fn cut(&self, ips: &[IpAddr]) {
+        let Some(running) = self.0.get() else { return };
+        let cut = lock(&running.traffic).as_ref().map(|traffic| traffic.cut(ips, CUT));
+        // Others may serve clients there, too: Redis itself, or a process before this one.
+        let others = Connections::open()
+            .and_then(|mut connections| ips.iter().try_fold(0, |reset, ip| Ok(reset + connections.reset(*ip, CUT)?)));
+        match others {
+            Ok(others) => tracing::debug!(?ips, ?cut, others, "clients of addresses that leave were reset"),
+            Err(e) => {
+                tracing::debug!(?ips, ?cut, "clients that are not the proxy's are left to whoever takes over: {e}")
+            }
+        }
+    }
+
+    /// Tells nobody anything any more: the node ends, or another process has its place.
+    pub(crate) fn end(&self) {
+        self.order(|| Order::End);
+        if let Some(running) = self.0.get() {
+            lock(&running.traffic).take();
+        }
+    }
+
+    /// Answers another node. `None`: there is no such command here.
+    pub(crate) fn answer(&self, words: &[Vec<u8>]) -> Option<Value> {
+        let shared = &self.0.get()?.shared;
+        let message = match Message::read(words) {
+            Ok(message) => message,
+            Err(why) => {
+                shared.counters.garbage.fetch_add(1, Ordering::Relaxed);
+                return Some(Value::Error(format!("ERR {COMMAND}: {why}").into_bytes()));
+            }
+        };
+        let (name, step) = (message.teller.name.clone(), message.step);
+        let mut store = shared.store();
+        Some(match store.take(host::clock::now(), message) {
+            Ok(_) if step == 0 => Welcome { teller: shared.teller.clone(), cares_for: store.cares_for() }.to_value(),
+            Ok(let_go) => {
+                drop(store);
+                shared.lost(&let_go, &name);
+                Value::Simple(b"OK".to_vec())
+            }
+            Err(store::Missed) => Value::Error(format!("{RESEND} begin with 0").into_bytes()),
+        })
+    }
+
+    fn order(&self, order: impl FnOnce() -> Order) {
+        let Some(running) = self.0.get() else { return };
+        if running.orders.try_send(order()).is_err() {
+            running.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    /// Somebody waits in vain for this node at these.
+    fn lost(&self, ips: &[IpAddr], node: &str) {
+        if ips.is_empty() {
+            return;
+        }
+        let concerned: Vec<String> = {
+            let watched = lock(&self.watched);
+            let concerned = watched.iter().filter(|watched| watched.ips.iter().any(|ip| ips.contains(ip)));
+            concerned.map(|watched| watched.address.clone()).collect()
+        };
+        for address in concerned {
+            // Who has no room for it is about to look after its addresses anyway.
+            if self.inbox.try_send(node::Event::PartnerLost { address, node: node.to_owned() }).is_err() {
+                self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        lock(&self.own)
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The thread's own.
+struct Office {
+    shared: Arc<Shared>,
+    node: Node,
+    ways: Ways,
+    /// Those that are told, and what they may be told of.
+    partners: BTreeMap<SocketAddr, (watch::Sender<BTreeSet<IpAddr>>, AbortHandle)>,
+}
+
+impl Office {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        let ips = watch::Sender::new(Vec::new());
+        spawn(look::go_on(self.shared.clone(), ips.subscribe()));
+        let (errands, taken) = mpsc::channel(MAX_ORDERS);
+        spawn(tickles::run(self.shared.clone(), taken));
+        let mut refresh = interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Watch(watched)) => {
+                        ips.send_replace(self.watch(watched));
+                        self.meet().await;
+                    }
+                    Some(Order::Tickle(errand)) => if errands.try_send(errand).is_err() {
+                        self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Some(Order::End) | None => return,
+                },
+                _ = refresh.tick() => self.meet().await,
+            }
+        }
+    }
+
+    /// All addresses that matter.
+    fn watch(&self, watched: Vec<Watched>) -> Vec<IpAddr> {
+        let ips: BTreeSet<IpAddr> = watched.iter().flat_map(|watched| watched.ips.clone()).collect();
+        let all: Vec<IpAddr> = ips.iter().copied().collect();
+        self.shared.own().keep(&all);
+        self.shared.store().care_for(ips);
+        *lock(&self.shared.watched) = watched;
+        all
+    }
+
+    /// Has a connection to each partner, and to nobody else.
+    async fn meet(&mut self) {
+        let watched = lock(&self.shared.watched).clone();
+        let known = if watched.iter().any(|watched| watched.partners.is_none()) {
+            known(&self.node).await
+        } else {
+            BTreeSet::new()
+        };
+        let mut wanted = BTreeMap::<SocketAddr, BTreeSet<IpAddr>>::new();
+        for Watched { ips, partners, .. } in watched {
+            let partners = partners.map_or_else(|| known.clone(), BTreeSet::from_iter);
+            for partner in partners {
+                wanted.entry(partner).or_default().extend(&ips);
+            }
+        }
+        self.partners.retain(|addr, (_, task)| {
+            let stays = wanted.contains_key(addr);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for (addr, ips) in wanted.into_iter().take(MAX_PARTNERS) {
+            match self.partners.get(&addr) {
+                Some((offer, _)) => {
+                    offer.send_if_modified(|offer| {
+                        let is_new = *offer != ips;
+                        if is_new {
+                            *offer = ips;
+                        }
+                        is_new
+                    });
+                }
+                None => {
+                    let (offer, offered) = watch::channel(ips);
+                    let partner = Partner::new(addr, self.shared.clone(), self.ways.clone(), offered);
+                    self.partners.insert(addr, (offer, spawn(partner.keep()).abort_handle()));
+                }
+            }
+        }
+    }
+}
+
+/// The other nodes of all groups.
+async fn known(node: &Node) -> BTreeSet<SocketAddr> {
+    let peers = |machine: &sentinel::Sentinel, _| {
+        let groups = machine.state().groups.into_values();
+        groups.flat_map(|group| group.peers.into_iter().map(|peer| peer.addr)).collect()
+    };
+    node.look(peers).await.unwrap_or_default()
+}
+
+/// How long each of the two ways to reset clients may take: an address that has to leave waits for it.
+const CUT: Duration = Duration::from_millis(25);
+/// How often it is looked whether there are other nodes.
+const REFRESH: Duration = Duration::from_secs(1);
+/// Orders on their way. A round of tickles that finds no room is repeated by whoever ordered it.
+const MAX_ORDERS: usize = 256;
+/// Nodes that are told. More than those share no address.
+const MAX_PARTNERS: usize = 16;
+
+#[cfg(test)]
+mod tests;

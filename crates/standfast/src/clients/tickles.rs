@@ -1,0 +1,116 @@
+//! How do clients learn that the host of their connection is another one?
+//!
+//! In bursts, beside everything else: an address loop that sent thousands of packets would be late with its own. Nobody who is served here is
+//! meant; whoever is still served elsewhere takes no harm.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use host::HostRefused;
+use host::clock::now;
+use host::netlink::connections::{Connection, Connections};
+use host::tickle::Tickler;
+use machine::Instant;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::Shared;
+use super::own::MAX_SERVED;
+
+/// One round.
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub(super) address: String,
+    pub(super) ips: Vec<IpAddr>,
+}
+
+/// One after the other, for ever.
+pub(super) async fn run(shared: Arc<Shared>, mut errands: mpsc::Receiver<Errand>) {
+    // When something was last said about an address: rounds follow each other.
+    let mut said = BTreeMap::<String, Instant>::new();
+    while let Some(errand) = errands.recv().await {
+        let waiting = shared.store().waiting(now(), &errand.ips);
+        let before = waiting.len();
+        let own = own(&errand.ips);
+        let whom: Vec<Connection> = waiting.into_iter().filter(|connection| !own.contains(connection)).collect();
+        let Errand { address, .. } = errand;
+        let outcome = if whom.is_empty() { Ok(0) } else { tickle(&shared, &whom).await };
+        said.retain(|_, when| now().since(*when) < QUIET);
+        let is_first = !said.contains_key(&address);
+        match outcome {
+            _ if whom.is_empty() => tracing::debug!(address, before, "nobody is to be told that it was taken over"),
+            Ok(0) if is_first => {
+                tracing::info!(address, clients = whom.len(), "clients of others are told that it was taken over")
+            }
+            Ok(0) => tracing::debug!(address, clients = whom.len(), "clients of others are told again"),
+            Ok(failed) => {
+                tracing::debug!(address, clients = whom.len(), failed, "not all clients of others could be told")
+            }
+            Err(e) if is_first => tracing::warn!(
+                address,
+                clients = whom.len(),
+                "clients of others cannot be told that it was taken over; they learn of it when they next send something: {e}"
+            ),
+            Err(e) => tracing::debug!(address, "{e}"),
+        }
+        if !whom.is_empty() {
+            said.insert(address, now());
+        }
+    }
+}
+
+/// Whom this host serves there. What the kernel does not tell is nobody: no harm is done to one who is meant without need.
+fn own(ips: &[IpAddr]) -> std::collections::BTreeSet<Connection> {
+    let Ok(mut connections) = Connections::open() else { return Default::default() };
+    let listed = ips.iter().filter_map(|ip| connections.at(*ip, MAX_SERVED).ok());
+    listed.flat_map(|listed| listed.connections).collect()
+}
+
+/// How many could not be told.
+async fn tickle(shared: &Shared, whom: &[Connection]) -> Result<usize, HostRefused> {
+    let tickler = Tickler::open()?;
+    let (mut failed, mut first) = (0, None);
+    for burst in whom.chunks(BURST) {
+        for Connection { at, client } in burst {
+            match send(&tickler, *at, *client).await {
+                Ok(()) => drop(shared.counters.tickles.fetch_add(1, Ordering::Relaxed)),
+                Err(e) => {
+                    shared.counters.not_sent.fetch_add(1, Ordering::Relaxed);
+                    failed += 1;
+                    first.get_or_insert(e);
+                }
+            }
+        }
+        sleep(PAUSE).await;
+    }
+    match first {
+        Some(e) if failed == whom.len() => Err(e),
+        _ => Ok(failed),
+    }
+}
+
+/// A queue of the kernel that is full empties itself within a moment.
+async fn send(tickler: &Tickler, at: std::net::SocketAddr, client: std::net::SocketAddr) -> Result<(), HostRefused> {
+    let mut tries = 0;
+    loop {
+        match tickler.tickle(at, client) {
+            Err(e) if e.source.kind() == io::ErrorKind::WouldBlock && tries < TRIES => {
+                tries += 1;
+                sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Packets that leave at once, and the pause after them: 100,000 a second. A switch takes them, and 20,000 clients have heard in 0.2 s.
+const BURST: usize = 200;
+const PAUSE: Duration = Duration::from_millis(2);
+/// The next round comes anyway.
+const TRIES: u32 = 20;
+/// Rounds of one takeover come within this of each other: only the first has a line.
+const QUIET: Duration = Duration::from_secs(30);
