@@ -1,6 +1,7 @@
 //! Is this file possible? All problems at once, before anything is started.
 
-use std::os::unix::fs::PermissionsExt as _;
+mod addresses;
+
 use std::path::Path;
 
 use config::Config;
@@ -11,12 +12,16 @@ use crate::failure::{Failure, Fault};
 /// `standfast check`.
 pub(crate) fn check(args: &FileArgs) -> Result<(), Failure> {
     let config = read(&args.config)?;
-    println!(
-        "{}: {}, {}: fine",
-        config.file_name,
-        count(config.groups.len(), "group"),
-        count(config.listeners.len(), "listener")
-    );
+    for warning in addresses::warnings(&config) {
+        println!("warning: {warning}");
+    }
+    let mut parts = vec![count(config.groups.len(), "group"), count(config.listeners.len(), "listener")];
+    match config.addresses.len() {
+        0 => {}
+        1 => parts.push("1 address".to_owned()),
+        n => parts.push(format!("{n} addresses")),
+    }
+    println!("{}: {}: fine", config.file_name, parts.join(", "));
     Ok(())
 }
 
@@ -40,7 +45,9 @@ pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
     let config = config::parse(&file.display().to_string(), &text)
         .map_err(|problems| wrong(format!("the configuration cannot be used\n{problems}")))?;
     let scripts = config.groups.iter().find_map(|group| unusable_script(&config.file_name, group));
-    scripts.map_or(Ok(config), |text| Err(wrong(text)))
+    let programs = addresses::faults(&config);
+    let programs = (!programs.is_empty()).then(|| format!("{}. Nothing was started", programs.join("\n")));
+    scripts.or(programs).map_or(Ok(config), |text| Err(wrong(text)))
 }
 
 /// What is wrong with a group's scripts: found when a master is gone, it would be found too late.
@@ -51,12 +58,7 @@ fn unusable_script(file: &str, group: &config::Group) -> Option<String> {
     ];
     scripts.into_iter().find_map(|(option, path)| {
         let path = path.as_deref()?;
-        let why = match std::fs::metadata(path) {
-            Err(e) => e.to_string(),
-            Ok(found) if !found.is_file() => "it is not a file".to_owned(),
-            Ok(found) if found.permissions().mode() & 0o111 == 0 => "it is not executable".to_owned(),
-            Ok(_) => return None,
-        };
+        let why = addresses::unusable(path)?;
         Some(format!(
             "{file}:{}: group {}: `{option}` {} cannot be run: {why}. Nothing was started. What to do: create it, or `chmod +x` it",
             group.defined_at,
@@ -72,6 +74,8 @@ fn count(n: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -88,8 +92,40 @@ mod tests {
         assert!(found.contains("No such file"), "{found}");
         std::fs::write(&script, "#!/bin/sh\n").unwrap();
         assert!(why().unwrap_err().contains("it is not executable"));
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
         assert_eq!(why(), Ok(()));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_an_address_runs_is_looked_at_and_an_interface_may_come() {
+        let dir = std::env::temp_dir().join(format!("standfast-check-address-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (program, file) = (dir.join("up"), dir.join("standfast.toml"));
+        let text = format!(
+            "[[address]]\nname = \"vip\"\nheld = [\"192.0.2.1\"]\ninterface = \"no-such-link\"\nfollows = \"checks\"\n\
+             command = {{ up = [{program:?}, \"x\"], down = [\"/no/such/down\"] }}\n[address.notify]\nany = [{program:?}]\nuser = \"nobody-here\"\n"
+        );
+        std::fs::write(&file, &text).unwrap();
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        let found = read(&file).unwrap_err().to_string();
+        for part in
+            ["`command.up`", "it is not executable", "`command.down` /no/such/down cannot be run", "`notify.any`"]
+        {
+            assert!(found.contains(part), "{part}: {found}");
+        }
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::write(&file, text.replace("/no/such/down", &program.display().to_string())).unwrap();
+        let found = read(&file).unwrap_err().to_string();
+        assert!(found.contains("there is no user \"nobody-here\"") && found.contains("Nothing was started"), "{found}");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o777)).unwrap();
+        std::fs::write(&file, text.replace("/no/such/down", &program.display().to_string()).replace("user = ", "# "))
+            .unwrap();
+        let warned = addresses::warnings(&read(&file).unwrap()).join("\n");
+        assert!(
+            warned.contains("no interface no-such-link") && warned.contains("can be written to by others"),
+            "{warned}"
+        );
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -213,5 +213,9 @@ fn probe_masters(config: &Config, state: &State) -> Result<(), Failure> {
 
 /// What the service manager is told.
 pub(crate) fn summary(config: &Config) -> String {
-    format!("watching {} groups, {} listeners", config.groups.len(), config.listeners.len())
+    let addresses = match config.addresses.len() {
+        0 => String::new(),
+        n => format!(", {n} addresses"),
+    };
+    format!("watching {} groups, {} listeners{addresses}", config.groups.len(), config.listeners.len())
 }

@@ -1,0 +1,103 @@
+//! Is what the file says of addresses possible on this host? Programs that cannot be run would be found out when an address is to move;
+//! interfaces may still come.
+
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use config::Config;
+use config::address::{Address, Target, Way};
+
+use crate::program::{Who, may_be_run};
+
+/// A program that an address names: by which option, with its arguments, and as whom it is run.
+type Named<'a> = (String, &'a [String], Who);
+
+/// Programs and users that there are not: nothing is started.
+pub(super) fn faults(config: &Config) -> Vec<String> {
+    let one = |address: &Address| {
+        let of = format!("{}:{}: address {}", config.file_name, address.defined_at, address.name);
+        let told = programs(address).into_iter().filter_map(|(option, argv, who)| {
+            let why = argv.first().and_then(|path| unusable(Path::new(path))).map(|why| {
+                format!("`{option}` {} cannot be run: {why}. What to do: create it, or `chmod +x` it", argv[0])
+            });
+            let why = why.or_else(|| who.user().err().map(|why| format!("`{option}` cannot be run: {why}")))?;
+            Some(format!("{of}: {why}"))
+        });
+        told.collect::<Vec<_>>()
+    };
+    config.addresses.iter().flat_map(one).collect()
+}
+
+/// What works, or may come to work, and that an operator should look at.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    config
+        .addresses
+        .iter()
+        .flat_map(|address| {
+            let of = format!("{}:{}: address {}", config.file_name, address.defined_at, address.name);
+            let fifo = address.notify.fifo.as_deref().filter(|path| is_no_fifo(path));
+            let fifo = fifo.map(|path| format!("`fifo` {} is not a named pipe: nothing is told there", path.display()));
+            let strange = programs(address).into_iter().filter_map(|(option, argv, who)| {
+                let user = who.user().ok().flatten();
+                may_be_run(Path::new(argv.first()?), user.as_ref()).err().map(|why| format!("`{option}`: {why}"))
+            });
+            let all: Vec<String> = absent(address).into_iter().chain(fifo).chain(strange).collect();
+            all.into_iter().map(move |text| format!("{of}: {text}"))
+        })
+        .collect()
+}
+
+/// Interfaces that are not there.
+fn absent(address: &Address) -> Vec<String> {
+    let own = (address.interface.as_str(), "the address is not here until it comes");
+    let checked = address.checks.iter().filter_map(|check| match &check.target {
+        Target::Interface(name) => Some((name.as_str(), "its check fails until it comes")),
+        _ => None,
+    });
+    let gone = std::iter::once(own).chain(checked).filter(|(name, _)| !Path::new("/sys/class/net").join(name).exists());
+    gone.map(|(name, then)| {
+        format!("there is no interface {name} on this host: {then}. Is it spelt as `ip link` has it?")
+    })
+    .collect()
+}
+
+fn programs(address: &Address) -> Vec<Named<'_>> {
+    let mut all: Vec<Named<'_>> = Vec::new();
+    if let Way::Command(command) = &address.way {
+        let jobs = [("up", Some(&command.up)), ("down", Some(&command.down)), ("check", command.check.as_ref())];
+        let jobs = jobs.into_iter().filter_map(|(option, argv)| Some((option, argv?)));
+        let who = Who::or_us(command.user.as_ref());
+        all.extend(jobs.map(|(option, argv)| (format!("command.{option}"), &argv[..], who.clone())));
+    }
+    for check in &address.checks {
+        if let Target::Script { argv, user } = &check.target {
+            all.push((format!("script of the check {}", check.name), argv, Who::or_not_root(user.as_ref())));
+        }
+    }
+    let notify = &address.notify;
+    let hooks = [
+        ("master", &notify.master),
+        ("backup", &notify.backup),
+        ("fault", &notify.fault),
+        ("stop", &notify.stop),
+        ("any", &notify.any),
+    ];
+    let hooks = hooks.into_iter().filter_map(|(option, argv)| Some((option, argv.as_ref()?)));
+    let who = Who::or_us(notify.user.as_ref());
+    all.extend(hooks.map(|(option, argv)| (format!("notify.{option}"), &argv[..], who.clone())));
+    all
+}
+
+/// Why a program cannot be run by anybody.
+pub(super) fn unusable(path: &Path) -> Option<String> {
+    match std::fs::metadata(path) {
+        Err(e) => Some(e.to_string()),
+        Ok(found) if !found.is_file() => Some("it is not a file".to_owned()),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => Some("it is not executable".to_owned()),
+        Ok(_) => None,
+    }
+}
+
+fn is_no_fifo(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_fifo())
+}
