@@ -126,6 +126,19 @@ fn a_good_file_is_called_fine() {
 }
 
 #[test]
+fn every_example_is_fine() {
+    let examples = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
+    let files = std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+    assert!(files.len() > 8, "{files:?}");
+    for file in files {
+        // An interface of the example may be missing here; that is a warning.
+        let (code, said) = outcome(&standfast(&["check", "-c", &file.display().to_string()]));
+        assert!(code == Some(0) && said.contains(": fine"), "{}: {said}", file.display());
+    }
+}
+
+#[test]
 fn a_broken_file_is_told_with_line_and_column() {
     let scratch = Scratch::new("broken");
     let config = scratch.config("[node\nlisten = 1");
