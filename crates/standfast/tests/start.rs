@@ -127,8 +127,8 @@ fn a_good_file_is_called_fine() {
 
 #[test]
 fn every_example_is_fine() {
-    let examples = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
-    let files = std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path());
+    let examples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
+    let files = fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path());
     let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
     assert!(files.len() > 8, "{files:?}");
     for file in files {
