@@ -265,7 +265,7 @@ impl Address {
             }
         }
         self.progress(now, out);
-        if !self.right.proof.is_named() && self.hold.refresh_deadline().is_some_and(|at| at <= now) {
+        if self.refresh_deadline().is_some_and(|at| at <= now) {
             self.hold.refresh(now, false, &mut self.stats, out);
         }
         match &mut self.mover {
@@ -282,7 +282,7 @@ impl Address {
         }
         // The guard before the kernel: should we die between the two, nothing is left behind.
         self.renew_will(out);
-        let is_proven = self.right.proof.is_proven();
+        let is_proven = self.right.is_proven();
         if self.hold.advance(now, is_proven, &mut self.stats, out) {
             self.stats.came += 1;
             self.tickle.start(now);
@@ -376,14 +376,19 @@ impl Address {
         }
     }
 
+    /// When a lifetime has to begin anew, where no check says so.
+    fn refresh_deadline(&self) -> Option<Instant> {
+        let is_alone = !self.right.proof.is_named() && self.right.is_proven();
+        self.hold.refresh_deadline().filter(|_| is_alone)
+    }
+
     pub(crate) fn deadline(&self) -> Option<(Instant, Timer)> {
-        let refresh = if self.right.proof.is_named() { None } else { self.hold.refresh_deadline() };
         let own = [
             (self.right.proof_deadline(), Timer::Proof),
             (self.right.retry_deadline(), Timer::Retry),
             (self.hold.asked_deadline(), Timer::Asked),
-            (self.hold.back_deadline(self.right.proof.is_proven()), Timer::Retry),
-            (refresh, Timer::Refresh),
+            (self.hold.back_deadline(self.right.is_proven()), Timer::Retry),
+            (self.refresh_deadline(), Timer::Refresh),
             (self.tickle.next(), Timer::Tickle),
         ];
         let own = own.into_iter().map(|(at, timer)| at.map(|at| (at, timer))).fold(None, soonest);

@@ -68,6 +68,8 @@ struct Asking {
     until: Instant,
     /// How long to listen after asking again.
     listen: Duration,
+    /// Until then who answers may be a host whose process is dead: its kernel lets go by itself, and it is asked once more.
+    patience: Instant,
 }
 
 /// What came of a look at the interface.
@@ -140,7 +142,8 @@ impl Hold {
             }
         }
         let Some(ask) = ask.filter(|_| !new.is_empty()) else { return };
-        self.asking = Some(Asking { again: Some(now + ask / 2), until: now + ask, listen: ask / 2 });
+        let patience = self.lifetime.map_or(now, |lifetime| now + ask + lifetime + LETTING_GO);
+        self.asking = Some(Asking { again: Some(now + ask / 2), until: now + ask, listen: ask / 2, patience });
         self.ask(&new, out);
     }
 
@@ -291,8 +294,9 @@ impl Hold {
         let Some(item) = self.items.get_mut(&placed).filter(|item| item.is_wanted && item.is_ordered()) else {
             return false;
         };
-        // Not wanted for the moment, so that it is not put once more before it is given up.
-        *item = Item::default();
+        // Not wanted for the moment, so that it is not put once more before it is given up. That is done in order nevertheless: what was refused
+        // may have been a longer lifetime only.
+        item.is_wanted = false;
         true
     }
 
@@ -301,10 +305,14 @@ impl Hold {
         let Some((_, item)) = self.items.iter().find(|(placed, item)| placed.ip == ip && item.is_wanted) else {
             return Challenge::Nothing;
         };
-        match (&self.asking, item.is_ordered()) {
+        match (&mut self.asking, item.is_ordered()) {
             (_, true) => {
                 self.rival.get_or_insert_with(|| (now + DEFEND_WAIT, ip, by.into()));
                 Challenge::Noted
+            }
+            (Some(asking), false) if asking.again.is_none() && asking.patience > now => {
+                (asking.again, asking.until) = (Some(now + asking.listen), now + asking.listen * 2);
+                Challenge::Nothing
             }
             (Some(asking), false) if asking.again.is_none() => Challenge::Taken,
             _ => Challenge::Nothing,
@@ -372,6 +380,8 @@ fn put(interface: &str, address: Placed, lifetime: Option<Duration>) -> Action {
     Action::Put { interface: interface.into(), address, valid: lifetime.map(Valid) }
 }
 
+/// How exactly kernels keep lifetimes.
+const LETTING_GO: Duration = Duration::from_secs(1);
 /// A pass renews a lifetime of which at least an eighth is over: checks come ten times a second, and the kernel tells everybody each time.
 const REFRESHES: u32 = 8;
 /// Where being awake is the proof, four times a lifetime.

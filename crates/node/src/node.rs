@@ -189,6 +189,16 @@ impl Node {
 
     // What follows.
 
+    /// A wake that comes late is this host's own standstill. The kernel may have ended what was not renewed, and a view of before must not put
+    /// it back: another host may have the master by now.
+    fn look_at_clock(&mut self, now: Instant) {
+        let due = self.deadline().map_or(now, |(at, _)| at);
+        self.now = self.now.max(now);
+        if self.now.since(due) > STANDSTILL {
+            self.addresses.values_mut().for_each(|address| address.right.doubt(self.now));
+        }
+    }
+
     /// What time alone has changed in what forbids addresses.
     fn look(&mut self) {
         for address in self.addresses.values_mut() {
@@ -338,7 +348,7 @@ impl Machine for Node {
     type Timer = Timer;
 
     fn handle(&mut self, now: Instant, event: Event) {
-        self.now = self.now.max(now);
+        self.look_at_clock(now);
         // What is due is due before whatever came late.
         self.look();
         match event {
@@ -376,7 +386,8 @@ impl Machine for Node {
     }
 
     fn wake(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        self.look_at_clock(now);
+        self.look();
         self.teams.iter_mut().for_each(|team| team.wake(self.now));
         let mut out = Vec::new();
         for address in self.addresses.values_mut() {
@@ -407,5 +418,7 @@ const MAX_LINKS: usize = 4_096;
 const MAX_GROUPS: usize = 4_096;
 /// In how many turns addresses and routers come to an end with each other: each router changes its state a few times in one step at most.
 const MAX_TURNS: usize = 1_000;
+/// How late a wake has to be to be a standstill: less than any failover takes, more than a busy host is late.
+const STANDSTILL: Duration = Duration::from_millis(500);
 /// How long giving everything up may take: commands and the pauses between them. Then what is left is left, and said.
 const ENDING: Duration = Duration::from_secs(60);

@@ -25,6 +25,8 @@ pub(crate) struct Right {
     elsewhere: Option<String>,
     /// Until then a predecessor's word counts, in place of a view.
     presumed: Option<Instant>,
+    /// Until then no view is worth putting anything: this host stood still, and they may be old.
+    doubted: Option<Instant>,
     link: Option<String>,
     released: bool,
     /// It could not be put, or somebody else has it: when it is tried again. A router has its own.
@@ -44,6 +46,7 @@ impl Right {
             follows: config.follows.clone(),
             elsewhere: None,
             presumed: None,
+            doubted: None,
             link: None,
             released: config.released,
             blocked: None,
@@ -65,10 +68,25 @@ impl Right {
         self.presumed = Some(now + PRESUMED);
     }
 
+    /// This host stood still: what was agreed in the meantime is still on its way. What is on the interface stays for the rest of its lifetime.
+    pub(crate) fn doubt(&mut self, now: Instant) {
+        if matches!(self.follows, Follows::Master { .. }) {
+            self.doubted = Some(now + DOUBTED);
+        }
+    }
+
+    /// Whether the address may be put, or its lifetime renewed, as of now.
+    pub(crate) const fn is_proven(&self) -> bool {
+        self.proof.is_proven() && self.doubted.is_none()
+    }
+
     pub(crate) fn look(&mut self, now: Instant, interface: &str, links: &BTreeMap<String, String>, views: &Views) {
         self.proof.expire(now);
         if self.presumed.is_some_and(|until| until <= now) {
             self.presumed = None;
+        }
+        if self.doubted.is_some_and(|until| until <= now) {
+            self.doubted = None;
         }
         if self.blocked.as_ref().is_some_and(|(until, _)| *until <= now) {
             self.blocked = None;
@@ -182,9 +200,9 @@ impl Right {
         (self.ranked, self.said_elsewhere) = (None, false);
     }
 
-    /// When the proof grows too old, or a presumption ends.
+    /// When the proof grows too old, or a presumption or a doubt ends.
     pub(crate) fn proof_deadline(&self) -> Option<Instant> {
-        let at = [self.proof.deadline(), self.presumed];
+        let at = [self.proof.deadline(), self.presumed, self.doubted];
         at.into_iter().flatten().min()
     }
 
@@ -196,6 +214,8 @@ impl Right {
 
 /// How long a predecessor's word counts before a view has come: the new process has it from disk, or asks the servers.
 const PRESUMED: Duration = Duration::from_secs(3);
+/// How long views are not believed after a standstill: what other nodes have said is read from connections within milliseconds.
+const DOUBTED: Duration = Duration::from_millis(300);
 /// The first pause before an address that could not be put, or that somebody else has, is tried again; each doubles it.
 const BLOCKED_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.

@@ -23,7 +23,9 @@ impl Address {
             Heard::Counted => self.stats.results += 1,
             Heard::Proven => {
                 self.stats.results += 1;
-                self.hold.refresh(now, false, &mut self.stats, out);
+                if self.right.is_proven() {
+                    self.hold.refresh(now, false, &mut self.stats, out);
+                }
             }
         }
     }
@@ -90,7 +92,7 @@ impl Address {
     pub(crate) fn on_gone(&mut self, now: Instant, placed: Placed, out: &mut Vec<Action>) {
         let interface = self.hold.interface();
         let what = format!("{placed} is gone from {interface}, and not by an order of ours");
-        match self.hold.lost(now, placed, self.right.proof.is_proven()) {
+        match self.hold.lost(now, placed, self.right.is_proven()) {
             Lost::Nothing | Lost::Waits => {}
             Lost::PutBack(times) => {
                 self.tell(false, format!("{what}; it is put back ({times} times since the last line)"), out);

@@ -49,10 +49,12 @@ until 5100ms
   at 5050ms wake
          > tell address=vip is-bad=true text="02:00:00:00:00:09 says on eth0 that it has 10.0.0.100, which is held here (1 times since the last line); it stays, and is announced again"
          > announce interface=eth0 ips=[10.0.0.100]
+until 5200ms
 at 5200ms elsewhere interface=eth0 ip=10.0.0.100 by=02:00:00:00:00:09
-until 5300ms
+until 7000ms
+  at 5510ms wake
+         > tickle address=vip
 at 7000ms elsewhere interface=eth0 ip=10.0.0.100 by=02:00:00:00:00:09
-       > tickle address=vip
 until 7100ms
   at 7050ms wake
          > announce interface=eth0 ips=[10.0.0.100]

@@ -1,0 +1,235 @@
+//! The drivers of hosts, their kernels, and what is on its way.
+
+use std::time::Duration;
+
+use machine::Instant;
+use node::event::Valid;
+use node::{Action, Event};
+use vrrp::State;
+
+use super::judge::Invariant;
+use super::plan::{CHECKED, GRANULARITY, INTERFACE, Kind, held, own};
+use super::{Coming, World};
+
+impl World {
+    pub(super) fn wake(&mut self, host: usize) {
+        let Some(node) = self.hosts[host].node.as_mut() else { return };
+        let mut actions = Vec::new();
+        machine::wake(node, self.now, |action| actions.push(action));
+        self.act(host, actions);
+    }
+
+    pub(super) fn tell(&mut self, host: usize, event: Event) {
+        let it = &mut self.hosts[host];
+        if it.node.is_none() {
+            return;
+        }
+        if it.frozen_until.is_some() {
+            it.inbox.push_back(event);
+            return;
+        }
+        let event = match self.saboteur {
+            Some(saboteur) => saboteur.alter_event(it.state, event),
+            None => Some(event),
+        };
+        let Some(event) = event else { return };
+        match &event {
+            Event::Viewed { view } => it.view = Some(view.clone()),
+            Event::Checked { failed, .. } => {
+                it.result = Some(self.now);
+                if failed.is_none() {
+                    it.proven = self.now;
+                }
+            }
+            _ => {}
+        }
+        self.trace(|| format!("{host} {event:?}"));
+        let mut actions = Vec::new();
+        if let Some(node) = self.hosts[host].node.as_mut() {
+            machine::step(node, self.now, event, |action| actions.push(action));
+        }
+        self.act(host, actions);
+    }
+
+    fn act(&mut self, host: usize, actions: Vec<Action>) {
+        let mut has_cut = false;
+        for action in actions {
+            let action = match self.saboteur {
+                Some(saboteur) => saboteur.alter_action(action),
+                None => Some(action),
+            };
+            let Some(action) = action else { continue };
+            self.trace(|| format!("{host}     > {action:?}"));
+            match action {
+                Action::Put { address, valid, .. } if self.hosts[host].refuses => {
+                    self.seen.refused += 1;
+                    let (interface, why) = (INTERFACE.into(), format!("refused {valid:?}"));
+                    self.event(host, Event::NotPut { interface, address, why });
+                }
+                Action::Put { address, valid, .. } => {
+                    let Valid(lifetime) = valid.expect("all have one");
+                    let until = self.now + lifetime + self.rng.jitter(GRANULARITY);
+                    self.hosts[host].kernel.insert(address, until);
+                }
+                Action::Cut { .. } => has_cut = true,
+                Action::Remove { address, .. } => {
+                    let was_there = self.hosts[host].kernel.remove(&address).is_some();
+                    if was_there && !has_cut && self.hosts[host].state == State::Active {
+                        self.judge.breaks(Invariant::A6, self.now, format!("{host} removes without a cut"));
+                    }
+                }
+                Action::Ask { ip, .. } => {
+                    let (process, at) = (self.hosts[host].process, self.now + self.delay());
+                    self.comes(at, Coming::Asked { by: host, process, ip });
+                }
+                Action::Announce { ips, .. } => {
+                    for ip in ips {
+                        let at = self.now + self.delay();
+                        self.comes(at, Coming::Announced { by: host, ip });
+                    }
+                }
+                Action::Router { action, .. } => self.send(host, action),
+                Action::Tickle { .. } => self.hosts[host].tickled = Some(self.now),
+                Action::Will { remove, say, .. } => self.hosts[host].will = (remove, say),
+                Action::Changed { to, why, .. } => self.changed(host, to, &why),
+                Action::Tell { .. }
+                | Action::GroupChanged { .. }
+                | Action::Run { .. }
+                | Action::Peer { .. }
+                | Action::Ended => {}
+            }
+        }
+    }
+
+    fn changed(&mut self, host: usize, to: State, why: &str) {
+        self.hosts[host].state = to;
+        self.judge.changed(&self.plan, self.now, self.course, host, to);
+        let is_new = to == State::Active && !why.contains("handed over");
+        self.seen.came += u64::from(is_new);
+        // A round that was just gone is followed by the next within as long.
+        let is_told = self.hosts[host].tickled.is_some_and(|at| self.now.since(at) <= Duration::from_millis(100));
+        if is_new && !is_told {
+            self.judge.breaks(
+                Invariant::A6,
+                self.now,
+                format!("{host} has it, and the clients of others are not told"),
+            );
+        }
+    }
+
+    /// What a process has seen is forgotten with it.
+    pub(super) fn count(&mut self, host: usize) {
+        let Some(node) = &self.hosts[host].node else { return };
+        for address in node.report().addresses {
+            self.seen.conflicts += address.stats.conflicts;
+            self.seen.put_back += address.stats.put_back;
+        }
+    }
+
+    /// Its own driver will tell it this next.
+    pub(super) fn event(&mut self, host: usize, event: Event) {
+        let process = self.hosts[host].process;
+        self.comes(self.now, Coming::Event { host, process, event });
+    }
+
+    pub(super) fn send(&mut self, from: usize, action: vrrp::Action) {
+        let vrrp::Action::Send { to, advert } = action else { return };
+        if !self.hosts[from].has_link {
+            return;
+        }
+        for other in (0..self.hosts.len()).filter(|other| *other != from) {
+            if !self.reaches[from][other] || self.rng.below(1_000) < self.plan.lost {
+                continue;
+            }
+            let at = self.now + self.delay();
+            self.comes(at, Coming::Packet { to: other, from: own(from), at: to, advert: advert.clone() });
+        }
+    }
+
+    pub(super) fn arrives(&mut self, key: (Instant, u64)) {
+        let Some(coming) = self.coming.remove(&key) else { return };
+        match coming {
+            Coming::Op(op) => self.operate(op),
+            Coming::Promoted(host) => self.promoted(host),
+            Coming::Packet { to, from, at, advert } => {
+                if self.hosts[to].has_link {
+                    let event = vrrp::Event::Heard { from, to: at, advert };
+                    self.tell(to, Event::Router { address: Self::name(), event });
+                }
+            }
+            Coming::Event { host, process, event } if self.is_process(host, process) => self.tell(host, event),
+            // What is published is seen as it is, never as it was.
+            Coming::View { host, process } if self.is_process(host, process) => {
+                let view = self.truth.clone();
+                self.tell(host, Event::Viewed { view });
+            }
+            Coming::Thaw { host, process } if self.is_process(host, process) => self.thaw(host),
+            Coming::Guard { host, process } if self.is_process(host, process) => self.guard_removes(host),
+            Coming::Check { host, process } if self.is_process(host, process) => self.check(host),
+            Coming::Asked { by, process, ip } if self.is_process(by, process) => {
+                let others = (0..self.hosts.len()).filter(|n| *n != by && self.reaches[by][*n] && self.reaches[*n][by]);
+                let has =
+                    |n: &usize| self.hosts[*n].kernel.keys().any(|placed| placed.ip == ip) && self.hosts[*n].has_link;
+                if let Some(by_whom) = others
+                    .into_iter()
+                    .find(has)
+                    .map(|n| n.to_string())
+                    .or_else(|| self.intruder.then(|| "stranger".into()))
+                {
+                    let event = Event::Elsewhere { interface: INTERFACE.into(), ip, by: by_whom };
+                    let at = self.now + self.delay();
+                    self.comes(at, Coming::Event { host: by, process, event });
+                }
+            }
+            Coming::Announced { by, ip } => {
+                for other in (0..self.hosts.len()).filter(|n| *n != by) {
+                    if self.reaches[by][other] && self.hosts[other].has_link {
+                        let event = Event::Elsewhere { interface: INTERFACE.into(), ip, by: by.to_string() };
+                        self.tell(other, event);
+                    }
+                }
+            }
+            Coming::Event { .. }
+            | Coming::View { .. }
+            | Coming::Thaw { .. }
+            | Coming::Guard { .. }
+            | Coming::Check { .. }
+            | Coming::Asked { .. } => {}
+        }
+    }
+
+    fn is_process(&self, host: usize, process: u64) -> bool {
+        self.hosts[host].process == process && self.hosts[host].node.is_some()
+    }
+
+    fn check(&mut self, host: usize) {
+        let process = self.hosts[host].process;
+        let at = self.now + CHECKED;
+        self.comes(at, Coming::Check { host, process });
+        let it = &self.hosts[host];
+        if self.plan.kind != Kind::Proxy || it.frozen_until.is_some() {
+            return;
+        }
+        let failed = (!it.proxy_works).then(|| "connection refused".to_owned());
+        self.tell(host, Event::Checked { address: Self::name(), check: "proxy".into(), failed });
+    }
+
+    /// A lifetime is over.
+    pub(super) fn expire(&mut self, host: usize) {
+        let now = self.now;
+        let over: Vec<_> =
+            self.hosts[host].kernel.iter().filter(|(_, until)| **until <= now).map(|(p, _)| *p).collect();
+        for placed in over {
+            self.seen.expired += 1;
+            self.vanishes(host, placed);
+        }
+    }
+
+    /// It is gone from the interface, and not by an order of the process.
+    pub(super) fn vanishes(&mut self, host: usize, placed: node::Placed) {
+        self.trace(|| format!("{host} {placed} is gone"));
+        if self.hosts[host].kernel.remove(&placed).is_some() && placed == held() {
+            self.event(host, Event::Gone { interface: INTERFACE.into(), address: placed });
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What must never be? Looked at after every step of a world.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::Instant;
+use vrrp::State;
+
+use super::plan::{Kind, PROOF_AGE, Plan};
+
+/// What must never be, by name. Each has a saboteur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    /// The address is never where the master is unconfirmed, or where no result of the proof has come in time, as far as a process that is awake
+    /// knows; and wherever nobody proves it, also because the process hangs or is gone, it is gone after the lifetime, the age of a proof and
+    /// a second.
+    A1,
+    /// Once links are whole, and for one interval and a delay, one host has it.
+    A2,
+    /// What nobody may have is on no host after that bound.
+    A3,
+    /// At rest somebody who may have it has it, and nothing moves.
+    A4,
+    /// What the guard was told to do is what is held.
+    A5,
+    /// Whoever gets it tells the clients of others; whoever gives it up cuts its own first.
+    A6,
+}
+
+/// One host as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    /// The address is on its interface.
+    pub(crate) holds: bool,
+    /// Its process lives and does not stand still.
+    pub(crate) is_awake: bool,
+    /// It may have it, by all that is true.
+    pub(crate) may: bool,
+    /// Its process believes that it may have it, by the last view that has come.
+    pub(crate) has_view: bool,
+    /// When the last result of the proof came, if one did.
+    pub(crate) result: Option<Instant>,
+    /// When it was last proven.
+    pub(crate) proven: Instant,
+    pub(crate) state: State,
+    /// What its guard would take off, and whether it would say anything.
+    pub(crate) will: (bool, bool),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    /// What was broken first, with when and what for.
+    pub(crate) broken: BTreeMap<Invariant, String>,
+    two_since: Option<Instant>,
+    none_may_since: Option<Instant>,
+    some_may_since: Option<Instant>,
+}
+
+/// Where in its course a world is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course {
+    /// Since when links are whole for good.
+    pub(crate) whole: Option<Instant>,
+    /// When something last happened to a host or the link.
+    pub(crate) op: Instant,
+    /// Until when a kernel may keep what a process that is gone has left.
+    pub(crate) excused: Instant,
+}
+
+impl Judge {
+    pub(crate) fn look(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
+        for (n, host) in hosts.iter().enumerate() {
+            self.look_at_proof(plan, now, n, host);
+            self.look_at_will(plan, now, n, host);
+        }
+        let holders: Vec<usize> = (0..hosts.len()).filter(|&n| hosts[n].holds).collect();
+        self.count_holders(plan, now, course, &holders);
+        let may = hosts.iter().any(|host| host.may);
+        let since = |since: Option<Instant>, holds: bool| holds.then(|| since.unwrap_or(now));
+        self.none_may_since = since(self.none_may_since, !may);
+        self.some_may_since = since(self.some_may_since, may);
+        let lasted = self.none_may_since.map_or(Duration::ZERO, |since| now.since(since));
+        if lasted > plan.unproven() && !holders.is_empty() {
+            self.breaks(Invariant::A3, now, format!("{holders:?} hold what nobody may for {lasted:?}"));
+        }
+        let may_for = self.some_may_since.map_or(Duration::ZERO, |since| now.since(since));
+        if is_settled(plan, now, course) && may_for > plan.settles() && !holders.iter().any(|&n| hosts[n].may) {
+            self.breaks(Invariant::A4, now, format!("{holders:?} hold, and who may does not: {hosts:?}"));
+        }
+    }
+
+    fn look_at_proof(&mut self, plan: &Plan, now: Instant, n: usize, host: &Sight) {
+        if !host.holds {
+            return;
+        }
+        let lasted = now.since(host.proven);
+        if lasted > plan.unproven() {
+            self.breaks(Invariant::A1, now, format!("{n} holds, and nobody has proven it for {lasted:?}"));
+        }
+        if plan.kind != Kind::Proxy && host.is_awake && !host.has_view {
+            self.breaks(Invariant::A1, now, format!("{n} holds, and its master is not confirmed"));
+        }
+        let age = host.result.map_or(Duration::MAX, |at| now.since(at));
+        if plan.kind == Kind::Proxy && host.is_awake && age > PROOF_AGE {
+            self.breaks(Invariant::A1, now, format!("{n} holds by a proof of {age:?} ago"));
+        }
+    }
+
+    fn look_at_will(&mut self, plan: &Plan, now: Instant, n: usize, host: &Sight) {
+        let (removes, says) = host.will;
+        let is_wrong = match host.state {
+            _ if !host.is_awake => false,
+            _ if host.holds && !removes => true,
+            State::Active => !removes || says != (plan.kind != Kind::Master),
+            State::Fault | State::Initialize => removes || says,
+            State::Backup => false,
+        };
+        if is_wrong {
+            self.breaks(Invariant::A5, now, format!("{n} is told to its guard otherwise: {host:?}"));
+        }
+    }
+
+    fn count_holders(&mut self, plan: &Plan, now: Instant, course: Course, holders: &[usize]) {
+        let heard = plan.interval + plan.delay * 2;
+        let from = course.whole.map(|whole| whole.max(course.excused) + heard).filter(|from| *from <= now);
+        let two = from.filter(|_| holders.len() > 1);
+        self.two_since = two.map(|_| self.two_since.unwrap_or(now));
+        if let Some(lasted) = self.two_since.map(|since| now.since(since)).filter(|lasted| *lasted > heard) {
+            self.breaks(Invariant::A2, now, format!("{holders:?} hold for {lasted:?}"));
+        }
+    }
+
+    /// A state has changed.
+    pub(crate) fn changed(&mut self, plan: &Plan, now: Instant, course: Course, host: usize, to: State) {
+        if is_settled(plan, now, course) {
+            self.breaks(Invariant::A4, now, format!("{host} became {to:?} long after anything happened"));
+        }
+    }
+
+    pub(crate) fn breaks(&mut self, invariant: Invariant, now: Instant, what: String) {
+        self.broken.entry(invariant).or_insert_with(|| format!("{now:?} {what}"));
+    }
+}
+
+fn is_settled(plan: &Plan, now: Instant, course: Course) -> bool {
+    course.whole.is_some() && now.since(course.op) > plan.settles()
+}

@@ -1,0 +1,277 @@
+//! Hosts that share an address, in a world that one number makes.
+
+mod drive;
+mod judge;
+mod operate;
+mod plan;
+mod saboteur;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use machine::{Instant, Machine, Rng};
+use node::config::Placed;
+use node::{Event, Node};
+use view::{Epoch, Phase, View};
+use vrrp::{Advert, State};
+
+pub(crate) use judge::Invariant;
+use judge::{Course, Judge, Sight};
+use plan::{Kind, NAME, Op, Plan};
+pub(crate) use saboteur::Saboteur;
+
+/// What came of a world.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) broken: BTreeMap<Invariant, String>,
+    pub(crate) seen: Seen,
+}
+
+/// What there was to see.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    came: u64,
+    expired: u64,
+    guarded: u64,
+    conflicts: u64,
+    put_back: u64,
+    refused: u64,
+    late: u64,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.came += other.came;
+        self.expired += other.expired;
+        self.guarded += other.guarded;
+        self.conflicts += other.conflicts;
+        self.put_back += other.put_back;
+        self.refused += other.refused;
+        self.late += other.late;
+    }
+
+    /// Enough of everything to prove something.
+    pub(crate) fn is_much(&self) -> bool {
+        self.came > 500
+            && [self.expired, self.guarded, self.conflicts, self.put_back, self.refused, self.late]
+                .iter()
+                .all(|n| *n > 20)
+    }
+}
+
+/// Runs the world of a seed to its end.
+pub(crate) fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome {
+    let mut world = World::new(Plan::of(seed), saboteur);
+    world.run();
+    Outcome { broken: world.judge.broken, seen: world.seen }
+}
+
+struct Host {
+    /// `None`: the process is gone, or the whole host.
+    node: Option<Node>,
+    /// Which process this is: what is meant for an earlier one does not arrive.
+    process: u64,
+    is_dead: bool,
+    frozen_until: Option<Instant>,
+    /// What came while it stood still.
+    inbox: VecDeque<Event>,
+    /// What is on its interface, and until when.
+    kernel: BTreeMap<Placed, Instant>,
+    refuses: bool,
+    has_link: bool,
+    proxy_works: bool,
+    released: bool,
+    will: (Vec<(String, Placed)>, Vec<vrrp::Action>),
+    state: State,
+    view: Option<View>,
+    result: Option<Instant>,
+    proven: Instant,
+    tickled: Option<Instant>,
+}
+
+/// Something on its way.
+enum Coming {
+    Packet { to: usize, from: IpAddr, at: IpAddr, advert: Advert },
+    Event { host: usize, process: u64, event: Event },
+    View { host: usize, process: u64 },
+    Thaw { host: usize, process: u64 },
+    Guard { host: usize, process: u64 },
+    Check { host: usize, process: u64 },
+    Asked { by: usize, process: u64, ip: IpAddr },
+    Announced { by: usize, ip: IpAddr },
+    Promoted(usize),
+    Op(Op),
+}
+
+struct World {
+    plan: Plan,
+    saboteur: Option<Saboteur>,
+    rng: Rng,
+    now: Instant,
+    hosts: Vec<Host>,
+    /// Whether what the first sends reaches the second.
+    reaches: Vec<Vec<bool>>,
+    /// A stranger has the address.
+    intruder: bool,
+    /// What is true of the group.
+    truth: View,
+    coming: BTreeMap<(Instant, u64), Coming>,
+    sent: u64,
+    course: Course,
+    judge: Judge,
+    seen: Seen,
+    traces: bool,
+}
+
+impl World {
+    fn new(plan: Plan, saboteur: Option<Saboteur>) -> Self {
+        let host = || Host {
+            node: None,
+            process: 0,
+            is_dead: false,
+            frozen_until: None,
+            inbox: VecDeque::new(),
+            kernel: BTreeMap::new(),
+            refuses: false,
+            has_link: true,
+            proxy_works: true,
+            released: false,
+            will: Default::default(),
+            state: State::Initialize,
+            view: None,
+            result: None,
+            proven: Instant::START,
+            tickled: None,
+        };
+        let n = plan.configs.len();
+        let truth = View {
+            group: "cache".into(),
+            epoch: Epoch(1),
+            phase: Phase::Steady,
+            master: plan::server(0),
+            replicas: vec![],
+        };
+        let mut world = Self {
+            saboteur,
+            rng: Rng::new(!plan.seed),
+            now: Instant::START,
+            hosts: (0..n).map(|_| host()).collect(),
+            reaches: vec![vec![true; n]; n],
+            intruder: false,
+            truth,
+            coming: BTreeMap::new(),
+            sent: 0,
+            course: Course { whole: None, op: Instant::START, excused: Instant::START },
+            judge: Judge::default(),
+            seen: Seen::default(),
+            traces: std::env::var_os("NODE_TRACE").is_some(),
+            plan,
+        };
+        for (at, op) in world.plan.faults.clone() {
+            world.comes(Instant::START + at, Coming::Op(op));
+        }
+        world
+    }
+
+    fn run(&mut self) {
+        for host in 0..self.hosts.len() {
+            self.begin(host, false);
+        }
+        self.until(Instant::START + self.plan.heal);
+        self.heal();
+        self.rest();
+        for op in self.plan.calm.clone() {
+            self.operate(op);
+            self.rest();
+        }
+        (0..self.hosts.len()).for_each(|host| self.count(host));
+    }
+
+    /// Time enough for whatever follows, and then some in which nothing may.
+    fn rest(&mut self) {
+        let rest = self.plan.settles() + Duration::from_secs(1);
+        // What stands still, or is replaced, ends within four seconds.
+        self.until(self.now + rest + Duration::from_secs(4));
+    }
+
+    /// With `NODE_TRACE` set: what happens, for the one seed that is looked at.
+    fn trace(&self, line: impl FnOnce() -> String) {
+        if self.traces {
+            eprintln!("{:?} {}", self.now, line());
+        }
+    }
+
+    fn comes(&mut self, at: Instant, coming: Coming) {
+        self.sent += 1;
+        self.coming.insert((at, self.sent), coming);
+    }
+
+    fn delay(&mut self) -> Duration {
+        self.rng.jitter(self.plan.delay)
+    }
+
+    fn until(&mut self, end: Instant) {
+        loop {
+            let wake = (0..self.hosts.len()).filter_map(|host| Some((self.wakes_at(host)?, host))).min();
+            let next = self.coming.keys().next().copied();
+            let ends =
+                self.hosts.iter().enumerate().filter_map(|(n, host)| Some((*host.kernel.values().min()?, n))).min();
+            let all = [wake.map(|(at, _)| at), next.map(|(at, _)| at), ends.map(|(at, _)| at)];
+            let Some(at) = all.into_iter().flatten().min().filter(|at| *at <= end) else { break };
+            self.now = self.now.max(at);
+            self.look();
+            match (ends, next, wake) {
+                (Some((when, host)), ..) if when == at => self.expire(host),
+                (_, Some(key), _) if key.0 == at => self.arrives(key),
+                (_, _, Some((_, host))) => self.wake(host),
+                _ => unreachable!("one of them is next"),
+            }
+            self.look();
+        }
+        self.now = end;
+        self.look();
+    }
+
+    fn wakes_at(&self, host: usize) -> Option<Instant> {
+        let host = &self.hosts[host];
+        let node = host.node.as_ref().filter(|_| host.frozen_until.is_none())?;
+        let (at, timer) = node.deadline()?;
+        self.saboteur.is_none_or(|saboteur| saboteur.wakes(timer)).then_some(at)
+    }
+
+    fn look(&mut self) {
+        let sights: Vec<Sight> = (0..self.hosts.len()).map(|host| self.sight(host)).collect();
+        for (host, sight) in self.hosts.iter_mut().zip(&sights) {
+            if self.plan.kind != Kind::Proxy && sight.is_awake && sight.has_view {
+                host.proven = self.now;
+            }
+        }
+        let sights: Vec<Sight> = (0..self.hosts.len()).map(|host| self.sight(host)).collect();
+        self.judge.look(&self.plan, self.now, self.course, &sights);
+    }
+
+    fn sight(&self, n: usize) -> Sight {
+        let host = &self.hosts[n];
+        let is_awake = host.node.is_some() && host.frozen_until.is_none();
+        let is_right = match self.plan.kind {
+            Kind::Proxy => host.proxy_works,
+            Kind::MasterAndVrrp | Kind::Master => self.truth.writable() == Some(plan::server(n)),
+        };
+        let view = host.view.as_ref();
+        Sight {
+            holds: host.kernel.contains_key(&plan::held()),
+            is_awake,
+            may: is_awake && host.has_link && !host.released && is_right,
+            has_view: view.is_some_and(|view| view.writable() == Some(plan::server(n))),
+            result: host.result,
+            proven: host.proven,
+            state: host.state,
+            will: (!host.will.0.is_empty(), !host.will.1.is_empty()),
+        }
+    }
+
+    fn name() -> String {
+        NAME.into()
+    }
+}
