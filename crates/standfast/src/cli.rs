@@ -72,6 +72,11 @@ pub(crate) enum Verb {
     /// how all stand. A server that is drained or in maintenance gets no readers, and those that are there go elsewhere. The master is
     /// refused without --force.
     Server(ServerArgs),
+    /// Show the addresses that this host may hold, or say where one shall be: release it, take it, preempt its holder
+    ///
+    /// A released address stays away, also after a restart, until it is taken again. To take it does not send away a holder with more
+    /// right; to preempt does what preemption would do, at once. Without a word: show how all stand.
+    Address(AddressArgs),
     /// Tell how a failover went: who saw what when, votes, candidates and why each was or was not chosen, each step's time
     ///
     /// The node that led it knows most; the log names it. Failovers are remembered across restarts.
@@ -230,6 +235,33 @@ pub(crate) struct ServerArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddressArgs {
+    /// What is wanted; how all stand if nothing is said
+    pub(crate) what: Option<AddressVerb>,
+    /// The address, as it is named in the configuration
+    #[arg(requires = "what", required_if_eq_any([("what", "release"), ("what", "take"), ("what", "preempt")]))]
+    pub(crate) name: Option<String>,
+    /// One JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// What an operator may want of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum AddressVerb {
+    /// Show how all stand
+    List,
+    /// It shall not be here until it is taken again
+    Release,
+    /// It may be here again, and comes now if nobody has more right
+    Take,
+    /// It comes now, also where preemption is off or still waits
+    Preempt,
 }
 
 /// What an operator may want of a server.

@@ -47,6 +47,8 @@ struct Feed {
     /// What is wanted was said in epochs of before, and no master is known yet.
     is_unsettled: bool,
     out: watch::Sender<Arc<View>>,
+    /// The same undressed, as its source told it.
+    truth: watch::Sender<Arc<View>>,
 }
 
 impl Feeds {
@@ -78,7 +80,8 @@ impl Feeds {
         let out = watch::Sender::new(Arc::new(overlay.dress(&told)));
         let counts_anew = group.origin != Origin::Monitor;
         let is_unsettled = counts_anew && !overlay.wishes.is_empty();
-        shelf.feeds.insert(name, Feed { told, overlay, counts_anew, is_unsettled, out });
+        let truth = watch::Sender::new(Arc::new(told.clone()));
+        shelf.feeds.insert(name, Feed { told, overlay, counts_anew, is_unsettled, out, truth });
     }
 
     /// All views as listeners see them.
@@ -121,11 +124,17 @@ impl Feeds {
         self.shelf().feeds.get(group).map(|feed| feed.out.subscribe())
     }
 
+    /// The views of a group as its source tells them.
+    pub(crate) fn truth(&self, group: &GroupName) -> Option<watch::Receiver<Arc<View>>> {
+        self.shelf().feeds.get(group).map(|feed| feed.truth.subscribe())
+    }
+
     /// Takes a view from its source. `false`: nobody reads of this group.
     pub(crate) fn publish(&self, view: View) -> bool {
         let mut shelf = self.shelf();
         let Some(feed) = shelf.feeds.get_mut(&view.group) else { return false };
         feed.told = view;
+        feed.truth.send_replace(Arc::new(feed.told.clone()));
         if feed.told.phase == Phase::Steady && std::mem::take(&mut feed.is_unsettled) {
             feed.overlay.settle(&feed.told);
         }

@@ -1,8 +1,8 @@
 //! What is the same for every running node, whichever file it was started with? From the first word to the last.
 //!
 //! ```text
-//!   machine ─> loop ─> ports answer ─> READY=1 … SIGTERM … STOPPING=1 ─> flight record
-//!                                              … upgrade … ─> clients drain
+//!   machine ─> loop ─> ports answer ─> addresses ─> READY=1 … SIGTERM … STOPPING=1 ─> addresses leave ─> flight record
+//!                                                           … upgrade … ─> clients drain
 //! ```
 
 use std::net::TcpListener;
@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use view::Epoch;
 
+use crate::addresses::Addresses;
 use crate::disk::Keep;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
@@ -110,15 +111,22 @@ impl Life {
         let history = History::open(node.clone(), memory.as_ref(), ask_at);
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
         let outside = Outside::start(outside, &feeds);
-        let source = Source { name, node: node.clone(), traffic, feeds, outside, history };
+        let (config, store) = origin.as_ref().map(|o| (o.config.clone(), o.store.clone())).unzip();
+        let addresses = Addresses::new(feeds.clone(), store.flatten());
+        let source =
+            Source { name, node: node.clone(), traffic, feeds, outside, history, addresses: addresses.clone() };
         let port = port(&node);
         let (mut house, mut orders) = House::new(doors, port.clone(), source.clone(), origin);
         house.open().map_err(|e| Failure::host(format!("cannot watch a listening socket: {e}")))?;
         let stop = signals(house.operator.clone());
         let mut stop = pin!(stop.map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?);
+        if let Some(config) = &config {
+            addresses.start(config, predecessor.is_some())?;
+        }
         notify(&[NotifyState::Ready, NotifyState::Status(&summary)]);
         if let Some(predecessor) = predecessor {
             predecessor.done();
+            tokio::spawn(be_alone(addresses.clone()));
         }
         let left = loop {
             tokio::select! {
@@ -140,19 +148,36 @@ impl Life {
             }
         };
         if let Some(left) = left {
+            // Until this moment both held them.
+            addresses.leave().await;
             drop(node_loop);
             port.close_all();
             left.drain(&source, stop).await;
             return Ok(End::Replaced);
         }
         notify(&[NotifyState::Stopping]);
+        // Before anything that stands behind them ends.
+        tokio::select! {
+            () = addresses.stop() => {}
+            () = node_loop.run() => {}
+        }
         if records_its_end {
-            match node.write_flight_record() {
-                Ok(path) => tracing::info!("flight record: {}", path.display()),
-                Err(e) => tracing::warn!("the flight record could not be written: {e}"),
-            }
+            write_flight_record(&node);
         }
         Ok(End::Stopped)
+    }
+}
+
+/// The process that handed over to us leaves its addresses as soon as it knows that all is done.
+async fn be_alone(addresses: Addresses) {
+    tokio::time::sleep(LEAVING).await;
+    addresses.be_alone().await;
+}
+
+fn write_flight_record(node: &Node) {
+    match node.write_flight_record() {
+        Ok(path) => tracing::info!("flight record: {}", path.display()),
+        Err(e) => tracing::warn!("the flight record could not be written: {e}"),
     }
 }
 
@@ -330,3 +355,6 @@ pub(crate) fn notify(states: &[NotifyState<'_>]) {
         tracing::debug!("the service manager was not told: {e}");
     }
 }
+
+/// How long a process takes to leave its addresses to us once it knows that all is done.
+const LEAVING: std::time::Duration = std::time::Duration::from_millis(50);

@@ -34,13 +34,14 @@
 //! | [`guard`] | who takes the addresses away when this process dies, or hangs? |
 //! | [`serve`], [`info_cache`] | the Sentinel protocol on our own port; what it tells of servers |
 //! | [`tls`] | how is a connection encrypted? |
-//! | [`control`], [`status`], [`switchover`], [`server`] | how does an operator talk to a running node? |
+//! | [`control`], [`status`], [`switchover`], [`server`], [`address`] | how does an operator talk to a running node? |
 //! | [`feeds`], [`overlay`] | where do views go? What does an operator want of single servers? |
 //! | [`admin`] | the page |
 //! | [`explain`], [`history`] | how did a failover go, and which ones are remembered? |
 //! | [`log`], [`recorder`], [`replay`] | what happened, and can it happen again? |
 //! | [`demo`] | what does it look like when a master dies? |
 
+mod address;
 mod addresses;
 mod admin;
 mod bind;
@@ -56,7 +57,6 @@ mod edges;
 mod explain;
 mod failure;
 mod feeds;
-#[allow(dead_code, unused_imports, reason = "the loop of addresses starts it")]
 mod guard;
 mod history;
 mod identity;
@@ -112,6 +112,7 @@ fn main() -> ExitCode {
         Verb::Status(args) => status::status(&args),
         Verb::Switchover(args) => switchover::switchover(&args),
         Verb::Server(args) => server::server(&args),
+        Verb::Address(args) => address::address(&args),
         Verb::Upgrade(args) => upgrade::upgrade(&args),
         Verb::Reload(args) => reload::reload(&args),
         Verb::Explain(args) => explain::explain(&args),

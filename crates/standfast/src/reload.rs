@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   file ─> checked ─> new groups' masters asked ─> page bound ─> listeners bound ══> from here on it is done:
-//!           keys ─> groups in the machine ─> announced address ─> page ─> log
+//!           keys ─> groups in the machine ─> announced address ─> addresses ─> page ─> log
 //! ```
 
 use std::collections::BTreeMap;
@@ -136,6 +136,9 @@ impl Inner {
         if after.node.announce != old.node.announce {
             let request = Request::Configure { announce: Some(after.node.announce), reconnect: false };
             lines.extend(self.ask("node", request).await);
+        }
+        if let Err(failure) = self.source.addresses.configure(&after).await {
+            lines.push(format!("addresses: NOT done: {failure}"));
         }
         if page.is_some() || after.admin.is_none() {
             self.page.set(page);

@@ -11,6 +11,7 @@ use sentinel::report::{GroupReport, PeerReport, Report, ServerReport, SourceKind
 use serde::{Deserialize, Serialize};
 use view::GroupName;
 
+use crate::addresses::{AddressStatus, Addresses, AddressesStatus};
 use crate::cli::StatusArgs;
 use crate::control;
 use crate::failure::Failure;
@@ -41,6 +42,9 @@ pub(crate) struct Status {
     /// What became of the operator's scripts.
     #[serde(default)]
     pub(crate) scripts: ScriptsStatus,
+    /// How the addresses of this host stand, if the file has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) addresses: Option<AddressesStatus>,
 }
 
 /// Scripts of the operator, in numbers.
@@ -85,6 +89,7 @@ pub(crate) struct Source {
     pub(crate) feeds: Feeds,
     pub(crate) outside: Outside,
     pub(crate) history: History,
+    pub(crate) addresses: Addresses,
 }
 
 impl Source {
@@ -111,6 +116,7 @@ impl Source {
             listeners: self.traffic.listeners(),
             servers: self.feeds.standings(),
             scripts,
+            addresses: self.addresses.report().await,
         })
     }
 }
@@ -138,6 +144,10 @@ fn table(status: &Status) -> String {
     };
     if status.scripts.dropped > 0 {
         let _ = writeln!(out, "{} scripts were given up: too many waited", status.scripts.dropped);
+    }
+    if let Some(addresses) = &status.addresses {
+        out.push('\n');
+        write_addresses(&mut out, addresses);
     }
     for group in &report.groups {
         out.push('\n');
@@ -196,6 +206,34 @@ fn write_group(out: &mut String, group: &GroupReport, standings: &[Standing]) {
     if rows.len() > 1 {
         write_rows(out, &rows);
     }
+}
+
+/// The addresses of this host, with what is wrong about each.
+pub(crate) fn write_addresses(out: &mut String, status: &AddressesStatus) {
+    let mut rows = vec![row(["ADDRESS", "IS", "SINCE", "HOLDER", "PRIORITY", "BY", "HELD"])];
+    rows.extend(status.addresses.iter().map(|(name, one)| address(name, one)));
+    write_rows(out, &rows);
+    for (name, one) in &status.addresses {
+        let _ = writeln!(out, "  {name} {}", one.explain);
+        for trouble in one.troubles() {
+            let _ = writeln!(out, "    {trouble}");
+        }
+        for neighbor in &one.neighbors {
+            let _ = writeln!(out, "    BGP {}: {}, {}", neighbor.name, neighbor.state, neighbor.explain);
+        }
+    }
+    for (name, group) in &status.sync_groups {
+        let members: Vec<&str> = group.members.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "  sync group {name} ({}) is {}", members.join(", "), group.state);
+    }
+}
+
+fn address(name: &str, one: &AddressStatus) -> Vec<String> {
+    let is = if one.released { format!("{}, released", one.state) } else { one.state.clone() };
+    let priority = if one.way == "vrrp" { one.priority.to_string() } else { "-".to_owned() };
+    let held = one.held.join(" ");
+    let since = ago(one.since_ms);
+    vec![name.to_owned(), is, since, one.holder(), priority, one.way.clone(), held]
 }
 
 /// Whether no group is watched by nodes.

@@ -5,6 +5,7 @@
 //! | `status` | [`Status`](crate::status::Status) |
 //! | `switchover GROUP [HOST:PORT]` | [`Switched`], when it is done or undone |
 //! | `server GROUP HOST:PORT drain\|maintenance [force]`, `... ready`, `... weight N` | [`Stands`] |
+//! | `address release\|take\|preempt NAME` | [`Wished`](crate::addresses::Wished) |
 //! | `reload` | what changed, a line each, when it is done |
 //! | `upgrade [BINARY]` | [`Taken`](crate::upgrade::Taken), when another process has taken over |
 //! | `views` | every view as listeners see it, a line each, until one hangs up: no [`Answer`] |

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use node::event::Wish;
 use sentinel::{Reply, Request};
 use serde::Serialize;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -118,9 +119,10 @@ impl Server {
             ["upgrade", ..] => self.upgrade(line.trim().strip_prefix("upgrade").unwrap_or_default().trim()).await,
             ["reload"] => self.reload().await,
             ["server", group, addr, words @ ..] => self.server(group, addr, words).await,
+            ["address", wish, name] => self.address(wish, name).await,
             _ => refused(
                 "ERR",
-                "expected `status`, `switchover`, `server`, `reload`, `upgrade`, `explain`, `flight` or `clock`",
+                "expected `status`, `switchover`, `server`, `address`, `reload`, `upgrade`, `explain`, `flight` or `clock`",
             ),
         };
         answer.push('\n');
@@ -181,6 +183,19 @@ impl Server {
             }
             Ok(Err(why)) => refused("ERR", &why),
             Err(_) => stopping(),
+        }
+    }
+
+    async fn address(&self, wish: &str, name: &str) -> String {
+        let wish = match wish {
+            "release" => Wish::Release,
+            "take" => Wish::Take,
+            "preempt" => Wish::Preempt,
+            _ => return refused("ERR", "expected `address release|take|preempt NAME`"),
+        };
+        match self.source.addresses.wish(name, wish).await {
+            Ok(wished) => json(&Answer::Ok(wished)),
+            Err(why) => refused("ERR", &why),
         }
     }
 

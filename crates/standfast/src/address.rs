@@ -1,0 +1,53 @@
+//! Say where an address shall be, and show how all of them stand.
+
+use crate::addresses::Wished;
+use crate::cli::{AddressArgs, AddressVerb};
+use crate::control;
+use crate::failure::Failure;
+use crate::status::{Status, write_addresses};
+
+/// `standfast address`.
+pub(crate) fn address(args: &AddressArgs) -> Result<(), Failure> {
+    let word = match args.what {
+        None | Some(AddressVerb::List) => return list(args),
+        Some(AddressVerb::Release) => "release",
+        Some(AddressVerb::Take) => "take",
+        Some(AddressVerb::Preempt) => "preempt",
+    };
+    let name = args.name.as_deref().unwrap_or_default();
+    // The name goes into a line of words.
+    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(Failure::refused(format!("{name:?} is not the name of an address")));
+    }
+    let Wished { forgets } = control::ask(&args.node, &format!("address {word} {name}"))?;
+    println!("{name}: {}", said(word));
+    if let Some(why) = forgets {
+        println!("This holds until the node ends and not longer: it could not be written down. {why}");
+    }
+    Ok(())
+}
+
+fn said(word: &str) -> &'static str {
+    match word {
+        "release" => "released: this host does not hold it until it is taken again",
+        "take" => "this host may hold it, and takes it now if nobody has more right",
+        _ => "this host takes it now, if nobody has more right",
+    }
+}
+
+fn list(args: &AddressArgs) -> Result<(), Failure> {
+    let status: Status = control::ask(&args.node, "status")?;
+    let addresses = status.addresses.unwrap_or_default();
+    if args.json {
+        println!("{:#}", serde_json::to_value(&addresses).unwrap_or_default());
+        return Ok(());
+    }
+    if addresses.addresses.is_empty() {
+        println!("this node has no addresses: `[[address]]` in its file names them");
+        return Ok(());
+    }
+    let mut out = String::new();
+    write_addresses(&mut out, &addresses);
+    print!("{out}");
+    Ok(())
+}

@@ -1,0 +1,419 @@
+//! How are events brought to the machine, and its orders carried out? The loop that drives the addresses of this host. No rule is in it (N3).
+//!
+//! ```text
+//!   due deadline (clocks compared) ─> drain ─> inbox, orders, the kernel's news, under a budget ─> drain ─> sleep until the deadline
+//! ```
+//!
+//! It beats for the guard on every turn: should this process die or stand still, the guard does what is left to be done.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use config::Config;
+use host::neighbours::Announcer;
+use host::{HostRefused, clock};
+use machine::{Instant, Machine as _};
+use node::event::{Action, End, Valid};
+use node::{Event, Follows, Node, Placed, Way};
+use tokio::sync::{mpsc, oneshot};
+use vrrp::health::{Check, Rule};
+
+use super::Order;
+use super::asking::Asking;
+use super::compose::{Told, compose};
+use super::links::{Links, News};
+use super::memory::Memory;
+use super::ports::{self, Place, Ports};
+use super::sessions::Sessions;
+use super::status::AddressesStatus;
+use super::telling;
+use super::views::Views;
+use crate::feeds::Feeds;
+use crate::guard::{Guard, Packet, Removal, Will};
+
+/// What a driver is made of.
+pub(super) struct Needs {
+    pub(super) config: Config,
+    pub(super) feeds: Feeds,
+    pub(super) memory: Memory,
+    pub(super) handed_over: bool,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) inbox: mpsc::Receiver<Event>,
+    pub(super) ordered: mpsc::Receiver<Order>,
+}
+
+/// The loop's side.
+pub(super) struct Driver {
+    machine: Node,
+    config: Config,
+    /// What the file means, with what only this host knows.
+    told: Told,
+    memory: Memory,
+    links: Links,
+    ports: Ports,
+    sessions: Sessions,
+    asking: Asking,
+    announcer: Option<Announcer>,
+    /// Announcing or asking failed the last time: said once.
+    is_mute: bool,
+    views: Views,
+    guard: Guard,
+    beaten: Instant,
+    /// What an order led to at once: it comes before the inbox.
+    own: VecDeque<Event>,
+    inbox: mpsc::Receiver<Event>,
+    broken: mpsc::Receiver<(String, HostRefused)>,
+    ordered: mpsc::Receiver<Order>,
+    /// Who waits for all to be given up.
+    stopping: Option<oneshot::Sender<()>>,
+    course: Course,
+}
+
+/// Whether it goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    /// All is given up.
+    Ended,
+    /// Another process goes on with it.
+    Left,
+}
+
+/// What comes to the loop while it sleeps.
+enum Input {
+    Happened(Event),
+    Broken(String, HostRefused),
+    Ordered(Order),
+    Kernel,
+    /// Nothing: it is time.
+    Nothing,
+}
+
+impl Driver {
+    /// Looks at the host's links and begins.
+    pub(super) fn begin(needs: Needs) -> Result<Self, HostRefused> {
+        let Needs { config, feeds, memory, handed_over, events, inbox, ordered } = needs;
+        let (breaks, broken) = mpsc::channel(MAX_BROKEN);
+        let now = clock::now();
+        let mut links = Links::open()?;
+        let told = told(&config, &mut links, &memory);
+        let mut driver = Self {
+            machine: Node::new(told.node.clone(), host::random::seed(), now),
+            told,
+            memory,
+            links,
+            ports: Ports::new(now, events.clone(), breaks),
+            sessions: Sessions::new(events.clone(), !handed_over),
+            asking: Asking::new(events.clone()),
+            announcer: None,
+            is_mute: false,
+            views: Views::new(feeds, events),
+            guard: Guard::start(STANDSTILL),
+            beaten: now,
+            own: VecDeque::new(),
+            inbox,
+            broken,
+            ordered,
+            stopping: None,
+            course: Course::On,
+            config,
+        };
+        driver.settle(true);
+        let left = driver.links.left();
+        driver.happened(Event::Startup { left, handed_over });
+        Ok(driver)
+    }
+
+    /// Drives until all is given up, or another process goes on with it.
+    pub(super) async fn run(mut self) {
+        while self.course == Course::On {
+            self.wake_if_due();
+            for _ in 0..BUDGET {
+                let Some(event) = self.own.pop_front().or_else(|| self.inbox.try_recv().ok()) else { break };
+                self.happened(event);
+            }
+            let news = self.links.hear();
+            self.on_news(news);
+            if let Ok(order) = self.ordered.try_recv() {
+                self.obey(order);
+            }
+            self.wake_if_due();
+            self.beat();
+            if self.own.is_empty() && self.course == Course::On {
+                match self.sleep().await {
+                    Input::Happened(event) => self.happened(event),
+                    Input::Broken(name, refused) => {
+                        let event = self.ports.shut(&name, &refused);
+                        self.own.extend(event);
+                    }
+                    Input::Ordered(order) => self.obey(order),
+                    Input::Kernel => {}
+                    Input::Nothing => {
+                        let news = self.links.hear_again();
+                        self.on_news(news);
+                    }
+                }
+            }
+            // So that the tasks of this thread get their turn even when the inbox is never empty.
+            tokio::task::yield_now().await;
+        }
+        self.end().await;
+    }
+
+    async fn end(mut self) {
+        if self.course == Course::Ended {
+            self.sessions.end().await;
+        }
+        self.guard.goodbye();
+        if let Some(waiting) = self.stopping.take() {
+            // Who waited may have lost patience.
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Until something is due, or comes.
+    async fn sleep(&mut self) -> Input {
+        let now = clock::now();
+        let dues = [self.machine.deadline().map(|(at, _)| at), Some(self.ports.deadline()), Some(self.beaten + BEAT)];
+        let patience = dues.into_iter().flatten().min().map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP));
+        tokio::select! {
+            Some(event) = self.inbox.recv() => Input::Happened(event),
+            Some((name, refused)) = self.broken.recv() => Input::Broken(name, refused),
+            Some(order) = self.ordered.recv() => Input::Ordered(order),
+            () = self.links.readable() => Input::Kernel,
+            // A timer alone is not trusted with a deadline: the loop compares clocks whatever woke it.
+            () = tokio::time::sleep(patience) => Input::Nothing,
+        }
+    }
+
+    fn wake_if_due(&mut self) {
+        let now = clock::now();
+        if self.machine.deadline().is_some_and(|(at, _)| at <= now) {
+            let mut actions = Vec::new();
+            machine::wake(&mut self.machine, now, |action| actions.push(action));
+            self.carry_out(actions);
+        }
+        if self.ports.deadline() <= now {
+            self.own.extend(self.ports.look(now, &self.links));
+        }
+    }
+
+    fn beat(&mut self) {
+        let now = clock::now();
+        if self.beaten + BEAT <= now {
+            self.guard.beat();
+            self.beaten = now;
+        }
+    }
+
+    fn on_news(&mut self, News { events, has_moved }: News) {
+        events.into_iter().for_each(|event| self.happened(event));
+        if has_moved {
+            self.settle(false);
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Configure { config, done } => {
+                self.config = *config;
+                self.settle(true);
+                // Who waits for it may have gone away; so for every answer.
+                let _ = done.send(());
+            }
+            Order::Report(to) => drop(to.send(AddressesStatus::of(self.machine.report(), clock::now()))),
+            Order::Wish { address, wish, known } => {
+                let is_known = self.told.node.addresses.contains_key(&address);
+                if is_known {
+                    tracing::info!(address, "an operator wants: {wish:?}");
+                    self.happened(Event::Wished { address, wish });
+                }
+                let _ = known.send(is_known);
+            }
+            Order::BeAlone => self.sessions.be_alone(),
+            Order::Stop(done) => {
+                self.stopping = Some(done);
+                self.happened(Event::Shutdown);
+            }
+            Order::Leave(done) => {
+                self.stopping = Some(done);
+                self.course = Course::Left;
+            }
+        }
+    }
+
+    /// Makes everything stand on links and own addresses as they are. `is_new`: the file may say something else than before.
+    fn settle(&mut self, is_new: bool) {
+        let told = told(&self.config, &mut self.links, &self.memory);
+        if told.node != self.told.node {
+            self.happened(Event::Configured { config: Box::new(told.node.clone()) });
+            self.ports.tell_again();
+        }
+        self.told = told;
+        self.links.faults().into_iter().for_each(|event| self.happened(event));
+        let told = self.ports.settle(clock::now(), places(&self.told), &self.links);
+        told.into_iter().for_each(|event| self.happened(event));
+        if is_new {
+            let views = self.views.follow(&followed(&self.told.node));
+            views.into_iter().for_each(|event| self.happened(event));
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        machine::step(&mut self.machine, clock::now(), event, |action| actions.push(action));
+        self.carry_out(actions);
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            tracing::trace!("{action:?}");
+            telling::log(&action);
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Put { interface, address, valid } => {
+                if let Err(why) = self.links.put(&interface, address, valid.map(|Valid(valid)| valid)) {
+                    self.own.push_back(Event::NotPut { interface, address, why });
+                }
+            }
+            Action::Remove { interface, address } => self.links.remove(&interface, address),
+            Action::Ask { interface, ip } => {
+                let asked = self.links.link(&interface).map_or(Ok(()), |link| self.asking.ask(link, ip));
+                self.complain(asked);
+            }
+            Action::Announce { interface, ips } => {
+                let announced = self.announce(&interface, &ips);
+                self.complain(announced);
+            }
+            Action::Router { address, action: vrrp::Action::Send { to, advert } } => {
+                self.ports.send(&address, to, &advert);
+            }
+            Action::Peer { address, neighbor, action } => self.peer((address, neighbor), action),
+            Action::Will { address, remove, say } => self.will(&address, remove, say),
+            Action::Run { address, nr, .. } => {
+                let end = End::Failed("this version runs no commands".to_owned());
+                self.own.push_back(Event::Ran { address, nr, end });
+            }
+            Action::Ended => self.course = Course::Ended,
+            // Said already.
+            Action::Changed { .. } | Action::GroupChanged { .. } | Action::Tell { .. } | Action::Router { .. } => {}
+            Action::Tickle { .. } | Action::Cut { .. } => {}
+        }
+    }
+
+    fn announce(&mut self, interface: &str, ips: &[IpAddr]) -> Result<(), HostRefused> {
+        let Some(link) = self.links.link(interface) else { return Ok(()) };
+        if self.announcer.is_none() {
+            self.announcer = Some(Announcer::open()?);
+        }
+        let Some(announcer) = &self.announcer else { return Ok(()) };
+        ips.iter().try_for_each(|ip| announcer.announce(link, *ip))
+    }
+
+    /// Says it once.
+    fn complain(&mut self, done: Result<(), HostRefused>) {
+        match done {
+            Ok(()) => self.is_mute = false,
+            Err(refused) if !self.is_mute => {
+                self.is_mute = true;
+                tracing::warn!("{refused}. Until then neighbours go on with what they know");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn peer(&mut self, session: (String, String), action: bgp::Action) {
+        match action {
+            bgp::Action::Connect { conn, to } => {
+                let (address, neighbor) = &session;
+                let Some(Way::Bgp { neighbors, .. }) =
+                    self.told.node.addresses.get(address).map(|address| &address.way)
+                else {
+                    return;
+                };
+                let Some(terms) = neighbors.get(neighbor) else { return };
+                let password = self.told.outfits.get(address).and_then(|outfit| outfit.passwords.get(neighbor));
+                self.sessions.connect(session.clone(), (conn, to), terms, password);
+            }
+            bgp::Action::Send { conn, bytes } => {
+                if let Some(event) = self.sessions.send(&session, conn, bytes) {
+                    let (address, neighbor) = session;
+                    self.own.push_back(Event::Peer { address, neighbor, event });
+                }
+            }
+            bgp::Action::Close { conn } => self.sessions.close(&session, conn),
+            bgp::Action::StateChanged { .. } | bgp::Action::Told { .. } | bgp::Action::Untold { .. } => {}
+        }
+    }
+
+    /// Tells the guard what is to be done for this address should we die.
+    fn will(&mut self, address: &str, remove: Vec<(String, Placed)>, say: Vec<vrrp::Action>) {
+        let index = |interface: &str| self.links.link(interface).map(|link| link.index);
+        let remove: Vec<Removal> = remove
+            .into_iter()
+            .filter_map(|(interface, address)| Some(Removal { link: index(&interface)?, interface, address }))
+            .collect();
+        let packet = |action| {
+            let vrrp::Action::Send { to, advert } = action else { return None };
+            let (place, bytes) = self.ports.written(address, to, &advert)?;
+            let interface = place.interface.clone();
+            Some(Packet { link: index(&interface)?, interface, from: place.primary, to, bytes })
+        };
+        let say: Vec<Packet> = say.into_iter().filter_map(packet).collect();
+        self.guard.will(address, Will { remove, say });
+    }
+}
+
+/// What the file means on this host as it is: with own addresses, with what an operator released, and with the check that a router can
+/// hear.
+fn told(config: &Config, links: &mut Links, memory: &Memory) -> Told {
+    links.mind(config.addresses.iter().map(|address| address.interface.clone()).collect());
+    let held = config.addresses.iter().flat_map(config::Address::all_held);
+    links.find_primaries(&held.map(|held| held.ip).collect());
+    let mut told = compose(config, &|interface, ipv6| links.primary(interface, ipv6));
+    let released = memory.released();
+    for (name, address) in &mut told.node.addresses {
+        address.released = released.contains(name);
+        if let Way::Vrrp(_) = address.way {
+            address.checks.push(Check { name: ports::CHECK.to_owned(), rule: Rule::Veto, rise: 1, fall: 1 });
+        }
+    }
+    told
+}
+
+/// Where routers live.
+fn places(told: &Told) -> BTreeMap<String, Place> {
+    let place = |(name, address): (&String, &node::Address)| {
+        let Way::Vrrp(router) = &address.way else { return None };
+        let codec = told.outfits.get(name)?.codec.clone()?;
+        let (interface, primary, vrid) = (address.interface.clone(), router.primary, router.vrid.number());
+        Some((name.clone(), Place { interface, primary, vrid, codec }))
+    };
+    told.node.addresses.iter().filter_map(place).collect()
+}
+
+/// The groups that addresses follow.
+fn followed(config: &node::Config) -> BTreeSet<view::GroupName> {
+    let group = |address: &node::Address| match &address.follows {
+        Follows::Master { group, .. } => Some(group.clone()),
+        Follows::Checks => None,
+    };
+    config.addresses.values().filter_map(group).collect()
+}
+
+/// Inputs that are taken between two looks at the clock.
+const BUDGET: usize = 64;
+/// A look at the clock at least this often, whatever the deadline says: a host that slept tells nobody.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// Sockets that broke and were not yet looked at: at the bound their tasks wait, and read nothing meanwhile.
+const MAX_BROKEN: usize = 64;
+/// How often the guard hears from us while it has a will.
+const BEAT: Duration = Duration::from_millis(20);
+/// How long we may stand still before the guard takes the addresses off. Longer than a busy host's scheduler, a disk or the kernel's lock of
+/// its network makes a thread wait; shorter than any lifetime.
+const STANDSTILL: Duration = Duration::from_millis(300);

@@ -1,0 +1,276 @@
+//! What of this host's links and addresses does the machine hear, and how are its orders about them carried out?
+//!
+//! The kernel tells every change (`host::netlink::watch`). What may be another thing than it seems (a link that leaves a bridge is told as
+//! gone, an address of which we have just changed our mind) is looked up before the machine hears of it; when the kernel had to drop
+//! something, everything is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use host::HostRefused;
+use host::netlink::watch::{Change, Watch};
+use host::netlink::{Address, Held, Link, Netlink};
+use node::{Event, Placed};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::ear::{self, Ear};
+
+/// Links and addresses as they are, as far as the kernel has told.
+pub(super) struct Links {
+    netlink: Netlink,
+    watch: AsyncFd<Ear<Watch>>,
+    links: BTreeMap<u32, Link>,
+    held: BTreeMap<Address, Held>,
+    /// What is to be there by the machine's order.
+    ordered: BTreeSet<(String, Placed)>,
+    /// Which interfaces matter, and what was last told of each.
+    told: BTreeMap<String, Option<Option<String>>>,
+    /// The own address of each interface and family that routers speak from; kept while it is there, and while there is no other.
+    primaries: BTreeMap<(String, bool), IpAddr>,
+    /// The kernel tells nothing at present: said once.
+    is_deaf: bool,
+}
+
+/// What was heard.
+#[derive(Default)]
+pub(super) struct News {
+    /// For the machine.
+    pub(super) events: Vec<Event>,
+    /// Links or own addresses are others than before: what stands on them is to be looked at.
+    pub(super) has_moved: bool,
+}
+
+impl Links {
+    /// Looks at everything, and hears of every change from now on. Call it inside of the runtime.
+    ///
+    /// # Errors
+    /// The kernel does not answer, or no descriptors are left.
+    pub(super) fn open() -> Result<Self, HostRefused> {
+        let mut links = Self {
+            watch: watch()?,
+            netlink: Netlink::open()?,
+            links: BTreeMap::new(),
+            held: BTreeMap::new(),
+            ordered: BTreeSet::new(),
+            told: BTreeMap::new(),
+            primaries: BTreeMap::new(),
+            is_deaf: false,
+        };
+        links.look()?;
+        Ok(links)
+    }
+
+    /// All that we ever put there, also in a life before.
+    pub(super) fn left(&self) -> Vec<(String, Placed)> {
+        let ours = self.held.values().filter(|held| held.is_ours).map(|held| held.address);
+        ours.filter_map(|address| Some((self.links.get(&address.link)?.name.clone(), placed(address)))).collect()
+    }
+
+    /// These interfaces matter from now on, and no others.
+    pub(super) fn mind(&mut self, interfaces: BTreeSet<String>) {
+        self.told.retain(|name, _| interfaces.contains(name));
+        for name in interfaces {
+            self.told.entry(name).or_default();
+        }
+    }
+
+    /// The link of this name, if there is one.
+    pub(super) fn link(&self, interface: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.name == interface)
+    }
+
+    /// Whether the address is on the interface, and can be spoken from.
+    pub(super) fn has(&self, interface: &str, ip: IpAddr) -> bool {
+        let Some(link) = self.link(interface) else { return false };
+        self.held.values().any(|held| held.address.link == link.index && held.address.ip == ip && !held.is_tentative)
+    }
+
+    /// An address of the interface that is this host's own, as it was found last.
+    pub(super) fn primary(&self, interface: &str, ipv6: bool) -> Option<IpAddr> {
+        self.primaries.get(&(interface.to_owned(), ipv6)).copied()
+    }
+
+    /// Finds an own address for each family of the interfaces that matter: none of those that move. Of IPv6 the link-local one (RFC 9568
+    /// 5.1.2.1). One that was found stays what is spoken from while it is there, and while there is no other.
+    pub(super) fn find_primaries(&mut self, moving: &BTreeSet<IpAddr>) {
+        let mut found = BTreeMap::new();
+        for (interface, ipv6) in self.told.keys().flat_map(|name| [(name, false), (name, true)]) {
+            let own = self.own(interface, ipv6, moving);
+            let before = self.primary(interface, ipv6).filter(|before| own.is_empty() || own.contains(before));
+            if let Some(ip) = before.or_else(|| own.first().copied()) {
+                found.insert((interface.clone(), ipv6), ip);
+            }
+        }
+        self.primaries = found;
+    }
+
+    fn own(&self, interface: &str, ipv6: bool, moving: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+        let Some(link) = self.link(interface) else { return Vec::new() };
+        let fits = |held: &&Held| {
+            let of_family = match held.address.ip {
+                IpAddr::V4(_) => !ipv6,
+                IpAddr::V6(v6) => ipv6 && v6.is_unicast_link_local(),
+            };
+            let is_usable = !held.is_ours && !held.is_tentative && !held.is_duplicate;
+            held.address.link == link.index && of_family && is_usable && !moving.contains(&held.address.ip)
+        };
+        self.held.values().filter(fits).map(|held| held.address.ip).collect()
+    }
+
+    /// Puts it there, or gives it another lifetime. The refusal is for people.
+    pub(super) fn put(&mut self, interface: &str, address: Placed, valid: Option<Duration>) -> Result<(), String> {
+        self.ordered.insert((interface.to_owned(), address));
+        let Some(at) = self.on(interface, address) else {
+            return Err(format!("there is no interface {interface}: `ip link` shows those that are there"));
+        };
+        self.netlink.put(&at, valid).map_err(|refused| refused.to_string())
+    }
+
+    /// Takes it off, if it is there.
+    pub(super) fn remove(&mut self, interface: &str, address: Placed) {
+        self.ordered.remove(&(interface.to_owned(), address));
+        let Some(at) = self.on(interface, address) else { return };
+        if let Err(refused) = self.netlink.remove(&at) {
+            tracing::error!(%address, interface, "{refused}");
+        }
+    }
+
+    fn on(&self, interface: &str, Placed { ip, prefix }: Placed) -> Option<Address> {
+        self.link(interface).map(|link| Address { link: link.index, ip, prefix })
+    }
+
+    /// Waits until the kernel has something to tell.
+    pub(super) async fn readable(&self) {
+        if self.is_deaf || self.watch.readable().await.is_err() {
+            // The next look at the clock tries again.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What the kernel has told since the last time.
+    pub(super) fn hear(&mut self) -> News {
+        let mut news = News::default();
+        for _ in 0..AT_ONCE {
+            let heard = self.watch.try_io_mut(Interest::READABLE, |ear| match ear.0.changes() {
+                Ok(changes) if changes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+                told => Ok(told),
+            });
+            match heard {
+                Ok(Ok(changes)) => changes.into_iter().for_each(|change| self.on_change(change, &mut news)),
+                Ok(Err(refused)) => {
+                    tracing::error!("{refused}. Trying again: until then, changes of links are not seen");
+                    self.is_deaf = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        news.events.extend(self.faults());
+        news
+    }
+
+    /// If the kernel told nothing any more: tries to hear again, and looks at everything.
+    pub(super) fn hear_again(&mut self) -> News {
+        let mut news = News::default();
+        if self.is_deaf
+            && let Ok(watch) = watch()
+        {
+            (self.watch, self.is_deaf) = (watch, false);
+            self.on_change(Change::Missed, &mut news);
+            news.events.extend(self.faults());
+        }
+        news
+    }
+
+    fn on_change(&mut self, change: Change, news: &mut News) {
+        match change {
+            Change::Link(link) => {
+                let before = self.links.insert(link.index, link.clone());
+                news.has_moved |= before.is_none_or(|before| before != link);
+            }
+            // A link that leaves a bridge is told as gone, too.
+            Change::LinkGone(_) | Change::Missed => self.on_missed(news),
+            Change::Address(held) => {
+                let before = self.held.insert(held.address, held);
+                let same = |before: Held| (before.is_tentative, before.is_ours) == (held.is_tentative, held.is_ours);
+                news.has_moved |= !held.is_ours && !before.is_some_and(same);
+            }
+            Change::AddressGone(address) => self.on_address_gone(address, news),
+        }
+    }
+
+    fn on_address_gone(&mut self, address: Address, news: &mut News) {
+        let was_ours = self.held.remove(&address).is_some_and(|held| held.is_ours);
+        news.has_moved |= !was_ours;
+        let Some(interface) = self.links.get(&address.link).map(|link| link.name.clone()) else { return };
+        if !self.ordered.contains(&(interface.clone(), placed(address))) {
+            return;
+        }
+        // It may have been put there again since.
+        if let Err(refused) = self.look() {
+            tracing::error!("{refused}");
+        }
+        if !self.held.contains_key(&address) {
+            news.events.push(Event::Gone { interface, address: placed(address) });
+        }
+    }
+
+    fn on_missed(&mut self, news: &mut News) {
+        news.has_moved = true;
+        if let Err(refused) = self.look() {
+            tracing::error!("{refused}");
+            return;
+        }
+        let interfaces: Vec<String> = self.told.keys().cloned().collect();
+        for interface in interfaces {
+            let there = self.there(&interface);
+            news.events.push(Event::Listed { interface, there });
+        }
+    }
+
+    fn there(&self, interface: &str) -> Vec<Placed> {
+        let Some(link) = self.link(interface) else { return Vec::new() };
+        self.held.keys().filter(|address| address.link == link.index).map(|address| placed(*address)).collect()
+    }
+
+    /// What is new about the links that matter.
+    pub(super) fn faults(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        let names: Vec<String> = self.told.keys().cloned().collect();
+        for interface in names {
+            let fault = match self.link(&interface) {
+                None => Some(format!("there is no interface {interface}")),
+                Some(link) if !link.is_up => Some(format!("{interface} is down")),
+                Some(link) if !link.is_running => Some(format!("{interface} has no carrier")),
+                Some(_) => None,
+            };
+            if let Some(told) = self.told.get_mut(&interface)
+                && told.as_ref() != Some(&fault)
+            {
+                *told = Some(fault.clone());
+                events.push(Event::Link { interface, fault });
+            }
+        }
+        events
+    }
+
+    fn look(&mut self) -> Result<(), HostRefused> {
+        self.links = self.netlink.links()?.into_iter().map(|link| (link.index, link)).collect();
+        self.held = self.netlink.addresses()?.into_iter().map(|held| (held.address, held)).collect();
+        Ok(())
+    }
+}
+
+fn watch() -> Result<AsyncFd<Ear<Watch>>, HostRefused> {
+    ear::listen(Watch::open()?).map_err(|e| HostRefused::new("watch the network interfaces", "netlink", e))
+}
+
+const fn placed(Address { ip, prefix, .. }: Address) -> Placed {
+    Placed { ip, prefix }
+}
+
+/// Messages that are read between two looks at the clock.
+const AT_ONCE: usize = 64;

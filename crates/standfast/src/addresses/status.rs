@@ -1,0 +1,172 @@
+//! How do the addresses stand, for people and programs? One document for the table, the page and the JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use machine::Instant;
+use node::Report;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use vrrp::State;
+
+use super::telling::word;
+
+/// All of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct AddressesStatus {
+    /// By name.
+    pub(crate) addresses: BTreeMap<String, AddressStatus>,
+    /// By name: those that move together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) sync_groups: BTreeMap<String, SyncGroup>,
+}
+
+/// One address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AddressStatus {
+    /// `active`, `backup`, `fault` or `initialize`.
+    pub(crate) state: String,
+    /// In Keepalived's word.
+    pub(crate) keepalived: String,
+    /// For how long, in milliseconds.
+    pub(crate) since_ms: u64,
+    /// Why it is in this state.
+    pub(crate) why: String,
+    /// What it is doing, in one sentence.
+    pub(crate) explain: String,
+    /// `vrrp`, `bgp`, `command` or `view`.
+    pub(crate) way: String,
+    pub(crate) interface: String,
+    /// What moves.
+    pub(crate) held: Vec<String>,
+    /// What of it is on the interface, by our order.
+    pub(crate) here: Vec<IpAddr>,
+    /// How much right this host has (VRRP).
+    pub(crate) priority: u8,
+    /// Who holds it, as far as is known.
+    pub(crate) holder: Option<IpAddr>,
+    /// An operator wants it not to be here.
+    pub(crate) released: bool,
+    pub(crate) checks: Vec<CheckStatus>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) neighbors: Vec<NeighborStatus>,
+    /// Counters.
+    pub(crate) stats: Value,
+    /// Counters of VRRP, under the names of RFC 6527.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) router: Value,
+}
+
+/// What has a say.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CheckStatus {
+    pub(crate) name: String,
+    /// It is the one that proves that the address may be here.
+    pub(crate) is_proof: bool,
+    /// What it counts for; absent: while it fails, the address must not be here.
+    pub(crate) weight: Option<i16>,
+    /// Absent: nothing was heard of it yet.
+    pub(crate) passes: Option<bool>,
+    /// Why its last result was a failure, if it was.
+    pub(crate) why: Option<String>,
+}
+
+/// A BGP session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct NeighborStatus {
+    pub(crate) name: String,
+    /// As RFC 4271 names it.
+    pub(crate) state: String,
+    pub(crate) explain: String,
+    pub(crate) stats: Value,
+}
+
+/// Addresses that move together.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SyncGroup {
+    pub(crate) state: String,
+    pub(crate) members: BTreeSet<String>,
+}
+
+impl AddressesStatus {
+    /// What the machine reports, as of now.
+    pub(super) fn of(report: Report, now: Instant) -> Self {
+        let addresses =
+            report.addresses.into_iter().map(|address| (address.name.clone(), AddressStatus::of(address, now)));
+        let group = |group: node::node::GroupReport| {
+            let members = group.members.into_iter().collect();
+            (group.name, SyncGroup { state: word(group.state).to_owned(), members })
+        };
+        Self { addresses: addresses.collect(), sync_groups: report.groups.into_iter().map(group).collect() }
+    }
+}
+
+impl AddressStatus {
+    fn of(report: node::node::AddressReport, now: Instant) -> Self {
+        let check = |check: node::node::CheckReport| CheckStatus {
+            name: check.name,
+            is_proof: check.is_proof,
+            weight: check.weight,
+            passes: check.passes,
+            why: check.why,
+        };
+        let neighbor = |neighbor: node::node::NeighborReport| NeighborStatus {
+            name: neighbor.name,
+            state: format!("{:?}", neighbor.state),
+            explain: neighbor.explain,
+            stats: plain(&neighbor.stats),
+        };
+        Self {
+            state: word(report.state).to_owned(),
+            keepalived: keepalived(report.state).to_owned(),
+            since_ms: u64::try_from(now.since(report.since).as_millis()).unwrap_or(u64::MAX),
+            why: report.why,
+            explain: report.explain,
+            way: report.way.to_owned(),
+            interface: report.interface,
+            held: report.held.iter().map(ToString::to_string).collect(),
+            here: report.here,
+            priority: report.priority.0,
+            holder: report.holder,
+            released: report.released,
+            checks: report.checks.into_iter().map(check).collect(),
+            neighbors: report.neighbors.into_iter().map(neighbor).collect(),
+            stats: plain(&report.stats),
+            router: report.router.map_or(Value::Null, |router| plain(&router)),
+        }
+    }
+
+    /// Who holds it, for people.
+    pub(crate) fn holder(&self) -> String {
+        match (self.state.as_str(), self.holder) {
+            ("active", _) => "this host".to_owned(),
+            (_, Some(holder)) => holder.to_string(),
+            (_, None) => "-".to_owned(),
+        }
+    }
+
+    /// The checks that fail, or were not heard of, with why.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = String> {
+        self.checks.iter().filter_map(|check| match (check.passes, &check.why) {
+            (Some(true), _) => None,
+            (Some(false), Some(why)) => Some(format!("check {}: {why}", check.name)),
+            (Some(false), None) => Some(format!("check {}: fails", check.name)),
+            (None, _) => Some(format!("check {}: no result yet", check.name)),
+        })
+    }
+}
+
+/// Plain numbers have a JSON form.
+fn plain(stats: &impl Serialize) -> Value {
+    serde_json::to_value(stats).unwrap_or_default()
+}
+
+/// What Keepalived calls the state.
+const fn keepalived(state: State) -> &'static str {
+    match state {
+        State::Initialize => "STOP",
+        State::Fault => "FAULT",
+        State::Backup => "BACKUP",
+        State::Active => "MASTER",
+    }
+}

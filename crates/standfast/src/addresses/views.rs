@@ -1,0 +1,63 @@
+//! How does the machine hear of each group's truth? As its source told it: what an operator wants of single servers of the listeners says
+//! nothing about who is master.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use node::Event;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use view::{GroupName, View};
+
+use crate::feeds::Feeds;
+
+/// The groups that are followed.
+pub(super) struct Views {
+    feeds: Feeds,
+    events: mpsc::Sender<Event>,
+    followed: BTreeMap<GroupName, AbortHandle>,
+}
+
+impl Views {
+    pub(super) const fn new(feeds: Feeds, events: mpsc::Sender<Event>) -> Self {
+        Self { feeds, events, followed: BTreeMap::new() }
+    }
+
+    /// Follows these groups and no others. What is known of those that were not followed before comes back.
+    pub(super) fn follow(&mut self, groups: &BTreeSet<GroupName>) -> Vec<Event> {
+        self.followed.retain(|name, task| {
+            // One whose group was taken away, and perhaps has come back, has ended.
+            let stays = groups.contains(name) && !task.is_finished();
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        let mut known = Vec::new();
+        for name in groups {
+            if self.followed.contains_key(name) {
+                continue;
+            }
+            let Some(mut views) = self.feeds.truth(name) else { continue };
+            known.push(Event::Viewed { view: View::clone(&views.borrow_and_update()) });
+            let task = tokio::spawn(tell(views, self.events.clone()));
+            self.followed.insert(name.clone(), task.abort_handle());
+        }
+        known
+    }
+}
+
+impl Drop for Views {
+    fn drop(&mut self) {
+        self.followed.values().for_each(AbortHandle::abort);
+    }
+}
+
+async fn tell(mut views: watch::Receiver<Arc<View>>, events: mpsc::Sender<Event>) {
+    while views.changed().await.is_ok() {
+        let view = View::clone(&views.borrow_and_update());
+        if events.send(Event::Viewed { view }).await.is_err() {
+            return;
+        }
+    }
+}

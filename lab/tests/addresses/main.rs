@@ -1,0 +1,223 @@
+//! Does the driver of addresses do its duty, with the real program on two hosts? What is taken is announced, what is lost is found, what is
+//! given up is said.
+
+mod stage;
+
+use std::thread;
+use std::time::Duration;
+
+use lab::program::{said, wall_ms};
+use stage::{NAME, Stage, VIP, vrrp};
+
+/// `a` holds it.
+fn held_by_a() -> Stage {
+    let mut stage = Stage::set();
+    stage.run_both(&vrrp(150, "", ""), &vrrp(100, "", ""));
+    stage.wait_for_holder("a");
+    stage.answers();
+    stage
+}
+
+#[test]
+fn the_one_with_more_right_holds_it_and_the_other_takes_over_when_it_is_killed() {
+    let mut stage = held_by_a();
+    assert_eq!(stage.stands("b").expect("it answers")["state"], "backup");
+    stage.kill("a");
+    stage.wait_for_holder("b");
+    stage.answers();
+    assert!(stage.log("b").contains("ACTIVE (keepalived: MASTER)"), "{}", stage.log("b"));
+    stage.run("a");
+    stage.wait_for_holder("a");
+    stage.answers();
+}
+
+#[test]
+fn a_node_that_stands_still_loses_it_and_gives_way_when_it_wakes() {
+    let stage = held_by_a();
+    stage.signal("a", "STOP");
+    // Nobody of ours on `a` is awake to remove it but the guard, or the kernel.
+    stage.wait_for_holder("b");
+    stage.answers();
+    stage.signal("a", "CONT");
+    // It has more right.
+    stage.wait_for_holder("a");
+    stage.answers();
+}
+
+#[test]
+fn a_clean_stop_resigns_and_leaves_nothing() {
+    let mut stage = held_by_a();
+    stage.signal("a", "TERM");
+    stage.ended("a");
+    assert!(!stage.holds("a", VIP), "it is given up before the process ends");
+    stage.wait_for_holder("b");
+    let log = stage.log("b");
+    assert!(log.contains("10.0.0.1, which held the addresses, said that it goes"), "{log}");
+}
+
+#[test]
+fn what_changes_in_the_file_counts_at_once_and_the_address_stays() {
+    let stage = held_by_a();
+    stage.write("b", &vrrp(200, "", ""));
+    stage.done("b", &["reload"]);
+    stage.wait_for_holder("b");
+    let gone = stage.watch_for_removals("b");
+    stage.write("b", &vrrp(210, "lifetime = \"3s\"", "interval = \"200ms\"").replace("interval = \"100ms\"\n", ""));
+    stage.done("b", &["reload"]);
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(gone.lines(), Vec::<String>::new());
+    assert!(stage.holds("b", VIP));
+    // No address any more, and one again.
+    stage.write("b", "");
+    stage.done("b", &["reload"]);
+    stage.wait_for_holder("a");
+    stage.write("b", &vrrp(200, "", ""));
+    stage.done("b", &["reload"]);
+    stage.wait_for_holder("b");
+}
+
+#[test]
+fn an_upgrade_leaves_no_gap() {
+    let stage = held_by_a();
+    let gone = stage.watch_for_removals("a");
+    let came = stage.log("b").matches("ACTIVE").count();
+    for _ in 0..3 {
+        assert!(stage.done("a", &["upgrade"]).contains("has taken over"));
+        thread::sleep(Duration::from_millis(1_500));
+        assert!(stage.holds("a", VIP));
+        stage.answers();
+    }
+    assert_eq!(gone.lines(), Vec::<String>::new());
+    assert_eq!(stage.log("b").matches("ACTIVE").count(), came, "nobody else took it: {}", stage.log("b"));
+    // The last one still refreshes it, and still knows what it holds.
+    assert_eq!(stage.stands("a").expect("it answers")["state"], "active");
+    stage.done("a", &["address", "release", NAME]);
+    stage.wait_for_holder("b");
+}
+
+#[test]
+fn what_somebody_deletes_is_put_back() {
+    let stage = held_by_a();
+    let gone = stage.watch_for_removals("a");
+    stage.ip("a", &["address", "del", &format!("{VIP}/24"), "dev", "eth0"]);
+    stage.wait("it was gone", || (!gone.lines().is_empty()).then_some(()));
+    stage.wait_for_holder("a");
+    stage.answers();
+}
+
+#[test]
+fn an_interface_that_goes_down_gives_it_away_and_gets_it_back() {
+    let stage = held_by_a();
+    stage.ip("a", &["link", "set", "eth0", "down"]);
+    stage.wait("b has it", || stage.holds("b", VIP).then_some(()));
+    stage.wait("a says why", || stage.log("a").contains("eth0 is down").then_some(()));
+    stage.ip("a", &["link", "set", "eth0", "up"]);
+    stage.wait_for_holder("a");
+    stage.answers();
+}
+
+#[test]
+fn an_interface_that_disappears_and_returns_is_used_again() {
+    let mut stage = Stage::set();
+    for host in ["a", "b"] {
+        stage.lay_second_link(host);
+    }
+    let second = |priority| vrrp(priority, "", "").replace("eth0", "eth1");
+    stage.run_both(&second(150), &second(100));
+    stage.wait_for_holder("a");
+    stage.ip("a", &["link", "del", "eth1"]);
+    stage.wait("b has it", || stage.holds("b", VIP).then_some(()));
+    stage.wait("a says why", || stage.log("a").contains("there is no interface eth1").then_some(()));
+    stage.lay_second_link("a");
+    stage.wait_for_holder("a");
+    // It hears again, too.
+    stage.write("b", &second(200));
+    stage.done("b", &["reload"]);
+    stage.wait_for_holder("b");
+}
+
+#[test]
+fn without_an_address_of_its_own_it_waits_and_says_so() {
+    let mut stage = Stage::set();
+    stage.ip("a", &["address", "del", "10.0.0.1/24", "dev", "eth0"]);
+    stage.write("a", &vrrp(150, "", ""));
+    stage.run("a");
+    stage.wait("it says so", || stage.log("a").contains("eth0 has no IPv4 address of this host's own").then_some(()));
+    assert!(!stage.holds("a", VIP));
+    stage.ip("a", &["address", "add", "10.0.0.1/24", "dev", "eth0"]);
+    stage.wait_for_holder("a");
+    stage.answers();
+}
+
+#[test]
+fn what_a_crash_left_is_removed_at_the_next_start() {
+    let mut stage = Stage::set();
+    let lasting = |priority| vrrp(priority, "lifetime = \"0s\"", "");
+    stage.run_both(&lasting(150), &lasting(100));
+    stage.wait_for_holder("a");
+    stage.kill_with_guard("a");
+    stage.wait("b has it", || stage.holds("b", VIP).then_some(()));
+    assert!(stage.holds("a", VIP), "nobody is left to remove it");
+    stage.write("a", &lasting(50));
+    stage.run("a");
+    stage.wait_for_holder("b");
+    stage.answers();
+}
+
+#[test]
+fn an_operator_releases_takes_and_preempts() {
+    let mut stage = Stage::set();
+    let never = |priority| vrrp(priority, "", "preempt = false");
+    stage.run_both(&never(150), &never(100));
+    stage.wait_for_holder("a");
+    let unknown = stage.ask("a", &["address", "release", "nobody"]);
+    assert!(!unknown.status.success() && said(&unknown).contains("nobody"), "{}", said(&unknown));
+    stage.done("a", &["address", "release", NAME]);
+    stage.wait_for_holder("b");
+    // Over a restart, too.
+    stage.signal("a", "TERM");
+    stage.ended("a");
+    stage.run("a");
+    stage.wait("it answers", || stage.stands("a"));
+    stage.signal("b", "TERM");
+    stage.ended("b");
+    thread::sleep(Duration::from_secs(1));
+    assert!(!stage.holds("a", VIP), "nobody else has it, and an operator does not want it here");
+    stage.run("b");
+    stage.wait_for_holder("b");
+    // It has more right: who takes it back wants it now.
+    stage.done("a", &["address", "take", NAME]);
+    stage.wait_for_holder("a");
+    stage.signal("a", "TERM");
+    stage.ended("a");
+    stage.wait_for_holder("b");
+    stage.run("a");
+    stage.wait("it answers", || stage.stands("a"));
+    thread::sleep(Duration::from_secs(1));
+    assert!(stage.holds("b", VIP), "preemption is off");
+    stage.done("a", &["address", "preempt", NAME]);
+    stage.wait_for_holder("a");
+    let table = stage.done("a", &["address"]);
+    assert!(table.contains(NAME) && table.contains("active"), "{table}");
+    let status = stage.done("b", &["status"]);
+    assert!(status.contains(NAME) && status.contains("backup") && status.contains("10.0.0.1"), "{status}");
+}
+
+#[test]
+fn ten_milliseconds_are_kept() {
+    let mut stage = Stage::set();
+    let fast = |priority| vrrp(priority, "", "").replace("\"100ms\"", "\"10ms\"");
+    stage.run_both(&fast(150), &fast(100));
+    stage.wait_for_holder("a");
+    let said = || stage.stands("a").and_then(|vip| vip["router"]["adverts_sent"].as_u64());
+    // A busy machine lets everybody wait now and then; a loop that is too slow is it always.
+    stage.wait("a second with as many advertisements as it should have", || {
+        let (began, before) = (wall_ms(), said()?);
+        thread::sleep(Duration::from_secs(1));
+        // What the page and operators ask is answered beside.
+        let (after, lasted) = (said()?, wall_ms() - began);
+        let a_second = (after - before) as f64 * 1e3 / lasted;
+        println!("{a_second:.1} advertisements a second");
+        (a_second > 85.0).then_some(())
+    });
+}
