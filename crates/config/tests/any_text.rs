@@ -53,6 +53,13 @@ proptest! {
         text.replace_range(from..to, "");
         read_and_render(&text);
     }
+
+    #[test]
+    fn any_lines_missing_from_a_good_file_of_addresses_are_answered(gone in proptest::collection::vec(0_usize..140, 0..12)) {
+        let lines = include_str!("addresses/full.toml").lines().enumerate();
+        let left: Vec<&str> = lines.filter(|(nr, _)| !gone.contains(nr)).map(|(_, line)| line).collect();
+        read_and_render(&left.join("\n"));
+    }
 }
 
 #[test]

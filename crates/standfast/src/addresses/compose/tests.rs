@@ -249,6 +249,21 @@ fn what_the_file_allows_the_machine_takes() {
     assert!(taken > 400, "only {taken} of these files are possible: the test says little");
 }
 
+#[test]
+fn whatever_is_left_out_of_a_file_with_every_option_the_machine_takes_the_rest() {
+    let full = include_str!("../../../../config/tests/addresses/full.toml");
+    let mut taken = 0;
+    for seed in 0..1_000 {
+        let mut rng = Rng::new(seed);
+        let left: Vec<&str> = full.lines().filter(|_| !rng.chance(20)).collect();
+        let Ok(config) = config::parse("f", &left.join("\n")) else { continue };
+        let told = compose(&config, &|_, is_v6| Some(ip(if is_v6 { "fe80::1" } else { "10.20.1.2" })));
+        assert_eq!(told.node.check(), Ok(()), "seed {seed}\n{}", left.join("\n"));
+        taken += 1;
+    }
+    assert!(taken > 100, "only {taken} of these files are possible: the test says little");
+}
+
 /// Whether the codec can write what a router of this version says. It panics where it cannot.
 fn says(address: &node::Address, codec: &Codec) -> bool {
     let node::Way::Vrrp(router) = &address.way else { return false };
