@@ -8,7 +8,7 @@ use std::time::Duration;
 use machine::Instant;
 use sentinel::Fault;
 use session::{Action, Conn, Event, Rules, Session, Why};
-use view::{GroupName, View};
+use view::{GroupName, Phase, View};
 
 use crate::ground::{Ground, Happening, Who};
 use crate::invariants::Invariant;
@@ -117,6 +117,15 @@ impl Client {
         }
     }
 
+    /// Whether it is as one behind a proxy that follows from outside: that one hears who is master, and not that another is about to be.
+    const fn hears_decisions_only(&self) -> bool {
+        self.index % 2 == 1
+    }
+
+    fn knows_a_master_of(&self, view: &View) -> bool {
+        self.view.as_ref().is_some_and(|known| known.epoch == view.epoch && known.phase == Phase::Steady)
+    }
+
     /// Its node's process is gone, and its connection to it.
     pub(crate) fn die(&mut self) {
         self.session = None;
@@ -131,6 +140,9 @@ impl Client {
 
     /// Its node published a view.
     pub(crate) fn on_view(&mut self, g: &mut Ground, now: Instant, view: &View) {
+        if self.hears_decisions_only() && view.phase == Phase::Switching && self.knows_a_master_of(view) {
+            return;
+        }
         if view.group != self.name {
             return;
         }

@@ -55,6 +55,8 @@ pub(crate) struct Group {
     pub(crate) peers: BTreeMap<RunId, Peer>,
     pub(crate) vote: Option<Vote>,
     pub(crate) promise: Option<Promise>,
+    /// Whoever has our vote may be about to replace the master (as of the last view).
+    pub(crate) awaits_decision: bool,
     /// Since when the quorum says that the master is down.
     pub(crate) odown: Option<Instant>,
     /// When to ask the others about the master next.
@@ -90,7 +92,8 @@ impl Group {
         let known = state.servers.into_iter().chain([state.master]);
         let peers = state.peers.into_iter().filter(|p| p.id != core.id);
         // A vote given just before a restart still binds: how long ago it was given is not known, so all of it.
-        let promise = state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + PROMISE });
+        let promise =
+            state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + PROMISE, is_fresh: false });
         Self {
             master: state.master,
             told: state.master,
@@ -101,6 +104,7 @@ impl Group {
             peers: peers.map(|KnownPeer { id, addr }| (id.clone(), Peer::new(id, addr, now))).collect(),
             promise: promise.filter(|_| state.vote.as_ref().is_some_and(|v| v.epoch > state.config_epoch)),
             vote: state.vote,
+            awaits_decision: false,
             odown: None,
             ask_at: now,
             check_at: now,
@@ -172,6 +176,7 @@ impl Group {
             self.ask_deadline(),
             self.attempt_deadline(core),
             self.postponed_until(core),
+            self.decision_awaited_until(core).map(|until| (until, Timer::Attempt)),
             self.awaited.as_ref().map(Awaited::deadline),
             self.failover.as_ref().and_then(Failover::deadline),
             self.mend_deadline(core),

@@ -189,7 +189,8 @@ impl Sentinel {
         let mut group = Group::new(core, name.clone(), rules, None);
         // It may have been watched before, and votes given that nobody remembers: all epochs up to now are spent (V2).
         group.vote = Some(Vote { epoch: core.epoch, leader: None });
-        group.promise = Some(Promise { to: None, until: core.promised_until }).filter(|p| core.now < p.until);
+        group.promise =
+            Some(Promise { to: None, until: core.promised_until, is_fresh: false }).filter(|p| core.now < p.until);
         group.tell_monitored(core);
         groups.insert(name, group);
         core.confirm_when_saved(call);

@@ -15,6 +15,7 @@ const HOPELESS: u32 = 3;
 impl Group {
     /// Tells the view if it changed.
     pub(crate) fn publish(&mut self, core: &mut Core) {
+        self.awaits_decision = self.decision_awaited_until(core).is_some();
         let view = self.view();
         if self.published.as_ref().is_some_and(|old| is_same_to_readers(old, &view)) {
             return;
@@ -48,7 +49,10 @@ impl Group {
         let in_doubt = self.master_server().is_some_and(|m| m.evidence.is_doubtful() || m.lost_data.is_some());
         if self.odown.is_none() {
             // A broken connection may mean that it restarts, perhaps empty: nothing is sent to it before it has said more.
-            return if self.confirmed && !in_doubt { Phase::Steady } else { Phase::Switching };
+            // Who gives a vote away knows of a switchover before the master is made to hold writes: its clients wait at once, and an
+            // address that follows the master is gone before that is demoted.
+            let is_calm = self.confirmed && !in_doubt && !self.awaits_decision;
+            return if is_calm { Phase::Steady } else { Phase::Switching };
         }
         let hopeless = self.attempt.nobody_fit || self.attempt.failures >= HOPELESS || !self.may_be_elected();
         if hopeless { Phase::Lost } else { Phase::Switching }

@@ -43,6 +43,9 @@ pub(crate) struct Promise {
     pub(crate) to: Option<RunId>,
     /// Until when nobody else gets a vote.
     pub(crate) until: Instant,
+    /// It was given in this life: a decision is under way.
+    #[serde(default)]
+    pub(crate) is_fresh: bool,
 }
 
 /// When this node will try, and how it went so far.
@@ -80,6 +83,11 @@ impl Group {
     /// To whom this node is bound at present, other than itself.
     pub(crate) fn bound_to_another(&self, core: &Core) -> Option<&Promise> {
         self.promise.as_ref().filter(|p| p.to.as_ref() != Some(&core.id) && core.now < p.until)
+    }
+
+    /// Until when another node, which has our vote, may be about to replace the master.
+    pub(crate) fn decision_awaited_until(&self, core: &Core) -> Option<Instant> {
+        self.bound_to_another(core).filter(|promise| promise.is_fresh).map(|promise| promise.until)
     }
 
     /// The decision for which a vote was given has been made, or a later one: nothing is promised any more.
@@ -128,7 +136,12 @@ impl Group {
         core.stats.votes += 1;
         let text = words(&[&leader, &epoch]);
         core.announce(Level::Warning, Some(&self.name), "+vote-for-leader", text);
-        self.promise = Some(Promise { to: Some(leader.clone()), until: core.now + PROMISE });
+        self.promise = Some(Promise { to: Some(leader.clone()), until: core.now + PROMISE, is_fresh: true });
+        // A former master may be the next one: who is connected to it then is no stray.
+        let decided_by = core.now + PROMISE;
+        for server in self.servers.values_mut() {
+            server.kick_at = server.kick_at.map(|at| at.max(decided_by));
+        }
         let (at, voter, addr) = (core.now, core.id.clone(), core.announce);
         self.count_ballot(Ballot { at, voter, addr, leader: leader.clone(), epoch });
         self.vote = Some(Vote { epoch, leader: Some(leader) });

@@ -62,6 +62,7 @@ at 10ms answered link=10.0.0.7:26379#6 answer=ok
 at 20ms requested call=3 request=is-master-down{master=10.0.0.1:6379 epoch=1 candidate=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
        > announce event={level=warning group=cache name=+vote-for-leader payload="bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 1"}
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
        > save seq=4 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379} {id=cccccccccccccccccccccccccccccccccccccccc addr=10.0.0.7:26379}]}}}
 at 21ms saved seq=4
        > reply call=3 reply=vote{down=false leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb epoch=1}
