@@ -81,10 +81,11 @@ struct Will {
 }
 
 impl Address {
-    pub(crate) fn new(name: &str, config: config::Address, now: Instant, rng: &mut Rng) -> Self {
+    /// An address that takes no part yet. Connections to its neighbours are numbered from behind `conns`.
+    pub(crate) fn new(name: &str, config: config::Address, now: Instant, conns: u64, rng: &mut Rng) -> Self {
         let mover = match &config.way {
             Way::Vrrp(_) => Mover::Vrrp,
-            Way::Bgp { neighbors, routes } => Mover::Bgp(Peers::new(neighbors, routes, rng)),
+            Way::Bgp { neighbors, routes } => Mover::Bgp(Peers::new(neighbors, routes, conns, rng)),
             Way::View { .. } => Mover::View(Series::default()),
             Way::Command { check } => Mover::Command(Command::new(*check, config.put_back), Series::default()),
         };
@@ -108,6 +109,11 @@ impl Address {
             stats: Stats::default(),
             config,
         }
+    }
+
+    /// The greatest number that a connection to one of its neighbours had.
+    pub(crate) const fn conns(&self) -> u64 {
+        if let Mover::Bgp(peers) = &self.mover { peers.conns() } else { 0 }
     }
 
     pub(crate) const fn config(&self) -> &config::Address {
@@ -268,8 +274,9 @@ impl Address {
         if self.refresh_deadline().is_some_and(|at| at <= now) {
             self.hold.refresh(now, false, &mut self.stats, out);
         }
+        let is_here = self.is_here();
         match &mut self.mover {
-            Mover::Bgp(peers) => peers.set_health(now, &self.name, self.hold.is_here(), out),
+            Mover::Bgp(peers) => peers.set_health(now, &self.name, is_here, out),
             Mover::Command(command, _) if self.is_started => command.advance(now, &self.name, &mut self.stats, out),
             Mover::Vrrp | Mover::View(_) | Mover::Command(..) => {}
         }

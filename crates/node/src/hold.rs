@@ -154,7 +154,9 @@ impl Hold {
     /// A life of before has put this there, and it stays. Whether it was one of ours.
     pub(crate) fn adopt(&mut self, now: Instant, placed: Placed) -> bool {
         let Some(item) = self.items.get_mut(&placed) else { return false };
-        (item.is_wanted, item.there) = (true, There::Yes(now));
+        item.there = There::Yes(now);
+        // What moves with it comes, too.
+        self.items.values_mut().for_each(|item| item.is_wanted = true);
         self.is_wanted = true;
         true
     }
@@ -162,12 +164,13 @@ impl Hold {
     /// Asks once more, and puts what is due. Whether it came here by that.
     pub(crate) fn advance(&mut self, now: Instant, is_proven: bool, stats: &mut Stats, out: &mut Vec<Action>) -> bool {
         let was_here = self.is_here();
-        if self.still_asks(now, out) || !is_proven {
+        let asks = self.still_asks(now, out);
+        if !is_proven {
             return false;
         }
         for (placed, item) in &mut self.items {
             let is_back = match item.there {
-                There::No if item.is_wanted => false,
+                There::No if item.is_wanted && !asks => false,
                 There::Lost(Some(at)) if item.is_wanted && at <= now => true,
                 _ => continue,
             };
@@ -339,6 +342,11 @@ impl Hold {
     pub(crate) fn is_here(&self) -> bool {
         let are_put = self.items.values().filter(|item| item.is_wanted).all(Item::is_ordered);
         self.is_wanted && self.asking.is_none() && are_put
+    }
+
+    /// Some of it was put.
+    pub(crate) fn is_partly_here(&self) -> bool {
+        self.is_wanted && self.items.values().any(|item| item.is_wanted && item.is_ordered())
     }
 
     pub(crate) const fn is_asking(&self) -> bool {

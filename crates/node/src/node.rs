@@ -39,6 +39,8 @@ pub struct Node {
     views: Views,
     /// What is wrong with which interface.
     links: BTreeMap<String, String>,
+    /// The greatest number that a connection of an address had that is gone: one that comes in its place counts on from there.
+    conns: u64,
     /// Events about addresses that there are not.
     stray: u64,
     actions: VecDeque<Action>,
@@ -69,6 +71,7 @@ impl Node {
             teams: Vec::new(),
             views: Views::new(),
             links: BTreeMap::new(),
+            conns: 0,
             stray: 0,
             actions: VecDeque::new(),
         };
@@ -308,6 +311,7 @@ impl Node {
         let mut is_new = false;
         for name in left {
             let Some(old) = self.addresses.remove(&name) else { continue };
+            self.conns = self.conns.max(old.conns());
             let next = old.left().and_then(|leaving| leaving.next.clone());
             if let Some(why) = old.gave_up() {
                 let text =

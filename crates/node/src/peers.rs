@@ -33,9 +33,10 @@ struct Session {
 }
 
 impl Peers {
-    pub(crate) fn new(neighbors: &BTreeMap<String, Neighbor>, routes: &Routes, rng: &mut Rng) -> Self {
+    /// Sessions whose connections are numbered from behind `conns`.
+    pub(crate) fn new(neighbors: &BTreeMap<String, Neighbor>, routes: &Routes, conns: u64, rng: &mut Rng) -> Self {
         let mut peers =
-            Self { peers: BTreeMap::new(), routes: routes.clone(), is_started: false, healthy: false, conns: 0 };
+            Self { peers: BTreeMap::new(), routes: routes.clone(), is_started: false, healthy: false, conns };
         for (name, neighbor) in neighbors {
             peers.add(name, neighbor, rng);
         }
@@ -142,6 +143,11 @@ impl Peers {
 
     pub(crate) fn deadline(&self) -> Option<(Instant, bgp::Timer)> {
         self.peers.values().map(|session| session.peer.deadline()).fold(None, soonest)
+    }
+
+    /// The greatest number that a connection had.
+    pub(crate) const fn conns(&self) -> u64 {
+        self.conns
     }
 
     /// Each with its name.

@@ -47,12 +47,12 @@ impl Address {
         if let Some(router) = router {
             let (_, why) = router.since();
             return match router.state() {
-                State::Active if self.hold.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
+                State::Active if self.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
                 // Where the view has claimed it, no operator has.
-                State::Active if self.hold.is_here() && self.follows_master() && *why == Why::Claimed => {
+                State::Active if self.is_here() && self.follows_master() && *why == Why::Claimed => {
                     (State::Active, self.why_here())
                 }
-                State::Active if self.hold.is_here() => (State::Active, why.to_string()),
+                State::Active if self.is_here() => (State::Active, why.to_string()),
                 State::Active => (State::Backup, self.almost()),
                 // That another host has the master is no fault of this one.
                 State::Fault if !has_team_fault => (State::Backup, self.why_not(why)),
@@ -60,11 +60,16 @@ impl Address {
             };
         }
         match self.right.fault() {
-            _ if self.hold.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
-            _ if self.hold.is_here() => (State::Active, self.why_here()),
+            _ if self.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
+            _ if self.is_here() => (State::Active, self.why_here()),
             Some(fault) => (State::Fault, fault),
             None => (State::Backup, self.right.waits().cloned().unwrap_or_else(|| self.almost())),
         }
+    }
+
+    /// It is here; where it was, and another configuration has added something to it, as long as the rest is.
+    pub(super) fn is_here(&self) -> bool {
+        self.hold.is_here() || self.state == State::Active && self.hold.is_partly_here()
     }
 
     fn why_not(&self, why: &Why) -> String {

@@ -37,7 +37,7 @@ impl Node {
     }
 
     pub(super) fn add(&mut self, name: &str, config: config::Address) {
-        let mut address = Address::new(name, config, self.now, &mut self.rng);
+        let mut address = Address::new(name, config, self.now, self.conns, &mut self.rng);
         let mut out = Vec::new();
         if self.stage == Stage::Running {
             address.right.look(self.now, &address.config().interface.clone(), &self.links, &self.views);

@@ -1,0 +1,188 @@
+//! What if anything happens at any moment? Events of every sort in any order, for addresses of every way, with reloads in between: what is on
+//! interfaces is what guards were told, states follow each other, of commands one runs at a time, and the end comes.
+
+mod course;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use course::Course;
+use machine::{Instant, Machine, Rng};
+use node::{Action, Event, Node, Placed};
+use vrrp::State;
+
+/// What was ordered so far, for those rules that hold after every step.
+#[derive(Default)]
+struct Books {
+    on: BTreeSet<(String, Placed)>,
+    wills: BTreeMap<String, Vec<(String, Placed)>>,
+    says: BTreeSet<String>,
+    states: BTreeMap<String, State>,
+    running: BTreeMap<String, u64>,
+    conns: BTreeMap<(String, String), u64>,
+    ended: bool,
+}
+
+impl Books {
+    fn enter(&mut self, action: Action) {
+        assert!(!self.ended, "after the end nothing is ordered: {action:?}");
+        match action {
+            Action::Put { interface, address, .. } => {
+                let is_willed = self.wills.values().flatten().any(|willed| *willed == (interface.clone(), address));
+                assert!(is_willed, "A5: {address} is put before its guard knows of it");
+                self.on.insert((interface, address));
+            }
+            Action::Remove { interface, address } => {
+                self.on.remove(&(interface, address));
+            }
+            Action::Will { address, remove, say } => {
+                if say.is_empty() {
+                    self.says.remove(&address);
+                } else {
+                    self.says.insert(address.clone());
+                }
+                self.wills.insert(address, remove);
+            }
+            Action::Changed { address, from, to, why, .. } => {
+                let before = self.states.insert(address, to).unwrap_or_default();
+                assert_eq!(before, from);
+                assert!(from != to && !why.is_empty());
+            }
+            Action::Run { address, nr, .. } => {
+                assert!(self.running.insert(address, nr).is_none(), "of one address one command runs at a time");
+            }
+            Action::Peer { address, neighbor, action: bgp::Action::Connect { conn, .. } } => {
+                let last = self.conns.insert((address, neighbor), conn.0).unwrap_or(0);
+                assert!(conn.0 > last, "no two connections with a neighbour have one number");
+            }
+            Action::Router { action, .. } => {
+                assert!(matches!(action, vrrp::Action::Send { .. } | vrrp::Action::Tell { .. }), "{action:?}");
+            }
+            Action::Ended => self.ended = true,
+            Action::Ask { .. }
+            | Action::Announce { .. }
+            | Action::Tickle { .. }
+            | Action::Cut { .. }
+            | Action::Peer { .. }
+            | Action::GroupChanged { .. }
+            | Action::Tell { .. } => {}
+        }
+    }
+
+    fn agree(&self, node: &Node) {
+        let willed: BTreeSet<(String, Placed)> = self.wills.values().flatten().cloned().collect();
+        let unknown: Vec<_> = self.on.difference(&willed).collect();
+        assert!(unknown.is_empty(), "A5: {unknown:?} is on an interface, and no guard knows");
+        let report = node.report();
+        for address in &report.addresses {
+            let name = &address.name;
+            assert_eq!(address.state, self.states.get(name).copied().unwrap_or_default(), "{name}");
+            let will = self.wills.get(name).map_or(0, Vec::len);
+            match address.state {
+                State::Active => {
+                    assert_eq!(will, address.held.len(), "A5: {name} is here, and so is all of it");
+                    assert_eq!(self.says.contains(name), address.way == "vrrp", "A5: {name}");
+                }
+                State::Initialize | State::Fault => assert_eq!(will, 0, "A5: {name} must not be here: {address:?}"),
+                State::Backup => {}
+            }
+            assert!(!address.explain.is_empty() && !address.why.is_empty());
+        }
+        for (name, state) in &self.states {
+            let is_there = report.addresses.iter().any(|address| address.name == *name);
+            assert!(is_there || *state == State::Initialize, "{name} is gone, and was not said to be");
+        }
+    }
+}
+
+struct World {
+    node: Node,
+    now: Instant,
+    books: Books,
+    trace: Vec<String>,
+}
+
+impl World {
+    fn tell(&mut self, event: Event) {
+        self.trace.push(format!("{:?} {event:?}", self.now));
+        let mut orders = Vec::new();
+        machine::step(&mut self.node, self.now, event, |action| orders.push(action));
+        self.enter(orders);
+    }
+
+    fn wake(&mut self) {
+        let mut orders = Vec::new();
+        machine::wake(&mut self.node, self.now, |action| orders.push(action));
+        self.enter(orders);
+    }
+
+    fn enter(&mut self, orders: Vec<Action>) {
+        assert!(orders.len() < 500, "one step orders {} things", orders.len());
+        for action in orders {
+            self.trace.push(format!("      > {action:?}"));
+            self.books.enter(action);
+        }
+        if !self.books.ended {
+            self.books.agree(&self.node);
+        }
+    }
+
+    /// Wakes it as it wants until then, or lets it stand still.
+    fn until(&mut self, end: Instant, is_awake: bool) {
+        let mut wakes = 0;
+        while let Some((at, timer)) = self.node.deadline().filter(|(at, _)| is_awake && *at <= end) {
+            self.now = self.now.max(at);
+            self.wake();
+            wakes += 1;
+            assert!(wakes < 20_000, "it wants to be woken without end, last for {timer:?}");
+        }
+        self.now = end;
+        self.wake();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let from = self.trace.len().saturating_sub(60);
+            eprintln!("{}", self.trace[from..].join("\n"));
+        }
+    }
+}
+
+#[test]
+fn it_keeps_its_word_whatever_happens() {
+    let mut ran = 0;
+    for seed in 0..SEEDS {
+        let mut rng = Rng::new(seed);
+        let course = Course::new(&mut rng);
+        let node = Node::new(course.config(&mut rng), seed, Instant::START);
+        let mut world =
+            World { node, now: Instant::START, books: Books::default(), trace: vec![format!("seed {seed}")] };
+        world.tell(course.startup(&mut rng));
+        for _ in 0..EVENTS {
+            let pause = Duration::from_millis([0, 1, 20, 200, 2_000][course::below(&mut rng, 5)]);
+            let end = world.now + rng.jitter(pause);
+            world.until(end, rng.chance(950));
+            if let Some(event) = course.event(&mut rng, &world.books.running) {
+                if let Event::Ran { address, nr, .. } = &event
+                    && world.books.running.get(address) == Some(nr)
+                {
+                    world.books.running.remove(address);
+                    ran += 1;
+                }
+                world.tell(event);
+            }
+        }
+        world.tell(Event::Shutdown);
+        let end = world.now + Duration::from_secs(61);
+        world.until(end, true);
+        assert!(world.books.ended && world.node.has_ended(), "seed {seed}: the end has not come");
+        assert!(world.books.on.is_empty(), "seed {seed}: {:?} is left", world.books.on);
+        assert!(world.books.wills.values().all(Vec::is_empty), "seed {seed}: the guard has something to do");
+    }
+    assert!(ran > 100, "commands ran: {ran}");
+}
+
+const SEEDS: u64 = 200;
+const EVENTS: u64 = 150;
