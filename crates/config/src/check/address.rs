@@ -46,6 +46,7 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
         follows(found, address, tables, strangers);
         lifetime(found, address);
         way(found, address);
+        on_loopback(found, address);
         vrrp::one(found, address);
         bgp::one(found, address);
         for inner in ["command", "announce", "notify"].into_iter().filter_map(|key| address.get::<Settings>(key)) {
@@ -224,6 +225,17 @@ fn way(found: &mut Vec<Problem>, address: &Settings) {
     if let Some(span) = address.span("ask-first").filter(|_| is_on_loopback(address) && asks(address)) {
         let wrong = "`ask-first` has no meaning on `lo`: there are no neighbours";
         found.push(Problem::new(span, wrong, "only on an interface with a link").help("remove the line"));
+    }
+}
+
+/// The kernel takes the whole network of an address on `lo` for its own: a host would cut itself off from it.
+fn on_loopback(found: &mut Vec<Problem>, address: &Settings) {
+    let wide = |held: &Held| held.prefix < if held.ip.is_ipv4() { 32 } else { 128 };
+    let (Some(span), Some(held)) = (address.span("held"), held(address).into_iter().find(wide)) else { return };
+    if is_on_loopback(address) {
+        let wrong = format!("{held} on `lo` would make all of its network this host's own, and unreachable from here");
+        let problem = Problem::new(span, wrong, "expected addresses without bits on `lo`");
+        found.push(problem.help(format!("write \"{}\"", held.ip)));
     }
 }
 
