@@ -97,3 +97,32 @@ fn a_client_that_nobody_reaches_is_an_error_and_nothing_worse() {
         tickler.tickle(at("192.0.2.7:6379"), at("[2001:db8::1]:1")).unwrap();
     });
 }
+
+#[test]
+fn who_is_still_served_takes_no_harm() {
+    three_hosts(|old, new| {
+        let at: SocketAddr = "192.0.2.7:6379".parse().unwrap();
+        let listener = old.run(move || {
+            take(at.ip());
+            TcpListener::bind(at).unwrap()
+        });
+        let listener = listener.join().unwrap();
+        let accepted = thread::spawn(move || listener.accept().unwrap().0);
+        let mut client = wait("the client connects", || TcpStream::connect(at).ok());
+        let mut served = accepted.join().unwrap();
+        let us = client.local_addr().unwrap();
+        let told = new.run(move || {
+            ip("address add 192.0.2.8/24 dev eth0");
+            let tickler = Tickler::open().unwrap();
+            for _ in 0..20 {
+                tickler.tickle(at, us).unwrap();
+                thread::sleep(Duration::from_millis(30));
+            }
+        });
+        told.join().unwrap();
+        client.write_all(b"PING\r\n").unwrap();
+        served.read_exact(&mut [0; 6]).unwrap();
+        served.write_all(b"+PONG\r\n").unwrap();
+        client.read_exact(&mut [0; 7]).unwrap();
+    });
+}

@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use view::Epoch;
 
 use crate::addresses::Addresses;
+use crate::clients::{self, Clients};
 use crate::disk::Keep;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
@@ -58,6 +59,8 @@ pub(crate) struct Life {
     /// The groups that nodes do not vote on.
     pub(crate) outside: Plan,
     pub(crate) traffic: Traffic,
+    /// Whom other nodes tell which clients they serve, as the Sentinel port knows it.
+    pub(crate) clients: Clients,
     pub(crate) doors: Doors,
     /// Makes the Sentinel port out of the node that lives.
     pub(crate) port: OpenPort,
@@ -102,9 +105,10 @@ impl Life {
 
     async fn run(self, predecessor: Option<Predecessor>) -> Result<End, Failure> {
         let Self { name, machine, ways, keep, memory, ask_at, flights, records_its_end, .. } = self;
-        let Self { origin, tell, feeds, outside, traffic, doors, port, summary, .. } = self;
+        let Self { origin, tell, feeds, outside, traffic, clients, doors, port, summary, .. } = self;
         let recorder = recorder::Shared::new(Mutex::default());
         recorder::write_on_panic(recorder.clone(), flights.clone());
+        let to_partners = ways.clone();
         let parts = Parts { machine, recorder, ways, keep, flights, tell, feeds: feeds.clone() };
         let (mut node_loop, node) =
             NodeLoop::new(parts).map_err(|e| Failure::host(format!("cannot start the disk's thread: {e}")))?;
@@ -112,7 +116,9 @@ impl Life {
         tokio::spawn(history.clone().keep(traffic.clone(), memory));
         let outside = Outside::start(outside, &feeds);
         let (config, store) = origin.as_ref().map(|o| (o.config.clone(), o.store.clone())).unzip();
-        let addresses = Addresses::new(feeds.clone(), store.flatten());
+        let needs =
+            clients::Needs { name: name.clone(), node: node.clone(), ways: to_partners, traffic: traffic.clone() };
+        let addresses = Addresses::new(feeds.clone(), clients, needs, store.flatten());
         let source =
             Source { name, node: node.clone(), traffic, feeds, outside, history, addresses: addresses.clone() };
         let port = port(&node);

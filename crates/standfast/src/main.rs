@@ -47,7 +47,6 @@ mod admin;
 mod bind;
 mod check;
 mod cli;
-#[cfg_attr(not(test), allow(dead_code, reason = "the driver of addresses uses it"))]
 mod clients;
 mod compose;
 mod control;

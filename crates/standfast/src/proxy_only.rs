@@ -16,6 +16,7 @@ use view::RunId;
 
 use crate::bind::{self, Sockets};
 use crate::cli::ProxyArgs;
+use crate::clients::Clients;
 use crate::disk::{Keep, Nowhere};
 use crate::edges::tls::ByGroup;
 use crate::failure::{Failure, Fault};
@@ -176,7 +177,12 @@ fn life(
     tracing::info!(node = %name, "standfast {} starts as a proxy only", env!("CARGO_PKG_VERSION"));
     let machine = Sentinel::new(compose::sentinel(config, id), State::default(), host::random::seed(), clock::now());
     let ways = Ways::default();
-    let rules = serve::rules::Rules { info: ways.infos.clone(), ..serve::rules::Rules::of_file(&config.file_name) };
+    let clients = Clients::default();
+    let rules = serve::rules::Rules {
+        info: ways.infos.clone(),
+        clients: clients.clone(),
+        ..serve::rules::Rules::of_file(&config.file_name)
+    };
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let (listen, file) = (config.node.listen, config.file_name.clone());
     let keep: Box<dyn Keep> = Box::new(Nowhere);
@@ -194,6 +200,7 @@ fn life(
         feeds,
         outside,
         traffic,
+        clients,
         doors: Doors {
             sentinel: sockets.sentinel.into_iter().collect(),
             encrypted: Vec::new(),

@@ -21,6 +21,7 @@ use view::GroupName;
 
 use crate::bind::Sockets;
 use crate::cli::RunArgs;
+use crate::clients::Clients;
 use crate::control;
 use crate::edges::tls::ByGroup;
 use crate::failure::Failure;
@@ -94,7 +95,12 @@ fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Resul
     let ways = Ways { keys: keys.clone(), server_tls: server_tls.clone(), ..Ways::default() };
     let origin =
         Origin { file: args.file.config.clone(), config: config.clone(), keys, server_tls, store: Some(store.clone()) };
-    let rules = serve::rules::Rules { info: ways.infos.clone(), ..serve::rules::Rules::of_file(&file) };
+    let clients = Clients::default();
+    let rules = serve::rules::Rules {
+        info: ways.infos.clone(),
+        clients: clients.clone(),
+        ..serve::rules::Rules::of_file(&file)
+    };
     let users = serve::Users::new(&rules).map_err(Failure::host)?;
     let life = Life {
         name: compose::node_name(&config),
@@ -110,6 +116,7 @@ fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Resul
         feeds,
         outside,
         traffic,
+        clients,
         doors: Doors {
             sentinel: sockets.sentinel.into_iter().collect(),
             encrypted: Vec::new(),

@@ -13,6 +13,7 @@ use view::GroupName;
 
 use crate::addresses::{AddressStatus, Addresses, AddressesStatus};
 use crate::cli::StatusArgs;
+use crate::clients::ClientsStatus;
 use crate::control;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
@@ -45,6 +46,9 @@ pub(crate) struct Status {
     /// How the addresses of this host stand, if the file has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) addresses: Option<AddressesStatus>,
+    /// What is known of clients of other nodes at these addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clients: Option<ClientsStatus>,
 }
 
 /// Scripts of the operator, in numbers.
@@ -117,6 +121,7 @@ impl Source {
             servers: self.feeds.standings(),
             scripts,
             addresses: self.addresses.report().await,
+            clients: self.addresses.clients(),
         })
     }
 }

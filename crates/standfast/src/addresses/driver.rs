@@ -29,6 +29,7 @@ use super::sessions::Sessions;
 use super::status::AddressesStatus;
 use super::telling;
 use super::views::Views;
+use crate::clients::{Clients, Watched};
 use crate::feeds::Feeds;
 use crate::guard::{Guard, Packet, Removal, Will};
 
@@ -36,6 +37,7 @@ use crate::guard::{Guard, Packet, Removal, Will};
 pub(super) struct Needs {
     pub(super) config: Config,
     pub(super) feeds: Feeds,
+    pub(super) clients: Clients,
     pub(super) memory: Memory,
     pub(super) handed_over: bool,
     pub(super) events: mpsc::Sender<Event>,
@@ -58,6 +60,7 @@ pub(super) struct Driver {
     /// Announcing or asking failed the last time: said once.
     is_mute: bool,
     views: Views,
+    clients: Clients,
     guard: Guard,
     beaten: Instant,
     /// What an order led to at once: it comes before the inbox.
@@ -93,7 +96,7 @@ enum Input {
 impl Driver {
     /// Looks at the host's links and begins.
     pub(super) fn begin(needs: Needs) -> Result<Self, HostRefused> {
-        let Needs { config, feeds, memory, handed_over, events, inbox, ordered } = needs;
+        let Needs { config, feeds, clients, memory, handed_over, events, inbox, ordered } = needs;
         let (breaks, broken) = mpsc::channel(MAX_BROKEN);
         let now = clock::now();
         let mut links = Links::open()?;
@@ -109,6 +112,7 @@ impl Driver {
             announcer: None,
             is_mute: false,
             views: Views::new(feeds, events),
+            clients,
             guard: Guard::start(STANDSTILL),
             beaten: now,
             own: VecDeque::new(),
@@ -166,6 +170,7 @@ impl Driver {
             self.sessions.end().await;
         }
         self.guard.goodbye();
+        self.clients.end();
         if let Some(waiting) = self.stopping.take() {
             // Who waited may have lost patience.
             let _ = waiting.send(());
@@ -255,6 +260,7 @@ impl Driver {
         let told = self.ports.settle(clock::now(), places(&self.told), &self.links);
         told.into_iter().for_each(|event| self.happened(event));
         if is_new {
+            self.clients.watch(watched(&self.config));
             let views = self.views.follow(&followed(&self.told.node));
             views.into_iter().for_each(|event| self.happened(event));
         }
@@ -302,7 +308,12 @@ impl Driver {
             Action::Ended => self.course = Course::Ended,
             // Said already.
             Action::Changed { .. } | Action::GroupChanged { .. } | Action::Tell { .. } | Action::Router { .. } => {}
-            Action::Tickle { .. } | Action::Cut { .. } => {}
+            Action::Tickle { address } => {
+                let held = self.told.node.addresses.get(&address).map(|address| &address.held);
+                let ips: Vec<IpAddr> = held.into_iter().flatten().map(|held| held.ip).collect();
+                self.clients.tickle(&address, &ips);
+            }
+            Action::Cut { ips } => self.clients.cut(&ips),
         }
     }
 
@@ -384,6 +395,16 @@ fn told(config: &Config, links: &mut Links, memory: &Memory) -> Told {
         }
     }
     told
+}
+
+/// Whose clients other nodes are told of.
+fn watched(config: &Config) -> Vec<Watched> {
+    let watched = config.addresses.iter().map(|address| Watched {
+        address: address.name.clone(),
+        ips: address.all_held().into_iter().map(|held| held.ip).collect(),
+        partners: address.partners.clone(),
+    });
+    watched.collect()
 }
 
 /// Where routers live.

@@ -45,6 +45,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::clients::{self, Clients};
 use crate::failure::Failure;
 use crate::feeds::Feeds;
 use driver::{Driver, Needs};
@@ -57,6 +58,9 @@ pub(crate) struct Addresses(Arc<Inner>);
 
 struct Inner {
     feeds: Feeds,
+    clients: Clients,
+    /// What those need who know of clients elsewhere.
+    needs: clients::Needs,
     memory: Memory,
     events: mpsc::Sender<node::Event>,
     place: Mutex<Place>,
@@ -97,10 +101,10 @@ pub(crate) struct Wished {
 
 impl Addresses {
     /// None yet. `store`: where wishes survive a restart.
-    pub(crate) fn new(feeds: Feeds, store: Option<Arc<Store>>) -> Self {
+    pub(crate) fn new(feeds: Feeds, clients: Clients, needs: clients::Needs, store: Option<Arc<Store>>) -> Self {
         let (events, inbox) = mpsc::channel(MAX_INBOX);
         let (memory, place) = (Memory::of(store), Mutex::new(Place::Empty { inbox }));
-        Self(Arc::new(Inner { feeds, memory, events, place }))
+        Self(Arc::new(Inner { feeds, clients, needs, memory, events, place }))
     }
 
     /// Holds those of the file, from here on. `handed_over`: another process of this host held them until now, and lets us go on.
@@ -120,9 +124,12 @@ impl Addresses {
                 return Ok(());
             }
         };
+        let told = self.0.clients.start(self.0.needs.clone(), self.0.events.clone());
+        told.map_err(|e| Failure::host(format!("cannot start the thread that tells other nodes of clients: {e}")))?;
         let needs = Needs {
             config: config.clone(),
             feeds: self.0.feeds.clone(),
+            clients: self.0.clients.clone(),
             memory: self.0.memory.clone(),
             handed_over,
             events: self.0.events.clone(),
@@ -172,6 +179,11 @@ impl Addresses {
         let (memory, address) = (self.0.memory.clone(), address.to_owned());
         let kept = tokio::task::spawn_blocking(move || memory.keep(&address, wish)).await;
         Ok(Wished { forgets: kept.unwrap_or_else(|e| Err(e.to_string())).err() })
+    }
+
+    /// What is known of clients elsewhere.
+    pub(crate) fn clients(&self) -> Option<clients::ClientsStatus> {
+        self.0.clients.status()
     }
 
     /// The process that handed over to us has left them, or will within a moment.

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use host::netlink::connections::Connections;
 use resp::Value;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{AbortHandle, spawn};
 use tokio::time::{MissedTickBehavior, interval};
@@ -51,6 +52,7 @@ use words::{Message, RESEND, Teller, Welcome};
 pub(crate) struct Clients(Arc<OnceLock<Running>>);
 
 /// What it needs to run.
+#[derive(Clone)]
 pub(crate) struct Needs {
     /// What the node calls itself.
     pub(crate) name: String,
@@ -60,8 +62,23 @@ pub(crate) struct Needs {
     pub(crate) ways: Ways,
     /// The proxy whose clients are reset when their address leaves.
     pub(crate) traffic: Traffic,
-    /// Who is to hear of partners that are lost.
-    pub(crate) inbox: mpsc::Sender<node::Event>,
+}
+
+/// How it goes, in numbers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ClientsStatus {
+    /// Nodes that answer, and want to be told of clients here.
+    pub(crate) partners: usize,
+    /// Clients of others, at addresses that may come here; those of a node that is gone for a while, too.
+    pub(crate) served_elsewhere: usize,
+    /// What was sent in the names of others.
+    pub(crate) tickles: u64,
+    /// What of it could not be sent.
+    pub(crate) not_sent: u64,
+    /// Commands of other nodes that made no sense.
+    pub(crate) garbage: u64,
+    /// Orders and events that found no room.
+    pub(crate) dropped: u64,
 }
 
 /// An address that may move, and between whom.
@@ -104,25 +121,22 @@ struct Shared {
     counters: Counters,
 }
 
+/// See [`ClientsStatus`].
 #[derive(Debug, Default)]
 struct Counters {
-    /// What was sent in the names of others.
     tickles: AtomicU64,
-    /// What could not be sent.
     not_sent: AtomicU64,
-    /// Commands that made no sense.
     garbage: AtomicU64,
-    /// Orders and events that found no room.
     dropped: AtomicU64,
 }
 
 impl Clients {
-    /// Begins. Once.
+    /// Begins. Once. `inbox`: who is to hear of partners that are lost.
     ///
     /// # Errors
     /// No thread can be made.
-    pub(crate) fn start(&self, needs: Needs) -> std::io::Result<()> {
-        let Needs { name, node, ways, traffic, inbox } = needs;
+    pub(crate) fn start(&self, needs: Needs, inbox: mpsc::Sender<node::Event>) -> std::io::Result<()> {
+        let Needs { name, node, ways, traffic } = needs;
         let life = format!("{:016x}", host::random::seed());
         let shared = Arc::new(Shared {
             teller: Teller { name, life },
@@ -174,6 +188,17 @@ impl Clients {
         if let Some(running) = self.0.get() {
             lock(&running.traffic).take();
         }
+    }
+
+    /// How it goes. `None`: it was not started.
+    pub(crate) fn status(&self) -> Option<ClientsStatus> {
+        let shared = &self.0.get()?.shared;
+        let Counters { tickles, not_sent, garbage, dropped } = &shared.counters;
+        let [tickles, not_sent, garbage, dropped] =
+            [tickles, not_sent, garbage, dropped].map(|counter| counter.load(Ordering::Relaxed));
+        let served_elsewhere = shared.store().served();
+        let partners = shared.audience.load(Ordering::Relaxed);
+        Some(ClientsStatus { partners, served_elsewhere, tickles, not_sent, garbage, dropped })
     }
 
     /// Answers another node. `None`: there is no such command here.

@@ -45,6 +45,9 @@ pub(super) struct Missed;
 impl Store {
     /// These addresses matter from now on. Who tells begins anew, because it may have left out something.
     pub(super) fn care_for(&mut self, ips: BTreeSet<IpAddr>) {
+        if ips == self.ips {
+            return;
+        }
         for told in self.tellers.values_mut() {
             told.next = None;
             told.at.retain(|ip, _| ips.contains(ip));
@@ -83,6 +86,11 @@ impl Store {
         self.forget(now);
         let theirs = self.tellers.values().flat_map(|told| ips.iter().filter_map(|ip| told.at.get(ip)));
         theirs.flat_map(|theirs| theirs.connections.iter().chain(theirs.gone.iter().map(|(_, c)| c))).copied().collect()
+    }
+
+    /// How many others serve, as they tell.
+    pub(super) fn served(&self) -> usize {
+        self.tellers.values().flat_map(|told| told.at.values()).map(|theirs| theirs.connections.len()).sum()
     }
 
     /// What is too old.
@@ -194,8 +202,12 @@ mod tests {
         store.take(at(1), told("x", 0, vec![])).unwrap();
         store.take(at(1), told("x", 1, part(true, true, &[(true, 2)]))).unwrap();
         assert_eq!(waiting(&mut store, 20_000), [2], "what it told before does not count");
-        store.care_for([IP].into());
-        assert_eq!(store.take(at(0), told("x", 2, vec![])), Err(Missed), "it may have left out something");
+        let other = [192, 0, 2, 8].into();
+        store.care_for([IP, other].into());
+        assert_eq!(store.take(at(1), told("x", 2, vec![])), Err(Missed), "it may have left out something");
+        store.take(at(1), told("x", 0, vec![])).unwrap();
+        store.care_for([IP, other].into());
+        assert!(store.take(at(1), told("x", 1, vec![])).is_ok(), "nothing has changed");
     }
 
     #[test]

@@ -56,8 +56,8 @@ impl Host {
         let users = Users::new(&rules).unwrap();
         let doors = Port::new(node.clone(), port, "f".to_owned(), rules, users);
         let serving = spawn(doors.clone().run(listener));
-        let needs = Needs { name: name.to_owned(), node, ways: Ways::default(), traffic: Traffic::none(), inbox };
-        clients.start(needs).unwrap();
+        let needs = Needs { name: name.to_owned(), node, ways: Ways::default(), traffic: Traffic::none() };
+        clients.start(needs, inbox).unwrap();
         Self { clients, events, port, doors, serving }
     }
 

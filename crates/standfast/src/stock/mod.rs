@@ -34,6 +34,7 @@ use host::clock;
 use sentinel::Sentinel;
 use view::RunId;
 
+use crate::clients::Clients;
 use crate::control;
 use crate::feeds::Feeds;
 use crate::history::Memory;
@@ -261,9 +262,7 @@ fn start(
     let ask_at = doors.control.as_ref().map(|_| beside(path, "control"));
     let local = doors.local.as_ref().map(|(_, path)| dir.join(path));
     let traces = process::leave(&server, dir, [ask_at.clone(), local]);
-    let first = doors.sentinel.first().or_else(|| doors.encrypted.first().map(|(socket, _)| socket));
-    let listen = first.and_then(|socket| socket.local_addr().ok());
-    let listen = listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], server.port)));
+    let listen = own_address(&doors, server.port);
     let file = path.display().to_string();
     let life = Life {
         name: host::hostname(),
@@ -279,6 +278,7 @@ fn start(
         feeds: Feeds::default(),
         outside: Plan::default(),
         traffic: Traffic::none(),
+        clients: Clients::default(),
         doors,
         port: Box::new(move |node| {
             let port = serve::Port::new(node.clone(), listen, file, rules, users);
@@ -288,6 +288,13 @@ fn start(
         summary: format!("Sentinel of {}", path.display()),
     };
     Ok((life, traces))
+}
+
+/// Where the port is, as others are told.
+fn own_address(doors: &Doors, port: u16) -> SocketAddr {
+    let first = doors.sentinel.first().or_else(|| doors.encrypted.first().map(|(socket, _)| socket));
+    let listen = first.and_then(|socket| socket.local_addr().ok());
+    listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], port)))
 }
 
 /// Binds all that the file names; nobody is answered yet.
