@@ -14,6 +14,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use machine::{Instant, Rng, soonest};
 use vrrp::announce::Series;
@@ -130,11 +131,6 @@ impl Address {
 
     pub(crate) fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.is_started = true;
-        if self.is_adopted {
-            // What is left of its lifetime is not known.
-            self.renew_will(out);
-            self.hold.refresh(now, true, &mut self.stats, out);
-        }
         if let Mover::Bgp(peers) = &mut self.mover {
             peers.start(now, &self.name, out);
         }
@@ -230,9 +226,16 @@ impl Address {
         if let Mover::Command(command, _) = &self.mover { command.gave_up() } else { None }
     }
 
-    /// The same router, when it does not hold what was kept for it: the others are told that it goes.
-    pub(crate) fn end_adoption(&mut self, is_active: bool, out: &mut Vec<Action>) {
-        if core::mem::take(&mut self.is_adopted) && !is_active {
+    /// Its new router has spoken: what was kept for it stays, or the others are told that it goes.
+    pub(crate) fn end_adoption(&mut self, now: Instant, is_active: bool, out: &mut Vec<Action>) {
+        if !core::mem::take(&mut self.is_adopted) {
+            return;
+        }
+        if is_active {
+            self.progress(now, out);
+            // What is left of its lifetime is not known.
+            self.hold.refresh(now, true, &mut self.stats, out);
+        } else {
             self.resign(out);
         }
     }
@@ -255,13 +258,17 @@ impl Address {
         if let Mover::Vrrp = self.mover {
             self.to_router.extend(self.right.news());
         } else {
-            self.is_adopted = false;
+            let is_adopted = core::mem::take(&mut self.is_adopted);
             if let Mover::Command(command, _) = &mut self.mover {
                 command.want(now, may);
                 has_it = command.is_up();
             }
             if has_it && !self.hold.is_wanted() {
                 self.hold.take(now, None, self.config.ask_first, out);
+            }
+            if is_adopted && has_it {
+                self.renew_will(out);
+                self.hold.refresh(now, true, &mut self.stats, out);
             }
             if !has_it && self.hold.is_wanted() {
                 if let Mover::Bgp(peers) = &mut self.mover {
@@ -289,6 +296,9 @@ impl Address {
         }
         // The guard before the kernel: should we die between the two, nothing is left behind.
         self.renew_will(out);
+        if self.is_adopted {
+            return;
+        }
         let is_proven = self.right.is_proven();
         if self.hold.advance(now, is_proven, &mut self.stats, out) {
             self.stats.came += 1;
@@ -389,8 +399,11 @@ impl Address {
         self.hold.refresh_deadline().filter(|_| is_alone)
     }
 
-    pub(crate) fn deadline(&self) -> Option<(Instant, Timer)> {
+    /// When it wants to be woken. What is held by a view asks for it all the time: only who is woken too late knows that it stood still.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<(Instant, Timer)> {
+        let pulse = (self.right.follows_master() && self.hold.is_wanted()).then(|| now + PULSE);
         let own = [
+            (pulse, Timer::Proof),
             (self.right.proof_deadline(), Timer::Proof),
             (self.right.retry_deadline(), Timer::Retry),
             (self.hold.asked_deadline(), Timer::Asked),
@@ -418,3 +431,6 @@ impl Mover {
         !matches!(self, Self::Vrrp)
     }
 }
+
+/// How finely a standstill is seen where an address is held by a view.
+const PULSE: Duration = Duration::from_millis(100);

@@ -192,14 +192,29 @@ impl Node {
 
     // What follows.
 
-    /// A wake that comes late is this host's own standstill. The kernel may have ended what was not renewed, and a view of before must not put
-    /// it back: another host may have the master by now.
+    /// A wake that comes late is this host's own standstill. The kernel or the guard may have ended what was not renewed, and neither a view
+    /// of before nor a router that has not looked at the clock must put it back: another host may have it by now.
     fn look_at_clock(&mut self, now: Instant) {
         let due = self.deadline().map_or(now, |(at, _)| at);
         self.now = self.now.max(now);
         if self.now.since(due) > STANDSTILL {
             self.addresses.values_mut().for_each(|address| address.right.doubt(self.now));
+            self.wake_teams();
         }
+    }
+
+    /// Routers first: what they release is not to be renewed any more.
+    fn wake_teams(&mut self) {
+        let mut out = Vec::new();
+        for team in &mut self.teams {
+            team.wake(self.now);
+            for (member, action) in team.drain() {
+                if let Some(address) = self.addresses.get_mut(&member) {
+                    address.on_router(self.now, action, &mut out);
+                }
+            }
+        }
+        self.actions.extend(out);
     }
 
     /// What time alone has changed in what forbids addresses.
@@ -261,7 +276,7 @@ impl Node {
             for member in &team.members {
                 let is_active = team.router(member).is_some_and(|router| router.state() == State::Active);
                 if let Some(address) = self.addresses.get_mut(member) {
-                    address.end_adoption(is_active, &mut out);
+                    address.end_adoption(self.now, is_active, &mut out);
                 }
             }
         }
@@ -392,7 +407,7 @@ impl Machine for Node {
     fn wake(&mut self, now: Instant) {
         self.look_at_clock(now);
         self.look();
-        self.teams.iter_mut().for_each(|team| team.wake(self.now));
+        self.wake_teams();
         let mut out = Vec::new();
         for address in self.addresses.values_mut() {
             address.wake(self.now, &mut out);
@@ -406,7 +421,7 @@ impl Machine for Node {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        let addresses = self.addresses.values().map(Address::deadline).fold(None, soonest);
+        let addresses = self.addresses.values().map(|address| address.deadline(self.now)).fold(None, soonest);
         let routers = self.teams.iter().map(|team| team.deadline().map(|(at, timer)| (at, Timer::Router(timer))));
         let ending = match self.stage {
             Stage::Ending { since } => Some((since + ENDING, Timer::Command)),
@@ -422,7 +437,8 @@ const MAX_LINKS: usize = 4_096;
 const MAX_GROUPS: usize = 4_096;
 /// In how many turns addresses and routers come to an end with each other: each router changes its state a few times in one step at most.
 const MAX_TURNS: usize = 1_000;
-/// How late a wake has to be to be a standstill: less than any failover takes, more than a busy host is late.
-const STANDSTILL: Duration = Duration::from_millis(500);
+/// How late a wake has to be to be a standstill: less than the guard's patience and any failover. A busy host that is taken for one renews
+/// nothing for a moment, which is much shorter than a lifetime.
+const STANDSTILL: Duration = Duration::from_millis(100);
 /// How long giving everything up may take: commands and the pauses between them. Then what is left is left, and said.
 const ENDING: Duration = Duration::from_secs(60);

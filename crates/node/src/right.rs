@@ -70,9 +70,14 @@ impl Right {
 
     /// This host stood still: what was agreed in the meantime is still on its way. What is on the interface stays for the rest of its lifetime.
     pub(crate) fn doubt(&mut self, now: Instant) {
-        if matches!(self.follows, Follows::Master { .. }) {
+        if self.follows_master() {
             self.doubted = Some(now + DOUBTED);
         }
+    }
+
+    /// Whether it follows a master, by a view that may be old.
+    pub(crate) const fn follows_master(&self) -> bool {
+        matches!(self.follows, Follows::Master { .. })
     }
 
     /// Whether the address may be put, or its lifetime renewed, as of now.

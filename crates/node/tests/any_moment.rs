@@ -118,6 +118,14 @@ impl World {
 
     fn enter(&mut self, orders: Vec<Action>) {
         assert!(orders.len() < 500, "one step orders {} things", orders.len());
+        // Another configuration puts what is in another network before it removes it from the one before.
+        let is_reload = self.trace.last().is_some_and(|line| line.contains("Configured {"));
+        let is_put = |order: &&Action| matches!(order, Action::Put { .. });
+        for (n, put) in orders.iter().enumerate().filter(|(_, order)| !is_reload && is_put(order)) {
+            let Action::Put { interface, address, .. } = put else { continue };
+            let back = Action::Remove { interface: interface.clone(), address: *address };
+            assert!(!orders[n..].contains(&back), "{address} is put for a moment: {orders:?}");
+        }
         for action in orders {
             self.trace.push(format!("      > {action:?}"));
             self.books.enter(action);

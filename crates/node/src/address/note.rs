@@ -49,7 +49,7 @@ impl Address {
             return match router.state() {
                 State::Active if self.is_here() && self.is_inherited => (State::Active, INHERITED.into()),
                 // Where the view has claimed it, no operator has.
-                State::Active if self.is_here() && self.follows_master() && *why == Why::Claimed => {
+                State::Active if self.is_here() && self.right.follows_master() && *why == Why::Claimed => {
                     (State::Active, self.why_here())
                 }
                 State::Active if self.is_here() => (State::Active, why.to_string()),
@@ -87,10 +87,6 @@ impl Address {
             _ if self.hold.is_asking() => format!("asks on {} whether another host has it", self.hold.interface()),
             _ => "waits for its proof to pass once more".into(),
         }
-    }
-
-    const fn follows_master(&self) -> bool {
-        matches!(self.config.follows, Follows::Master { .. })
     }
 
     fn why_here(&self) -> String {

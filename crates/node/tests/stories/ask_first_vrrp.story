@@ -9,8 +9,8 @@ until 465ms
          > will address=vip remove=[[eth0 10.0.0.100/24]] say=[send{to=224.0.0.18 advert={vrid=7 priority=0 interval=100ms addresses=[10.0.0.100]}}]
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
   at 460.9375ms wake
-         > ask interface=eth0 ip=10.0.0.100
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
+         > ask interface=eth0 ip=10.0.0.100
 at 466ms elsewhere interface=eth0 ip=10.0.0.100 by=02:00:00:00:00:09
        > tell address=vip is-bad=true text="02:00:00:00:00:09 answers for 10.0.0.100 on eth0: another host has it. It was not put here, and is tried again after a pause. Was it given to two hosts?"
        > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=0 interval=100ms addresses=[10.0.0.100]}}
@@ -25,12 +25,12 @@ until 6200ms
          > will address=vip remove=[[eth0 10.0.0.100/24]] say=[send{to=224.0.0.18 advert={vrid=7 priority=0 interval=100ms addresses=[10.0.0.100]}}]
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
   at 5926.9375ms wake
-         > ask interface=eth0 ip=10.0.0.100
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
+         > ask interface=eth0 ip=10.0.0.100
   at 6026.9375ms wake
+         > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
          > put interface=eth0 address=10.0.0.100/24
          > announce interface=eth0 ips=[10.0.0.100]
-         > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
          > tickle address=vip
          > changed address=vip from=backup to=active priority=100 why="nobody was heard to hold the addresses for 360.9375ms"
   at 6126.9375ms wake

@@ -30,6 +30,8 @@ at 470ms configured config={addresses={vip={interface=eth0 held=[10.0.0.100/16 1
        > put interface=eth1 address=10.1.0.100/24
        > router address=new action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.1.0.100]}}
        > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100 10.0.0.101]}}
+       > put interface=eth0 address=10.0.0.100/16 valid=4000ms
+       > put interface=eth0 address=10.0.0.101/24 valid=4000ms
        > tickle address=new
        > tickle address=vip
        > changed address=new from=initialize to=active priority=100 why="nobody was heard to hold the addresses for 0ns"

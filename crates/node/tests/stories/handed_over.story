@@ -6,9 +6,9 @@ at 0ms startup left=[[eth0 10.0.0.100/24] [eth0 10.0.0.101/24] [eth1 10.9.9.9/32
        > will address=other remove=[[eth0 10.0.0.101/24]] say=[]
        > put interface=eth0 address=10.0.0.101/24 valid=2000ms
        > will address=vip remove=[[eth0 10.0.0.100/24]] say=[send{to=224.0.0.18 advert={vrid=7 priority=0 interval=100ms addresses=[10.0.0.100]}}]
-       > put interface=eth0 address=10.0.0.100/24 valid=2000ms
        > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
        > announce interface=eth0 ips=[10.0.0.100]
+       > put interface=eth0 address=10.0.0.100/24 valid=2000ms
        > changed address=other from=initialize to=active priority=100 why="the process before this one held it, and has handed over"
        > changed address=vip from=initialize to=active priority=100 why="the process before this one held it, and has handed over"
 until 150ms
@@ -26,8 +26,8 @@ at 450ms viewed view={group=cache epoch=1 phase=steady master=10.0.0.1:6379 repl
 # No further proof comes.
 until 800ms
   at 500ms wake
-         > put interface=eth0 address=10.0.0.101/24 valid=2000ms
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
+         > put interface=eth0 address=10.0.0.101/24 valid=2000ms
   at 600ms wake
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
   at 700ms wake

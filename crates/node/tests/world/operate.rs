@@ -184,13 +184,18 @@ impl World {
         }
     }
 
-    /// What is due comes before what has come, as in every driver.
+    /// What is due comes before what has come, as in every driver; but one that sleeps may be woken by what has come.
     pub(super) fn thaw(&mut self, host: usize) {
         if self.hosts[host].frozen_until.take().is_none() {
             return;
         }
         self.course.op = self.now;
         self.seen.late += 1;
+        if self.rng.chance(500)
+            && let Some(event) = self.hosts[host].inbox.pop_front()
+        {
+            self.tell(host, event);
+        }
         self.wake(host);
         while let Some(event) = self.hosts[host].inbox.pop_front() {
             self.tell(host, event);
