@@ -4,7 +4,7 @@ mod addresses;
 
 use std::path::Path;
 
-use config::Config;
+use config::{Config, Origin};
 
 use crate::cli::FileArgs;
 use crate::failure::{Failure, Fault};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Fault};
 /// `standfast check`.
 pub(crate) fn check(args: &FileArgs) -> Result<(), Failure> {
     let config = read(&args.config)?;
-    for warning in addresses::warnings(&config) {
+    for warning in warnings(&config) {
         println!("warning: {warning}");
     }
     let mut parts = vec![count(config.groups.len(), "group"), count(config.listeners.len(), "listener")];
@@ -23,6 +23,26 @@ pub(crate) fn check(args: &FileArgs) -> Result<(), Failure> {
     }
     println!("{}: {}: fine", config.file_name, parts.join(", "));
     Ok(())
+}
+
+/// What works, and may be not what was meant: printed by `standfast check`, logged at a start and a reload.
+fn warnings(config: &Config) -> Vec<String> {
+    let pairs = config.groups.iter().filter(|group| group.origin == Origin::Monitor && group.nodes == 2);
+    let pairs = pairs.map(|group| {
+        format!(
+            "{}:{}: group {}: two nodes have a majority only together, so that nobody is promoted when one host is lost. A third node \
+             needs no Redis: see examples/scenario-c-witness.toml",
+            config.file_name, group.defined_at, group.name
+        )
+    });
+    pairs.chain(addresses::warnings(config)).collect()
+}
+
+/// The same into the log, at a start and a reload.
+pub(crate) fn log_warnings(config: &Config) {
+    for warning in warnings(config) {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Reads and checks a file.
@@ -127,5 +147,21 @@ mod tests {
             "{warned}"
         );
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_another_host_and_a_pair_without_a_third_are_warned_of() {
+        let text = |server: &str, nodes: u32| {
+            format!(
+                "[node]\nlisten = \"127.0.0.1:26379\"\n[[group]]\nname = \"cache\"\nmaster = \"10.0.0.1:6379\"\nnodes = {nodes}\n[[address]]\n\
+                 name = \"vip\"\nheld = [\"192.0.2.1\"]\ninterface = \"lo\"\nfollows = \"master\"\ngroup = \"cache\"\nservers = [\"{server}\"]\n"
+            )
+        };
+        let warned = |text: &str| warnings(&config::parse("f", text).unwrap());
+        assert_eq!(warned(&text("127.0.0.1:6379", 3)), [""; 0]);
+        let found = warned(&text("192.0.2.77:6379", 2));
+        assert!(found.len() == 2 && found[0].contains("majority") && found[1].contains("copied"), "{found:?}");
+        let v6 = "[[address]]\nname = \"vip\"\nheld = [\"fd00::1/64\"]\ninterface = \"eth-none\"\nfollows = \"checks\"\nvrrp = { id = 1 }\n";
+        assert!(warned(v6).iter().any(|text| text.contains("link-local")));
     }
 }

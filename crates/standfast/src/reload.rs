@@ -98,6 +98,7 @@ impl Inner {
     async fn take_up(&self, running: &mut Config) -> Result<Vec<String>, Failure> {
         let file = self.file.clone();
         let new = blocking(move || check::read(&file)).await?;
+        check::log_warnings(&new);
         edges::all_served(&new)?;
         let old = &*running;
         let changes = change::between(old, &new);

@@ -76,6 +76,7 @@ struct Ground {
 fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Result<Prepared, Failure> {
     let config = check::read(&args.file.config)?;
     log::start(&config.log);
+    check::log_warnings(&config);
     let outside = Plan::of(&config)?;
     if !config.votes() {
         return proxy_only::of_file(&args.file.config, &config, outside, inherited, place);

@@ -1,11 +1,12 @@
 //! Is what the file says of addresses possible on this host? Programs that cannot be run would be found out when an address is to move;
 //! interfaces may still come.
 
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use config::Config;
-use config::address::{Address, Target, Way};
+use config::address::{Address, Follows, Target, Way};
 
 use crate::program::{Who, may_be_run};
 
@@ -41,7 +42,8 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 let user = who.user().ok().flatten();
                 may_be_run(Path::new(argv.first()?), user.as_ref()).err().map(|why| format!("`{option}`: {why}"))
             });
-            let all: Vec<String> = absent(address).into_iter().chain(fifo).chain(strange).collect();
+            let looks = absent(address).into_iter().chain(elsewhere(address)).chain(no_link_local(address));
+            let all: Vec<String> = looks.chain(fifo).chain(strange).collect();
             all.into_iter().map(move |text| format!("{of}: {text}"))
         })
         .collect()
@@ -59,6 +61,33 @@ fn absent(address: &Address) -> Vec<String> {
         format!("there is no interface {name} on this host: {then}. Is it spelt as `ip link` has it?")
     })
     .collect()
+}
+
+/// Servers of another host, as in a file that was copied from there: two hosts would hold the address.
+fn elsewhere(address: &Address) -> Option<String> {
+    let Follows::Master { servers, .. } = &address.follows else { return None };
+    // What the kernel lets us bind is an address of this host.
+    let is_ours = |server: &SocketAddr| UdpSocket::bind((server.ip(), 0)).is_ok();
+    let list: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    (!servers.iter().any(is_ours)).then(|| {
+        format!(
+            "none of `servers` ({}) has an address of this host. If the file was copied from the other host, name this one's own server: \
+             else both hosts would hold the address at once",
+            list.join(", ")
+        )
+    })
+}
+
+/// RFC 9568 5.2.9: of IPv6, the first is the router's link-local address, and some routers insist.
+fn no_link_local(address: &Address) -> Option<String> {
+    let Way::Vrrp(_) = &address.way else { return None };
+    let IpAddr::V6(first) = address.held.first()?.ip else { return None };
+    (!first.is_unicast_link_local()).then(|| {
+        format!(
+            "the first IPv6 address, {first}, is not link-local: other Standfasts and Keepalived do without, hardware may not. It would be put \
+             before the others in `held`"
+        )
+    })
 }
 
 fn programs(address: &Address) -> Vec<Named<'_>> {
