@@ -6,17 +6,18 @@ mod vrrp;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use crate::address::{Held, LOOPBACK, interface_of, proving};
 use crate::choice::{Followed, Role};
-use crate::config::Tables;
+use crate::config::{Tables, control};
 use crate::diagnostic::Problem;
 use crate::edge::Endpoint;
 use crate::options::Definition;
 use crate::setting::Settings;
 use crate::suggest::{self, Candidate};
-use crate::value::{quote, show_duration};
+use crate::value::{LONGEST_SOCKET_PATH, quote, show_duration};
 
 use super::{header, missing, unknown_group};
 
@@ -55,6 +56,7 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
         command(found, address);
         look::all(found, address);
     }
+    side_door(found, tables);
     names(found, &tables.addresses);
     held_twice(found, &tables.addresses);
     not_ours(found, tables);
@@ -256,6 +258,28 @@ fn command(found: &mut Vec<Problem>, address: &Settings) {
     }
 }
 
+/// Where a listener does not let in whoever comes, its proof comes in by a socket beside the control socket.
+fn side_door(found: &mut Vec<Problem>, tables: &Tables) {
+    let proven = tables.addresses.iter().find(|address| address.get("follows") == Some(Followed::Proxy));
+    let (Some(address), Some(control)) = (proven, control(&tables.node)) else { return };
+    let length = control.as_os_str().as_bytes().len();
+    // A path that is too long in any case has its own problem.
+    if (LONGEST_SOCKET_PATH - SIDE_DOOR + 1..=LONGEST_SOCKET_PATH).contains(&length) {
+        let most = LONGEST_SOCKET_PATH - SIDE_DOOR;
+        let wrong = format!(
+            "the path of the control socket has {length} bytes: there is no room for the name of a socket beside it"
+        );
+        let span = tables.node.span("control").or_else(|| tables.node.span("state-dir"));
+        let problem =
+            Problem::new(span.unwrap_or_else(|| header(address)), wrong, format!("expected at most {most} bytes"));
+        found.push(
+            problem.help(
+                "an address with `follows = \"proxy\"` is proven by that socket; set `control` to a shorter path",
+            ),
+        );
+    }
+}
+
 fn names(found: &mut Vec<Problem>, addresses: &[Settings]) {
     let name = |address: &Settings| address.get::<String>("name");
     for (nr, address) in addresses.iter().enumerate() {
@@ -346,6 +370,8 @@ fn sync_groups(found: &mut Vec<Problem>, addresses: &[Settings]) {
 const PROXY: &[&str] = &["listener", "interval", "timeout", "rise", "fall", "read", "write"];
 /// What is about the master of a group.
 const MASTER: &[&str] = &["group", "servers"];
+/// A dot and eight digits.
+const SIDE_DOOR: usize = 9;
 const WAYS: [&str; 3] = ["vrrp", "bgp", "command"];
 
 #[cfg(test)]
