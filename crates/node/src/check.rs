@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use vrrp::health::Rule;
@@ -38,12 +38,21 @@ impl Config {
             return wrong("addresses", format!("there are more than {MAX_ADDRESSES}"));
         }
         let mut owners: BTreeMap<(&str, IpAddr), &str> = BTreeMap::new();
+        let mut sessions: BTreeMap<(SocketAddr, Option<IpAddr>), &str> = BTreeMap::new();
         let mut routers: BTreeMap<(&str, bool, u8), &str> = BTreeMap::new();
         for (name, address) in &self.addresses {
             address.check().or_else(|what| wrong(name, what))?;
             for placed in &address.held {
                 if let Some(other) = owners.insert((&address.interface, placed.ip), name) {
                     return wrong(name, format!("{} is held by {other}, too", placed.ip));
+                }
+            }
+            if let Way::Bgp { neighbors, .. } = &address.way {
+                for neighbor in neighbors.values() {
+                    if let Some(other) = sessions.insert((neighbor.remote, neighbor.local), name) {
+                        let remote = neighbor.remote;
+                        return wrong(name, format!("{remote} has a session for {other}, and keeps one with a host"));
+                    }
                 }
             }
             if let Way::Vrrp(vrrp) = &address.way {

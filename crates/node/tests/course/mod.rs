@@ -133,8 +133,7 @@ fn way(rng: &mut Rng, sort: usize, n: u8, held: &[Placed]) -> Way {
             Way::Vrrp(router)
         }
         1 => {
-            let mut neighbor =
-                Neighbor::new("192.0.2.1:179".parse().expect("an address"), 65_001, 65_002, [10, 0, 0, 1].into());
+            let mut neighbor = Neighbor::new(([192, 0, 2, 1 + n], 179).into(), 65_001, 65_002, [10, 0, 0, 1].into());
             neighbor.hold_time = if rng.chance(500) { 90 } else { 30 };
             let routes = held.iter().map(|placed| (Prefix::host(placed.ip), Attributes::default())).collect();
             Way::Bgp { neighbors: [("rs".into(), neighbor)].into(), routes }
