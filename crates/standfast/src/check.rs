@@ -163,5 +163,7 @@ mod tests {
         assert!(found.len() == 2 && found[0].contains("majority") && found[1].contains("copied"), "{found:?}");
         let v6 = "[[address]]\nname = \"vip\"\nheld = [\"fd00::1/64\"]\ninterface = \"eth-none\"\nfollows = \"checks\"\nvrrp = { id = 1 }\n";
         assert!(warned(v6).iter().any(|text| text.contains("link-local")));
+        let own = v6.replace("id = 1", "id = 1, peers = [\"::1\"]");
+        assert!(warned(&own).iter().any(|text| text.contains("the other routers")));
     }
 }

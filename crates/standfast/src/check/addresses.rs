@@ -1,7 +1,7 @@
 //! Is what the file says of addresses possible on this host? Programs that cannot be run would be found out when an address is to move;
 //! interfaces may still come.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -42,7 +42,11 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 let user = who.user().ok().flatten();
                 may_be_run(Path::new(argv.first()?), user.as_ref()).err().map(|why| format!("`{option}`: {why}"))
             });
-            let looks = absent(address).into_iter().chain(elsewhere(address)).chain(no_link_local(address));
+            let looks = absent(address)
+                .into_iter()
+                .chain(elsewhere(address))
+                .chain(alone(address))
+                .chain(no_link_local(address));
             let all: Vec<String> = looks.chain(fifo).chain(strange).collect();
             all.into_iter().map(move |text| format!("{of}: {text}"))
         })
@@ -66,16 +70,26 @@ fn absent(address: &Address) -> Vec<String> {
 /// Servers of another host, as in a file that was copied from there: two hosts would hold the address.
 fn elsewhere(address: &Address) -> Option<String> {
     let Follows::Master { servers, .. } = &address.follows else { return None };
-    // What the kernel lets us bind is an address of this host.
-    let is_ours = |server: &SocketAddr| UdpSocket::bind((server.ip(), 0)).is_ok();
     let list: Vec<String> = servers.iter().map(ToString::to_string).collect();
-    (!servers.iter().any(is_ours)).then(|| {
+    (!servers.iter().any(|server| is_ours(server.ip()))).then(|| {
         format!(
             "none of `servers` ({}) has an address of this host. If the file was copied from the other host, name this one's own server: \
              else both hosts would hold the address at once",
             list.join(", ")
         )
     })
+}
+
+/// A list of peers that names this host and nobody else.
+fn alone(address: &Address) -> Option<String> {
+    let Way::Vrrp(vrrp) = &address.way else { return None };
+    let is_alone = !vrrp.peers.is_empty() && vrrp.peers.iter().all(|peer| is_ours(*peer));
+    is_alone.then(|| "all of `peers` are addresses of this host: name the other routers, too".to_owned())
+}
+
+/// What the kernel lets us bind is an address of this host.
+fn is_ours(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// RFC 9568 5.2.9: of IPv6, the first is the router's link-local address, and some routers insist.

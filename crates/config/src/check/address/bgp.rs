@@ -18,6 +18,7 @@ pub(super) fn one(found: &mut Vec<Problem>, address: &Settings) {
     let Some(bgp) = address.get::<Settings>("bgp") else { return };
     if let Some(lelastic) = bgp.get::<Settings>("lelastic") {
         missing(found, &lelastic);
+        local(found, &lelastic, address);
     } else if bgp.lacks("lelastic") && bgp.lacks("neighbor") {
         let problem = Problem::new(header(&bgp), "somebody to tell is missing", "expected `neighbor` or `lelastic`");
         found.push(problem.help("add, for example:\n[[address.bgp.neighbor]]\nremote = \"10.0.0.254\""));
@@ -26,6 +27,7 @@ pub(super) fn one(found: &mut Vec<Problem>, address: &Settings) {
     for neighbor in &neighbors {
         missing(found, neighbor);
         self::neighbor(found, neighbor);
+        local(found, neighbor, address);
     }
     if neighbors.len() > MOST_NEIGHBORS {
         let wrong = format!("this address has {} neighbours", neighbors.len());
@@ -79,6 +81,15 @@ fn neighbor(found: &mut Vec<Problem>, neighbor: &Settings) {
     if let Some(span) = neighbor.span("password").filter(|_| length > LONGEST_PASSWORD) {
         let wrong = format!("`password` has more than {LONGEST_PASSWORD} bytes, and the kernel takes no longer one");
         found.push(Problem::new(span, wrong, format!("expected 1 to {LONGEST_PASSWORD} bytes")));
+    }
+}
+
+/// A session stands while the address is elsewhere, or it could not bring it here.
+fn local(found: &mut Vec<Problem>, table: &Settings, address: &Settings) {
+    let local = table.get::<IpAddr>("local").filter(|local| held(address).iter().any(|held| held.ip == *local));
+    if let (Some(local), Some(span)) = (local, table.span("local")) {
+        let wrong = format!("a session cannot be had from {local}: it moves");
+        found.push(Problem::new(span, wrong, "expected an address that this host always has"));
     }
 }
 
