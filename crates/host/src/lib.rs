@@ -16,6 +16,7 @@
 //! | [`account`] | which numbers has a user or a group of this host? |
 //! | [`capability`] | what may this process do that others may not? |
 //! | [`lesser`] | how is a program run with fewer rights than ours? |
+//! | [`fifo`] | how is a line said to whoever reads a named pipe? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
 //! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`neighbours`] | who on a link learns where an address is? |
@@ -31,6 +32,7 @@ mod checksum;
 pub mod clock;
 pub mod daemon;
 pub mod echo;
+pub mod fifo;
 pub mod hostname;
 pub mod inherit;
 pub mod lesser;

@@ -30,7 +30,7 @@
 //! | [`clients`] | how does no client stall when an address moves? |
 //! | [`names`] | which address does a host name mean, and which name does an address have? |
 //! | [`disk`], [`scripts`] | how is state saved, and how are scripts run? |
-//! | [`program`] | how is a program of the operator run for an address: a check, a command, a hook? |
+//! | [`checks`], [`program`] | what runs beside the addresses: checks, commands, hooks? How is a program of the operator run? |
 //! | [`guard`] | who takes the addresses away when this process dies, or hangs? |
 //! | [`serve`], [`info_cache`] | the Sentinel protocol on our own port; what it tells of servers |
 //! | [`tls`] | how is a connection encrypted? |
@@ -46,6 +46,7 @@ mod addresses;
 mod admin;
 mod bind;
 mod check;
+mod checks;
 mod cli;
 mod clients;
 mod compose;
@@ -70,7 +71,6 @@ mod node_loop;
 mod outside;
 mod overlay;
 mod probe;
-#[allow(dead_code, reason = "checks and hooks of addresses run by it")]
 mod program;
 mod proxy_only;
 mod recorder;

@@ -1,19 +1,25 @@
 //! What does the proxy do? It is started from the file's listeners, fed with views, and its numbers are handed on.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::{Balance, Config, Fallback, OnUnknown, Pool, Role, Workers};
-use host::clock;
-use proxy::{Endpoint, ListeningSocket, Proxy, ProxyConfig, StartFailed};
+use host::{HostRefused, clock};
+use proxy::edge::UnixFile;
+use proxy::gate::{Limits, Lists};
+use proxy::{Edge, Endpoint, ListeningSocket, Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
 use view::GroupName;
 
 use crate::bind;
+use crate::checks::door;
 use crate::edges;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
@@ -157,7 +163,43 @@ fn all(config: &Config, feeds: &Feeds, inherited: &mut Inherited) -> Result<Vec<
             view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
         })
     });
-    listeners.collect()
+    let mut listeners = listeners.collect::<Result<Vec<_>, Failure>>()?;
+    // Behind those of the file: whoever reads numbers takes as many as the file has.
+    for (listener, path) in door::side_doors(config) {
+        listeners.push(side_door(config, listener, path, feeds, inherited)?);
+    }
+    Ok(listeners)
+}
+
+/// Where the proof of an address comes in when it cannot be a client of the listener. It differs in who may come in, and in nothing else.
+fn side_door(
+    config: &Config,
+    listener: &config::Listener,
+    path: PathBuf,
+    feeds: &Feeds,
+    inherited: &mut Inherited,
+) -> Result<proxy::Listener, Failure> {
+    let group = edges::group_of(config, listener);
+    let refused =
+        |e| Failure::host(format!("{} Nothing was started", HostRefused::new("make the directory", &path, e)));
+    // As the state directory is made, which it is as a rule, a moment later.
+    path.parent().map_or(Ok(()), |dir| DirBuilder::new().recursive(true).mode(0o700).create(dir)).map_err(refused)?;
+    let socket = inherited.unix(&path).map(ListeningSocket::Unix);
+    let edge = edges::edge(config, listener, group)?;
+    Ok(proxy::Listener {
+        name: format!("{} (side door of the proof)", name(config, listener)),
+        addr: Endpoint::Unix(UnixFile { path, mode: 0o600, owner: None, group: None }),
+        socket,
+        rules: rules(listener, group, config.proxy.drain_timeout),
+        edge: Edge {
+            lists: Lists::default(),
+            limits: Limits::default(),
+            proxy_protocol_from: Vec::new(),
+            tls: None,
+            ..edge
+        },
+        view: feeds.subscribe(&group.name.as_str().into()).expect("every group of the file has a feed"),
+    })
 }
 
 fn rules(listener: &config::Listener, group: &config::Group, drain_timeout: Duration) -> Rules {

@@ -14,7 +14,7 @@ use config::Config;
 use host::neighbours::Announcer;
 use host::{HostRefused, clock};
 use machine::{Instant, Machine as _};
-use node::event::{Action, End, Valid};
+use node::event::{Action, Valid};
 use node::{Event, Follows, Node, Placed, Way};
 use tokio::sync::{mpsc, oneshot};
 use vrrp::health::{Check, Rule};
@@ -29,6 +29,7 @@ use super::sessions::Sessions;
 use super::status::AddressesStatus;
 use super::telling;
 use super::views::Views;
+use crate::checks::Checks;
 use crate::clients::{Clients, Watched};
 use crate::feeds::Feeds;
 use crate::guard::{Guard, Packet, Removal, Will};
@@ -61,6 +62,7 @@ pub(super) struct Driver {
     is_mute: bool,
     views: Views,
     clients: Clients,
+    checks: Checks,
     guard: Guard,
     beaten: Instant,
     /// What an order led to at once: it comes before the inbox.
@@ -111,7 +113,8 @@ impl Driver {
             asking: Asking::new(events.clone()),
             announcer: None,
             is_mute: false,
-            views: Views::new(feeds, events),
+            views: Views::new(feeds.clone(), events.clone()),
+            checks: Checks::new(events, feeds),
             clients,
             guard: Guard::start(STANDSTILL),
             beaten: now,
@@ -171,6 +174,9 @@ impl Driver {
         }
         self.guard.goodbye();
         self.clients.end();
+        if self.course == Course::Ended {
+            self.checks.stopped().await;
+        }
         if let Some(waiting) = self.stopping.take() {
             // Who waited may have lost patience.
             let _ = waiting.send(());
@@ -261,6 +267,7 @@ impl Driver {
         told.into_iter().for_each(|event| self.happened(event));
         if is_new {
             self.clients.watch(watched(&self.config));
+            self.checks.configure(&self.config);
             let views = self.views.follow(&followed(&self.told.node));
             views.into_iter().for_each(|event| self.happened(event));
         }
@@ -301,13 +308,12 @@ impl Driver {
             }
             Action::Peer { address, neighbor, action } => self.peer((address, neighbor), action),
             Action::Will { address, remove, say } => self.will(&address, remove, say),
-            Action::Run { address, nr, .. } => {
-                let end = End::Failed("this version runs no commands".to_owned());
-                self.own.push_back(Event::Ran { address, nr, end });
-            }
+            Action::Run { address, nr, job } => self.checks.run(&address, nr, job),
+            Action::Changed { address, from, to, priority, .. } => self.checks.changed(&address, from, to, priority),
+            Action::GroupChanged { group, from, to } => self.checks.group_changed(&group, from, to),
             Action::Ended => self.course = Course::Ended,
             // Said already.
-            Action::Changed { .. } | Action::GroupChanged { .. } | Action::Tell { .. } | Action::Router { .. } => {}
+            Action::Tell { .. } | Action::Router { .. } => {}
             Action::Tickle { address } => {
                 let held = self.told.node.addresses.get(&address).map(|address| &address.held);
                 let ips: Vec<IpAddr> = held.into_iter().flatten().map(|held| held.ip).collect();

@@ -88,19 +88,26 @@ pub(crate) fn to_sentinels(config: &Config, group: &config::Group) -> Result<Opt
     sentinels.tls.as_ref().map(|tls| made(config, "sentinel-tls", group.defined_at, tls)).transpose()
 }
 
-fn made(config: &Config, option: &str, place: config::Place, tls: &config::ServerTls) -> Result<Connector, Failure> {
-    let fail = |why: &str| unusable(config, option, place, why);
+/// How a server is spoken with that is named outside of any group.
+///
+/// # Errors
+/// Which file of certificates cannot be used, and why.
+pub(crate) fn to_server(tls: &config::ServerTls) -> Result<Connector, String> {
     let path = |path: fn(&config::Certificate) -> &PathBuf| tls.certificate.as_ref().map(|own| path(own).clone());
     let name = tls.name.clone().map(ServerName::try_from).transpose();
     let settings = Settings {
         cert: path(|own| &own.cert),
         key: path(|own| &own.key),
         ca: Some(tls.ca.clone()),
-        name: name.map_err(|e| fail(&format!("`name`: {e}")))?,
+        name: name.map_err(|e| format!("`name`: {e}"))?,
         protocols: protocols(tls.min_version),
         ..Settings::default()
     };
-    kept(&CONNECTORS, settings, Connector::new).map_err(|why| fail(&why))
+    kept(&CONNECTORS, settings, Connector::new)
+}
+
+fn made(config: &Config, option: &str, place: config::Place, tls: &config::ServerTls) -> Result<Connector, Failure> {
+    to_server(tls).map_err(|why| unusable(config, option, place, &why))
 }
 
 fn protocols(least: MinVersion) -> Vec<Protocol> {

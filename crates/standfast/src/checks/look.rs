@@ -1,0 +1,145 @@
+//! What is looked at, how often, and for how long?
+
+use std::time::Duration;
+
+use config::Config;
+use config::address::{Address, Check, Follows, PROOF, Proof, Target};
+use node::Event;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::far::{Gateway, Redis, Tcp};
+use super::near;
+use super::proof::{self, Prover};
+use crate::feeds::Feeds;
+use crate::program::{Program, Who};
+
+/// One check, as the file has it: what has not changed goes on.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    what: What,
+    interval: Duration,
+    limit: Duration,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum What {
+    Proof(proof::Plan),
+    Target { target: Target, address: String, interface: String },
+}
+
+/// All checks of an address, by name.
+pub(super) fn plans(config: &Config, address: &Address) -> Vec<(String, Plan)> {
+    let mut plans = Vec::new();
+    if let Follows::Proxy(proof) = &address.follows {
+        let Proof { interval, timeout: limit, .. } = *proof;
+        let what = What::Proof(proof::Plan::of(config, proof));
+        plans.push((PROOF.to_owned(), Plan { what, interval, limit }));
+    }
+    plans.extend(address.checks.iter().map(|check| {
+        let Check { name, target, interval, timeout: limit, .. } = check.clone();
+        let (address, interface) = (address.name.clone(), address.interface.clone());
+        (name, Plan { what: What::Target { target, address, interface }, interval, limit })
+    }));
+    plans
+}
+
+/// Looks again and again. The first time at once.
+pub(super) fn start(
+    (address, check): (String, String),
+    plan: &Plan,
+    feeds: &Feeds,
+    inbox: mpsc::Sender<Event>,
+) -> AbortHandle {
+    let mut looker = Looker::new(&plan.what, feeds);
+    let limit = plan.limit;
+    let mut ticks = interval(plan.interval.max(LEAST_INTERVAL));
+    // Late ones are not made up for: a result is of use when it is new.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let task = tokio::spawn(async move {
+        loop {
+            ticks.tick().await;
+            let failed = looker.look(limit).await.err();
+            let event = Event::Checked { address: address.clone(), check: check.clone(), failed };
+            // The loop is gone: so is what it is for.
+            if inbox.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+    task.abort_handle()
+}
+
+/// Whoever looks, with what it keeps from one time to the next.
+enum Looker {
+    Proof(Box<Prover>),
+    Redis(Redis),
+    Tcp(Tcp),
+    Gateway(Gateway),
+    Script { program: Program, environment: [(&'static str, String); 2] },
+    Near(Target),
+}
+
+impl Looker {
+    fn new(what: &What, feeds: &Feeds) -> Self {
+        let (target, address, interface) = match what {
+            What::Proof(plan) => return Self::Proof(Box::new(Prover::new(plan.clone(), feeds))),
+            What::Target { target, address, interface } => (target, address, interface),
+        };
+        match target {
+            Target::Redis { addr, role, username, password, tls } => {
+                let word = password.as_ref().map(config::Secret::reveal);
+                let login = word.map(|word| (username.clone(), word.to_owned()));
+                Self::Redis(Redis::new(*addr, *role, login, tls.as_ref()))
+            }
+            Target::Tcp(addr) => Self::Tcp(Tcp(*addr)),
+            Target::Gateway(ip) => Self::Gateway(Gateway::new(*ip, interface)),
+            Target::Script { argv, user } => Self::Script {
+                program: Program { argv: argv.clone(), who: Who::or_not_root(user.as_ref()), limit: Duration::ZERO },
+                environment: [("STANDFAST_ADDRESS", address.clone()), ("STANDFAST_INTERFACE", interface.clone())],
+            },
+            Target::Interface(_) | Target::Process(_) | Target::PidFile(_) | Target::File { .. } => {
+                Self::Near(target.clone())
+            }
+        }
+    }
+
+    /// One look.
+    async fn look(&mut self, limit: Duration) -> Result<(), String> {
+        match self {
+            Self::Proof(prover) => prover.prove(limit).await,
+            // It keeps its limit itself, and ends what it started.
+            Self::Script { program, environment } => {
+                program.limit = limit;
+                program.run(&[], environment).await
+            }
+            Self::Redis(redis) => {
+                let looked = in_time(limit, redis.look()).await;
+                if looked.is_err() {
+                    redis.hang_up();
+                }
+                looked
+            }
+            Self::Tcp(tcp) => in_time(limit, tcp.look()).await,
+            Self::Gateway(gateway) => in_time(limit, gateway.look()).await,
+            Self::Near(target) => {
+                let target = target.clone();
+                // A file on a disk that hangs holds up its thread, and nobody else. Its next look comes when this one has ended.
+                let mut looking = tokio::task::spawn_blocking(move || near::look(&target));
+                let looked = in_time(limit, async { (&mut looking).await.unwrap_or(Ok(())) }).await;
+                if !looking.is_finished() {
+                    let _ = looking.await;
+                }
+                looked
+            }
+        }
+    }
+}
+
+async fn in_time(limit: Duration, look: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    timeout(limit, look).await.unwrap_or_else(|_| Err(format!("no answer within {limit:?}")))
+}
+
+/// The file allows no less; a pause of nothing would spin.
+const LEAST_INTERVAL: Duration = Duration::from_millis(10);
