@@ -24,15 +24,16 @@ impl Sockets {
     /// Binds them all, before anything is written or started.
     pub(crate) fn bind(config: &Config, inherited: &mut Inherited) -> Result<Self, Failure> {
         Ok(Self {
-            sentinel: (config.votes() || has_partners(config)).then(|| sentinel(config, inherited)).transpose()?,
+            sentinel: has_port(config).then(|| sentinel(config, inherited)).transpose()?,
             admin: config.admin.as_ref().map(|admin| page(config, admin, inherited, None)).transpose()?,
         })
     }
 }
 
-/// Whether other nodes are named that may hold an address of this one.
-fn has_partners(config: &Config) -> bool {
-    config.addresses.iter().any(|address| address.partners.as_ref().is_some_and(|partners| !partners.is_empty()))
+/// Whether there is a Sentinel port: nodes vote, or tell each other whom they serve at an address that both may hold.
+pub(crate) fn has_port(config: &Config) -> bool {
+    config.votes()
+        || config.addresses.iter().any(|address| address.partners.as_ref().is_some_and(|partners| !partners.is_empty()))
 }
 
 fn sentinel(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, Failure> {

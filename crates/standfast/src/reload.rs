@@ -138,6 +138,13 @@ impl Inner {
             let request = Request::Configure { announce: Some(after.node.announce), reconnect: false };
             lines.extend(self.ask("node", request).await);
         }
+        if bind::has_port(&after) && !bind::has_port(old) {
+            lines.push(
+                "addresses: `partners` are told which clients are served here, but cannot tell us before a restart: until then there is no \
+                 Sentinel port"
+                    .to_owned(),
+            );
+        }
         if let Err(failure) = self.source.addresses.configure(&after).await {
             lines.push(format!("addresses: NOT done: {failure}"));
         }

@@ -153,6 +153,7 @@ fn table(status: &Status) -> String {
     if let Some(addresses) = &status.addresses {
         out.push('\n');
         write_addresses(&mut out, addresses);
+        status.clients.iter().for_each(|clients| write_clients(&mut out, clients));
     }
     for group in &report.groups {
         out.push('\n');
@@ -230,6 +231,18 @@ pub(crate) fn write_addresses(out: &mut String, status: &AddressesStatus) {
     for (name, group) in &status.sync_groups {
         let members: Vec<&str> = group.members.iter().map(String::as_str).collect();
         let _ = writeln!(out, "  sync group {name} ({}) is {}", members.join(", "), group.state);
+    }
+}
+
+/// Whether clients of an address that moves would be released.
+fn write_clients(out: &mut String, clients: &ClientsStatus) {
+    let ClientsStatus { partners, served_elsewhere, untold, tickles, .. } = clients;
+    let _ = writeln!(
+        out,
+        "  told of clients here: {partners} other nodes; clients there: {served_elsewhere}; tickles sent: {tickles}"
+    );
+    if *untold > 0 {
+        let _ = writeln!(out, "    {untold} clients are too many: others are not told of them");
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct ClientsStatus {
     pub(crate) partners: usize,
     /// Clients of others, at addresses that may come here; those of a node that is gone for a while, too.
     pub(crate) served_elsewhere: usize,
+    /// Clients of ours of whom others are not told: there are more than 20,000 at one address.
+    pub(crate) untold: usize,
     /// What was sent in the names of others.
     pub(crate) tickles: u64,
     /// What of it could not be sent.
@@ -170,11 +172,16 @@ impl Clients {
     /// Resets whoever is connected to these, while they are still here. What takes longer than a moment is left to whoever takes over.
     pub(crate) fn cut(&self, ips: &[IpAddr]) {
         let Some(running) = self.0.get() else { return };
+        // Should nothing reach them any more, since the address has gone already, others must know of them.
+        let connections = Connections::open().and_then(|mut connections| {
+            look::once(&mut connections, &running.shared, ips)?;
+            Ok(connections)
+        });
         let cut = lock(&running.traffic).as_ref().map(|traffic| traffic.cut(ips, CUT));
         // Others may serve clients there, too: Redis itself, or a process before this one.
-        let others = Connections::open()
-            .and_then(|mut connections| ips.iter().try_fold(0, |reset, ip| Ok(reset + connections.reset(*ip, CUT)?)));
-        match others {
+        let reset_all =
+            |mut kernel: Connections| ips.iter().try_fold(0, |reset, ip| Ok(reset + kernel.reset(*ip, CUT)?));
+        match connections.and_then(reset_all) {
             Ok(others) => tracing::debug!(?ips, ?cut, others, "clients of addresses that leave were reset"),
             Err(e) => {
                 tracing::debug!(?ips, ?cut, "clients that are not the proxy's are left to whoever takes over: {e}")
@@ -198,7 +205,8 @@ impl Clients {
             [tickles, not_sent, garbage, dropped].map(|counter| counter.load(Ordering::Relaxed));
         let served_elsewhere = shared.store().served();
         let partners = shared.audience.load(Ordering::Relaxed);
-        Some(ClientsStatus { partners, served_elsewhere, tickles, not_sent, garbage, dropped })
+        let untold = shared.own().untold();
+        Some(ClientsStatus { partners, served_elsewhere, untold, tickles, not_sent, garbage, dropped })
     }
 
     /// Answers another node. `None`: there is no such command here.

@@ -22,9 +22,10 @@ pub(super) struct Own {
 #[derive(Debug, Default)]
 struct Place {
     is_held: bool,
-    connections: BTreeSet<Connection>,
-    /// There are too many, which was said.
-    is_cut_short: bool,
+    /// In their order.
+    connections: Vec<Connection>,
+    /// So many beyond those of which others are told.
+    untold: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,26 +50,36 @@ impl Own {
     /// What the kernel says of an address by now. True: for the first time there are more connections than are told of.
     pub(super) fn look(&mut self, ip: IpAddr, is_held: bool, listed: Listed) -> bool {
         let place = self.at.entry(ip).or_default();
-        let there: BTreeSet<Connection> = listed.connections.into_iter().collect();
-        let change = |is_there: bool| {
-            move |connection: &Connection| News::Connection(Change { is_there, connection: *connection })
-        };
-        let mut news: Vec<News> = place.connections.difference(&there).map(change(false)).collect();
-        news.extend(there.difference(&place.connections).map(change(true)));
-        news.extend((place.is_held != is_held).then_some(News::Moved));
+        let Listed { connections: mut there, more } = listed;
+        there.sort_unstable();
+        let went = missing(&place.connections, &there).map(|connection| Change { is_there: false, connection });
+        let came = missing(&there, &place.connections).map(|connection| Change { is_there: true, connection });
+        self.journal.extend(went.chain(came).map(|change| (ip, News::Connection(change))));
+        self.journal.extend((place.is_held != is_held).then_some((ip, News::Moved)));
         place.is_held = is_held;
         place.connections = there;
-        let was_cut_short = std::mem::replace(&mut place.is_cut_short, listed.more > 0);
-        self.journal.extend(news.into_iter().map(|news| (ip, news)));
+        let untold = std::mem::replace(&mut place.untold, more);
         let over = self.journal.len().saturating_sub(MAX_JOURNAL);
         self.journal.drain(..over);
         self.begins += over as u64;
-        listed.more > 0 && !was_cut_short
+        more > 0 && untold == 0
+    }
+
+    /// The same where nothing is said of the address itself.
+    pub(super) fn look_again(&mut self, ip: IpAddr, listed: Listed) {
+        if let Some(is_held) = self.at.get(&ip).map(|place| place.is_held) {
+            self.look(ip, is_held, listed);
+        }
     }
 
     /// Only these addresses matter from now on.
     pub(super) fn keep(&mut self, ips: &[IpAddr]) {
         self.at.retain(|ip, _| ips.contains(ip));
+    }
+
+    /// Clients of which others are not told, because there are too many.
+    pub(super) fn untold(&self) -> usize {
+        self.at.values().map(|place| place.untold).sum()
     }
 
     /// The number of the next entry.
@@ -117,6 +128,15 @@ impl Reader {
     pub(super) fn is_behind(&self, own: &Own) -> bool {
         !self.rest.is_empty() || self.next.is_none_or(|next| next < own.end())
     }
+}
+
+/// Those of the first list that are not in the second; both are in order.
+fn missing<'a>(of: &'a [Connection], there: &'a [Connection]) -> impl Iterator<Item = Connection> + 'a {
+    let mut there = there.iter().peekable();
+    of.iter().copied().filter(move |connection| {
+        while there.next_if(|other| *other < connection).is_some() {}
+        there.peek() != Some(&connection)
+    })
 }
 
 /// All that there is at an address, in pieces.
@@ -224,5 +244,6 @@ mod tests {
         let mut own = Own::default();
         let many = |more| Listed { more, ..listed(0..10) };
         assert_eq!([0, 5, 6, 0, 1].map(|more| own.look(IP, true, many(more))), [false, true, false, false, true]);
+        assert_eq!(own.untold(), 1);
     }
 }
