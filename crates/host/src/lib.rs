@@ -40,6 +40,7 @@ pub mod limits;
 mod link_address;
 pub mod neighbours;
 pub mod netlink;
+mod packets;
 pub mod peering;
 pub mod process;
 pub mod random;

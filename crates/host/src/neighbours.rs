@@ -13,11 +13,12 @@ use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use crate::netlink::Link;
+use crate::packets::{byte, equal, give};
 use crate::refused::NO_RAW;
-use crate::{HostRefused, link_address};
+use crate::{HostRefused, link_address, packets};
 use frame::Mac;
 
 /// Says on links where addresses are.
@@ -30,6 +31,13 @@ pub struct Probe {
     socket: Socket,
     link: Link,
     ip: IpAddr,
+}
+
+/// What others say on a link about where addresses are.
+#[derive(Debug)]
+pub struct Claims {
+    socket: Socket,
+    link: Link,
 }
 
 /// Frames that are looked at in one go: what comes faster is for the next one.
@@ -68,15 +76,9 @@ impl Probe {
     /// # Errors
     /// The link is down or gone, or the capability is missing.
     pub fn begin(link: &Link, ip: IpAddr) -> Result<Self, HostRefused> {
-        let protocol =
-            u16::try_from(if ip.is_ipv4() { libc::ETH_P_ARP } else { libc::ETH_P_IPV6 }).expect("they are so large");
-        let begun = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(protocol.to_be())))).and_then(
-            |socket| {
-                socket.set_nonblocking(true)?;
-                Ok(Self { socket, link: link.clone(), ip })
-            },
-        );
-        let probe = begun.map_err(|error| refused("ask neighbours for an address", &link.name, error))?;
+        let heard = hear(link, ip.is_ipv6());
+        let socket = heard.map_err(|error| refused("ask neighbours for an address", &link.name, error))?;
+        let probe = Self { socket, link: link.clone(), ip };
         probe.ask()?;
         Ok(probe)
     }
@@ -97,23 +99,76 @@ impl Probe {
     /// # Errors
     /// The link is gone.
     pub fn holder(&mut self) -> Result<Option<Mac>, HostRefused> {
-        let mut frame = [0; FRAME];
-        for _ in 0..AT_ONCE {
-            match (&self.socket).read(&mut frame) {
-                Ok(len) => {
-                    let holder = frame::holder(&frame[..len], self.ip);
-                    if let Some(holder) = holder.filter(|mac| Some(*mac) != self.link.mac) {
-                        return Ok(Some(holder));
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                // It is told once that the link is down; it may come up again.
-                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {}
-                Err(error) => return Err(refused("hear what neighbours say", &self.link.name, error)),
-            }
-        }
-        Ok(None)
+        Ok(says(&self.socket, &self.link, &[self.ip], frame::holder)?.map(|(_, mac)| mac))
     }
+}
+
+impl Claims {
+    /// Hears what is said on the link from now on about addresses of one family, without asking.
+    ///
+    /// # Errors
+    /// The link is down or gone, or the capability is missing.
+    pub fn hear(link: &Link, ipv6: bool) -> Result<Self, HostRefused> {
+        let heard = hear(link, ipv6).map_err(|error| refused("hear what neighbours say", &link.name, error));
+        Ok(Self { socket: heard?, link: link.clone() })
+    }
+
+    /// The next one that says to have one of these addresses, and which. The descriptor is readable when somebody says anything.
+    ///
+    /// # Errors
+    /// The link is gone.
+    pub fn next(&mut self, of: &[IpAddr]) -> Result<Option<(IpAddr, Mac)>, HostRefused> {
+        says(&self.socket, &self.link, of, frame::claimant)
+    }
+}
+
+impl AsFd for Claims {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Questions and answers about who has which address, on one link.
+fn hear(link: &Link, ipv6: bool) -> io::Result<Socket> {
+    if !ipv6 {
+        return packets::hear(Type::RAW, link, libc::ETH_P_ARP, &[give(u32::MAX)]);
+    }
+    let [advertisement, solicitation] = frame::NEIGHBOUR_DISCOVERY;
+    let filter = [
+        byte(frame::NEXT_HEADER),
+        equal(frame::ICMPV6, 0, 4),
+        byte(frame::ICMPV6_KIND),
+        equal(advertisement, 1, 0),
+        equal(solicitation, 0, 1),
+        give(u32::MAX),
+        give(0),
+    ];
+    packets::hear(Type::RAW, link, libc::ETH_P_IPV6, &filter)
+}
+
+fn says(
+    mut socket: &Socket,
+    link: &Link,
+    of: &[IpAddr],
+    read: fn(&[u8], IpAddr) -> Option<Mac>,
+) -> Result<Option<(IpAddr, Mac)>, HostRefused> {
+    let mut frame = [0; FRAME];
+    for _ in 0..AT_ONCE {
+        match socket.read(&mut frame) {
+            Ok(len) => {
+                let mut claims = of.iter().filter_map(|ip| Some((*ip, read(&frame[..len], *ip)?)));
+                let theirs = claims.find(|(_, mac)| Some(*mac) != link.mac);
+                if theirs.is_some() {
+                    return Ok(theirs);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            // It is told once that the link is down; it may come up again.
+            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {}
+            Err(error) => return Err(refused("hear what neighbours say", &link.name, error)),
+        }
+    }
+    Ok(None)
 }
 
 impl AsFd for Probe {

@@ -5,13 +5,14 @@
 
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::netlink::Link;
+use crate::packets::{byte, equal, give};
 use crate::refused::NO_RAW;
-use crate::{HostRefused, link_address};
+use crate::{HostRefused, packets};
 
 /// Packets of one protocol on one link.
 #[derive(Debug)]
@@ -150,42 +151,8 @@ fn inward(link: &Link, from: IpAddr, carries: &Carries) -> io::Result<Socket> {
         IpAddr::V4(_) => (libc::ETH_P_IP, PROTOCOL_V4),
         IpAddr::V6(_) => (libc::ETH_P_IPV6, PROTOCOL_V6),
     };
-    let ethertype = u16::try_from(ethertype).expect("it has sixteen bits");
-    // Until it has its filter and its link, nothing comes: it has no protocol.
-    let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
-    socket.attach_filter(&[byte(at), equal(carries.protocol, 0, 1), give(u32::MAX), give(0)])?;
-    socket.set_nonblocking(true)?;
-    bind(&socket, link, ethertype)?;
-    Ok(socket)
-}
-
-/// Hears what comes in on this link of this kind.
-#[expect(unsafe_code, reason = "bind")]
-fn bind(socket: &Socket, link: &Link, ethertype: u16) -> io::Result<()> {
-    let (at, len) = link_address::of(link, ethertype)?;
-    // SAFETY: man 2 bind: it reads `len` bytes at the pointer, which is to a structure of that size that lives as long as the call; the
-    // descriptor is open as long as `socket`.
-    let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const at).cast(), len) };
-    if bound == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Of the kernel's classic packet filter: a byte is looked at ...
-fn byte(at: u32) -> SockFilter {
-    SockFilter::new(code(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS), 0, 0, at)
-}
-
-/// ... compared, with so many instructions left out if it is equal, or is not ...
-fn equal(to: u8, if_so: u8, if_not: u8) -> SockFilter {
-    SockFilter::new(code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K), if_so, if_not, to.into())
-}
-
-/// ... and so many bytes of the packet are given.
-fn give(bytes: u32) -> SockFilter {
-    SockFilter::new(code(libc::BPF_RET | libc::BPF_K), 0, 0, bytes)
-}
-
-fn code(code: u32) -> u16 {
-    u16::try_from(code).expect("instructions have sixteen bits")
+    let filter = [byte(at), equal(carries.protocol, 0, 1), give(u32::MAX), give(0)];
+    packets::hear(Type::DGRAM, link, ethertype, &filter)
 }
 
 fn refused(what: &'static str, link: &Link, error: io::Error) -> HostRefused {

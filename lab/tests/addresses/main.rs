@@ -1,6 +1,7 @@
 //! Does the driver of addresses do its duty, with the real program on two hosts? What is taken is announced, what is lost is found, what is
 //! given up is said.
 
+mod beside;
 mod stage;
 
 use std::thread;
@@ -106,6 +107,20 @@ fn what_somebody_deletes_is_put_back() {
 }
 
 #[test]
+fn another_host_that_has_the_same_address_is_noticed() {
+    let stage = held_by_a();
+    // A host that tells its neighbours when its link-layer address is another one.
+    stage.network.command("c", "sysctl").args(["-w", "net.ipv4.conf.eth0.arp_notify=1"]).output().expect("it is there");
+    stage.ip("c", &["address", "add", &format!("{VIP}/24"), "dev", "eth0"]);
+    stage.ip("c", &["link", "set", "eth0", "address", "02:00:00:00:00:0c"]);
+    stage.wait("a says so", || {
+        stage.log("a").lines().any(|line| line.contains("WARN address=vip") && line.contains(VIP)).then_some(())
+    });
+    stage.ip("c", &["address", "del", &format!("{VIP}/24"), "dev", "eth0"]);
+    stage.wait_for_holder("a");
+}
+
+#[test]
 fn an_interface_that_goes_down_gives_it_away_and_gets_it_back() {
     let stage = held_by_a();
     stage.ip("a", &["link", "set", "eth0", "down"]);
@@ -168,8 +183,13 @@ fn what_a_crash_left_is_removed_at_the_next_start() {
 fn an_operator_releases_takes_and_preempts() {
     let mut stage = Stage::set();
     let never = |priority| vrrp(priority, "", "preempt = false");
-    stage.run_both(&never(150), &never(100));
+    stage.write("a", &never(150));
+    stage.run("a");
+    // Whoever comes first stays.
     stage.wait_for_holder("a");
+    stage.write("b", &never(100));
+    stage.run("b");
+    stage.wait("it answers", || stage.stands("b"));
     let unknown = stage.ask("a", &["address", "release", "nobody"]);
     assert!(!unknown.status.success() && said(&unknown).contains("nobody"), "{}", said(&unknown));
     stage.done("a", &["address", "release", NAME]);

@@ -15,9 +15,14 @@ const ARP: [u8; 2] = [0x08, 0x06];
 const IPV6: [u8; 2] = [0x86, 0xdd];
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
-const ICMPV6: u8 = 58;
+pub(super) const ICMPV6: u8 = 58;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
+/// The kinds of ICMPv6 that say who has an address.
+pub(super) const NEIGHBOUR_DISCOVERY: [u8; 2] = [ADVERTISEMENT, SOLICITATION];
+/// Where IPv6 says in a frame what it carries (RFC 8200 3), and where ICMPv6 its kind.
+pub(super) const NEXT_HEADER: u32 = 14 + 6;
+pub(super) const ICMPV6_KIND: u32 = 14 + 40;
 /// Of an advertisement: what is said counts more than what was known. Nobody has asked.
 const OVERRIDE: u8 = 0x20;
 /// Options: whose the link-layer address is.
@@ -56,6 +61,17 @@ pub fn question(mac: Mac, ip: IpAddr) -> Vec<u8> {
 /// Who says in this frame that the address is there, or is about to take it.
 #[must_use]
 pub fn holder(frame: &[u8], ip: IpAddr) -> Option<Mac> {
+    said(frame, ip).map(|(mac, _)| mac)
+}
+
+/// Who says in this frame that the address is there. Who asks for it, to take it, does not.
+#[must_use]
+pub fn claimant(frame: &[u8], ip: IpAddr) -> Option<Mac> {
+    said(frame, ip).and_then(|(mac, has_it)| has_it.then_some(mac))
+}
+
+/// Who says something about having the address, and whether it is there already.
+fn said(frame: &[u8], ip: IpAddr) -> Option<(Mac, bool)> {
     let kind: [u8; 2] = *frame.get(12..)?.first_chunk()?;
     match ip {
         IpAddr::V4(ip) if kind == ARP => {
@@ -67,7 +83,8 @@ pub fn holder(frame: &[u8], ip: IpAddr) -> Option<Mac> {
             let target = Ipv4Addr::from(*body[24..].first_chunk::<4>()?);
             // One who probes for it is about to take it.
             let probes = body[7] == REQUEST && sender.is_unspecified() && target == ip;
-            (sender == ip || probes).then(|| body[8..].first_chunk().copied()).flatten()
+            let mac = body[8..].first_chunk().copied()?;
+            (sender == ip || probes).then_some((mac, !probes))
         }
         IpAddr::V6(ip) if kind == IPV6 => {
             let packet = frame.get(14..)?;
@@ -77,8 +94,9 @@ pub fn holder(frame: &[u8], ip: IpAddr) -> Option<Mac> {
             if packet[6] != ICMPV6 || packet[7] != HOPS || said[1] != 0 || target != ip {
                 return None;
             }
-            let has_it = said[0] == ADVERTISEMENT || (said[0] == SOLICITATION && source.is_unspecified());
-            has_it.then(|| frame[6..].first_chunk().copied()).flatten()
+            let has_it = said[0] == ADVERTISEMENT;
+            let mac = frame[6..].first_chunk().copied()?;
+            (has_it || (said[0] == SOLICITATION && source.is_unspecified())).then_some((mac, has_it))
         }
         _ => None,
     }

@@ -21,6 +21,7 @@ use vrrp::health::{Check, Rule};
 
 use super::Order;
 use super::asking::Asking;
+use super::claims::Claims;
 use super::compose::{Told, compose};
 use super::links::{Links, News};
 use super::memory::Memory;
@@ -57,6 +58,7 @@ pub(super) struct Driver {
     ports: Ports,
     sessions: Sessions,
     asking: Asking,
+    claims: Claims,
     announcer: Option<Announcer>,
     /// Announcing or asking failed the last time: said once.
     is_mute: bool,
@@ -111,6 +113,7 @@ impl Driver {
             ports: Ports::new(now, events.clone(), breaks),
             sessions: Sessions::new(events.clone(), !handed_over),
             asking: Asking::new(events.clone()),
+            claims: Claims::new(events.clone()),
             announcer: None,
             is_mute: false,
             views: Views::new(feeds.clone(), events.clone()),
@@ -142,6 +145,9 @@ impl Driver {
             }
             let news = self.links.hear();
             self.on_news(news);
+            if self.links.has_reordered() {
+                self.claims.settle(&self.links);
+            }
             if let Ok(order) = self.ordered.try_recv() {
                 self.obey(order);
             }
@@ -222,6 +228,7 @@ impl Driver {
         events.into_iter().for_each(|event| self.happened(event));
         if has_moved {
             self.settle(false);
+            self.claims.settle(&self.links);
         }
     }
 

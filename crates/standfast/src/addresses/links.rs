@@ -26,6 +26,8 @@ pub(super) struct Links {
     held: BTreeMap<Address, Held>,
     /// What is to be there by the machine's order.
     ordered: BTreeSet<(String, Placed)>,
+    /// It is another than when it was last asked for.
+    has_reordered: bool,
     /// Which interfaces matter, and what was last told of each.
     told: BTreeMap<String, Option<Option<String>>>,
     /// The own address of each interface and family that routers speak from; kept while it is there, and while there is no other.
@@ -55,6 +57,7 @@ impl Links {
             links: BTreeMap::new(),
             held: BTreeMap::new(),
             ordered: BTreeSet::new(),
+            has_reordered: false,
             told: BTreeMap::new(),
             primaries: BTreeMap::new(),
             is_deaf: false,
@@ -122,7 +125,7 @@ impl Links {
 
     /// Puts it there, or gives it another lifetime. The refusal is for people.
     pub(super) fn put(&mut self, interface: &str, address: Placed, valid: Option<Duration>) -> Result<(), String> {
-        self.ordered.insert((interface.to_owned(), address));
+        self.has_reordered |= self.ordered.insert((interface.to_owned(), address));
         let Some(at) = self.on(interface, address) else {
             return Err(format!("there is no interface {interface}: `ip link` shows those that are there"));
         };
@@ -131,11 +134,21 @@ impl Links {
 
     /// Takes it off, if it is there.
     pub(super) fn remove(&mut self, interface: &str, address: Placed) {
-        self.ordered.remove(&(interface.to_owned(), address));
+        self.has_reordered |= self.ordered.remove(&(interface.to_owned(), address));
         let Some(at) = self.on(interface, address) else { return };
         if let Err(refused) = self.netlink.remove(&at) {
             tracing::error!(%address, interface, "{refused}");
         }
+    }
+
+    /// What is to be there by the machine's order.
+    pub(super) fn ordered(&self) -> impl Iterator<Item = &(String, Placed)> {
+        self.ordered.iter()
+    }
+
+    /// Whether that is something else than the last time.
+    pub(super) const fn has_reordered(&mut self) -> bool {
+        std::mem::replace(&mut self.has_reordered, false)
     }
 
     fn on(&self, interface: &str, Placed { ip, prefix }: Placed) -> Option<Address> {

@@ -17,6 +17,7 @@
 //! | [`ports`] | how do VRRP's packets come and go? |
 //! | [`sessions`] | how do BGP sessions get their connections? |
 //! | [`asking`] | has somebody on the link an address that is to come here? |
+//! | [`claims`] | does another host say that it has one that is here? |
 //! | [`ear`] | how does the event loop wait for a raw socket? |
 //! | [`views`] | how does it hear who is master? |
 //! | [`memory`] | what did an operator want before the last restart? |
@@ -24,6 +25,7 @@
 //! | [`telling`] | how is it logged? |
 
 mod asking;
+mod claims;
 mod compose;
 mod driver;
 mod ear;

@@ -1,0 +1,111 @@
+//! Does another host of the link say that it has an address that is here? Heard without asking: routers that answer for others (proxy ARP)
+//! would answer any question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use host::HostRefused;
+use host::neighbours::Claims as Ears;
+use node::Event;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::ear::{self, Ear};
+use super::links::Links;
+
+/// What is listened to, by interface and family (`true`: IPv6).
+pub(super) struct Claims {
+    events: mpsc::Sender<Event>,
+    open: BTreeMap<(String, bool), Listening>,
+    /// It could not be listened the last time: said once.
+    is_deaf: bool,
+}
+
+struct Listening {
+    /// The link, which can be another one of the same name later.
+    index: u32,
+    held: watch::Sender<Vec<IpAddr>>,
+    task: AbortHandle,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Claims {
+    pub(super) const fn new(events: mpsc::Sender<Event>) -> Self {
+        Self { events, open: BTreeMap::new(), is_deaf: false }
+    }
+
+    /// Listens where something is held, and nowhere else.
+    pub(super) fn settle(&mut self, links: &Links) {
+        let mut held: BTreeMap<(String, bool), BTreeSet<IpAddr>> = BTreeMap::new();
+        for (interface, placed) in links.ordered() {
+            held.entry((interface.clone(), placed.ip.is_ipv6())).or_default().insert(placed.ip);
+        }
+        self.open.retain(|place, listening| {
+            let is_same = links.link(&place.0).is_some_and(|link| link.index == listening.index);
+            is_same && held.contains_key(place) && !listening.task.is_finished()
+        });
+        for (place, ips) in held {
+            let ips: Vec<IpAddr> = ips.into_iter().collect();
+            if let Some(listening) = self.open.get(&place) {
+                listening.held.send_replace(ips);
+                continue;
+            }
+            // On a link without hardware addresses nobody says anything.
+            let Some(link) = links.link(&place.0).filter(|link| link.mac.is_some_and(|mac| mac != [0; 6])) else {
+                continue;
+            };
+            let opened = Ears::hear(link, place.1).and_then(|ears| {
+                let refused = |e| HostRefused::new("hear what neighbours say", &link.name, e);
+                ear::listen(ears).map_err(refused)
+            });
+            match opened {
+                Ok(ear) => {
+                    self.is_deaf = false;
+                    let (held, of) = watch::channel(ips);
+                    let task = tokio::spawn(listen(ear, place.0.clone(), of, self.events.clone())).abort_handle();
+                    self.open.insert(place, Listening { index: link.index, held, task });
+                }
+                Err(refused) if !self.is_deaf => {
+                    self.is_deaf = true;
+                    tracing::warn!("{refused}. Until then a host that has the same address is not noticed");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+async fn listen(
+    mut ear: AsyncFd<Ear<Ears>>,
+    interface: String,
+    held: watch::Receiver<Vec<IpAddr>>,
+    events: mpsc::Sender<Event>,
+) {
+    loop {
+        let Ok(mut ready) = ear.readable_mut().await else { return };
+        let of = held.borrow().clone();
+        match ready.get_inner_mut().0.next(&of) {
+            Ok(Some((ip, mac))) => {
+                let by = mac.map(|byte| format!("{byte:02x}")).join(":");
+                if events.send(Event::Elsewhere { interface: interface.clone(), ip, by }).await.is_err() {
+                    return;
+                }
+                // Of a storm a part is enough.
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(None) => ready.clear_ready(),
+            // The machine hears of the link.
+            Err(_) => return,
+        }
+    }
+}
+
+/// After each that was heard. The kernel's buffer takes more, and then drops it.
+const PAUSE: Duration = Duration::from_millis(20);
