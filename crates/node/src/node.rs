@@ -9,6 +9,7 @@
 
 mod configure;
 mod report;
+mod touched;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -24,6 +25,7 @@ use crate::config::{Config, Placed};
 use crate::event::{Action, Event, Timer};
 use crate::right::Views;
 use crate::team::Team;
+use touched::Touched;
 
 pub use report::{AddressReport, CheckReport, GroupReport, NeighborReport, Report, RouterReport};
 
@@ -41,6 +43,8 @@ pub struct Node {
     links: BTreeMap<String, String>,
     /// The greatest number that a connection of an address had that is gone: one that comes in its place counts on from there.
     conns: u64,
+    /// Which addresses are looked at until nothing follows any more.
+    touched: Touched,
     /// Events about addresses that there are not.
     stray: u64,
     actions: VecDeque<Action>,
@@ -72,6 +76,7 @@ impl Node {
             views: Views::new(),
             links: BTreeMap::new(),
             conns: 0,
+            touched: Touched::All,
             stray: 0,
             actions: VecDeque::new(),
         };
@@ -198,6 +203,7 @@ impl Node {
         let due = self.deadline().map_or(now, |(at, _)| at);
         self.now = self.now.max(now);
         if self.now.since(due) > STANDSTILL {
+            self.touched = Touched::All;
             self.addresses.values_mut().for_each(|address| address.right.doubt(self.now));
             self.wake_teams();
         }
@@ -206,7 +212,7 @@ impl Node {
     /// Routers first: what they release is not to be renewed any more.
     fn wake_teams(&mut self) {
         let mut out = Vec::new();
-        for team in &mut self.teams {
+        for team in self.teams.iter_mut().filter(|team| self.touched.has_team(&team.members)) {
             team.wake(self.now);
             for (member, action) in team.drain() {
                 if let Some(address) = self.addresses.get_mut(&member) {
@@ -219,7 +225,8 @@ impl Node {
 
     /// What time alone has changed in what forbids addresses.
     fn look(&mut self) {
-        for address in self.addresses.values_mut() {
+        for address in self.addresses.iter_mut().filter(|(name, _)| self.touched.has(name)).map(|(_, address)| address)
+        {
             let interface = address.config().interface.clone();
             address.right.look(self.now, &interface, &self.links, &self.views);
         }
@@ -237,6 +244,7 @@ impl Node {
         self.note();
         if self.drop_left() {
             // What was given up has a successor, which has not yet looked at anything.
+            self.touched = Touched::All;
             self.start_teams();
             return self.settle();
         }
@@ -247,10 +255,10 @@ impl Node {
     fn settle_once(&mut self) -> bool {
         let mut moved = false;
         let mut out = Vec::new();
-        for address in self.addresses.values_mut() {
+        for (_, address) in self.addresses.iter_mut().filter(|(name, _)| self.touched.has(name)) {
             address.settle(self.now, &mut out);
         }
-        for team in &mut self.teams {
+        for team in self.teams.iter_mut().filter(|team| self.touched.has_team(&team.members)) {
             for member in &team.members.clone() {
                 let news = self.addresses.get_mut(member).map(Address::take_news).unwrap_or_default();
                 for event in news {
@@ -272,7 +280,7 @@ impl Node {
     /// Routers that began in the place of others have spoken by now.
     fn end_adoptions(&mut self) {
         let mut out = Vec::new();
-        for team in self.teams.iter().filter(|team| team.is_started) {
+        for team in self.teams.iter().filter(|team| team.is_started && self.touched.has_team(&team.members)) {
             for member in &team.members {
                 let is_active = team.router(member).is_some_and(|router| router.state() == State::Active);
                 if let Some(address) = self.addresses.get_mut(member) {
@@ -286,14 +294,14 @@ impl Node {
     /// Compares states, and tells what is new of them and of the guard's orders.
     fn note(&mut self) {
         let mut out = Vec::new();
-        for team in &self.teams {
+        for team in self.teams.iter().filter(|team| self.touched.has_team(&team.members)) {
             for member in &team.members {
                 if let Some(address) = self.addresses.get_mut(member) {
                     address.forget_not_taken(team.router(member));
                 }
             }
         }
-        for (name, address) in &mut self.addresses {
+        for (name, address) in self.addresses.iter_mut().filter(|(name, _)| self.touched.has(name)) {
             address.go_round(self.now, &mut out);
             address.renew_will(&mut out);
             if !address.is_vrrp() {
@@ -302,7 +310,7 @@ impl Node {
                 address.note(self.now, None, true, &mut out);
             }
         }
-        for team in &mut self.teams {
+        for team in self.teams.iter_mut().filter(|team| self.touched.has_team(&team.members)) {
             let fault = team.members.iter().any(|m| self.addresses.get(m).is_some_and(Address::has_fault));
             let mut states = Vec::new();
             for member in &team.members {
@@ -338,7 +346,9 @@ impl Node {
                 self.add(&name, next);
             }
         }
-        self.form_teams();
+        if is_new {
+            self.form_teams();
+        }
         is_new
     }
 
@@ -367,6 +377,7 @@ impl Machine for Node {
     type Timer = Timer;
 
     fn handle(&mut self, now: Instant, event: Event) {
+        self.touched = self.touched_by(&event);
         self.look_at_clock(now);
         // What is due is due before whatever came late.
         self.look();
@@ -405,11 +416,12 @@ impl Machine for Node {
     }
 
     fn wake(&mut self, now: Instant) {
+        self.touched = self.due(now);
         self.look_at_clock(now);
         self.look();
         self.wake_teams();
         let mut out = Vec::new();
-        for address in self.addresses.values_mut() {
+        for (_, address) in self.addresses.iter_mut().filter(|(name, _)| self.touched.has(name)) {
             address.wake(self.now, &mut out);
         }
         self.actions.extend(out);

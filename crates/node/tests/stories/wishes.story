@@ -26,5 +26,5 @@ at 600ms wished address=vip wish=take
        > tickle address=vip
        > changed address=vip from=fault to=active priority=200 why="an operator wants the addresses here"
 at 700ms wished address=nobody wish=take
-       > tickle address=vip
 at 800ms wished address=vip wish=preempt
+       > tickle address=vip
