@@ -1,0 +1,161 @@
+//! Do the files in `examples/` do what they say, as they are? Only the state directory is another one, because these hosts share a disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lab::netns::Network;
+use lab::process::{Process, Signal};
+use lab::program::{require, said, standfast};
+use lab::routers::wait_until;
+
+/// A host of an example, what its interfaces are, and the file that it runs, if it runs one.
+type Host = (&'static str, Option<&'static str>);
+
+struct World {
+    network: Network,
+    redis: Vec<Process>,
+    nodes: Vec<(&'static str, Process)>,
+}
+
+impl World {
+    fn lay(hosts: &[Host], lans: &[(&str, &[(&str, &str)])]) -> Self {
+        require("redis-server");
+        let names: Vec<&str> = hosts.iter().map(|(name, _)| *name).collect();
+        let network = Network::without_cables(&names);
+        for (interface, ends) in lans {
+            network.lan(interface, ends);
+        }
+        Self { network, redis: Vec::new(), nodes: Vec::new() }
+    }
+
+    fn start_redis(&mut self, host: &str, more: &str) {
+        let file = self.network.scratch().join(format!("redis.{host}.conf"));
+        let dir = self.network.scratch().display().to_string();
+        fs::write(&file, format!("protected-mode no\nsave \"\"\ndir {dir}\nrepl-diskless-sync-delay 0\n{more}"))
+            .unwrap();
+        let mut command = self.network.command(host, "redis-server");
+        command.arg(&file);
+        self.redis.push(Process::start_into(command, &self.log(host, "redis")));
+    }
+
+    fn start_nodes(&mut self, hosts: &[Host]) {
+        for (host, example) in hosts {
+            let Some(example) = example else { continue };
+            let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples")).join(example);
+            let state = self.network.scratch().join(format!("state.{host}"));
+            let text = fs::read_to_string(path).unwrap();
+            let text = text.replacen("[node]\n", &format!("[node]\nstate-dir = {state:?}\n"), 1);
+            let text = if *host == SECOND { as_the_second(&text) } else { text };
+            fs::write(self.file(host), text).unwrap();
+            self.start_node(host);
+        }
+    }
+
+    fn start_node(&mut self, host: &'static str) {
+        let mut command = self.network.command(host, standfast());
+        command.args(["run", "-c"]).arg(self.file(host));
+        self.nodes.push((host, Process::start_into(command, &self.log(host, "standfast"))));
+    }
+
+    fn stop_node(&mut self, host: &str) {
+        let at = self.nodes.iter().position(|(name, _)| *name == host).unwrap();
+        self.nodes.remove(at).1.end(Signal::TERM);
+    }
+
+    fn file(&self, host: &str) -> PathBuf {
+        self.network.scratch().join(format!("standfast.{host}.toml"))
+    }
+
+    fn log(&self, host: &str, of: &str) -> PathBuf {
+        self.network.scratch().join(format!("{of}.{host}.log"))
+    }
+
+    /// What a client hears at an address, within two seconds.
+    fn ask(&self, from: &str, at: &str, port: u16, words: &[&str]) -> String {
+        let mut command = self.network.command(from, "timeout");
+        command.args(["2", "redis-cli", "--no-auth-warning", "-h", at, "-p", &port.to_string()]).args(words);
+        String::from_utf8_lossy(&command.output().unwrap().stdout).trim().to_owned()
+    }
+
+    fn holds(&self, host: &str, address: &str) -> bool {
+        let output = self.network.command(host, "ip").args(["-o", "address", "show"]).output().unwrap();
+        said(&output).contains(&format!(" {address}/"))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for (host, _) in &self.nodes {
+                println!("--- {host}\n{}", fs::read_to_string(self.log(host, "standfast")).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// The lines of scenario D's file that end in "this host", as the other balancer has them.
+fn as_the_second(text: &str) -> String {
+    text.replace("balancer-1", "balancer-2")
+        .replace("10.0.0.198:26379", "10.0.0.199:26379")
+        .replacen("partners = [\"10.0.0.199:26379\"]", "partners = [\"10.0.0.198:26379\"]", 1)
+        .replace("priority = 100", "priority = 80")
+}
+
+#[test]
+fn two_hosts_and_a_witness_share_an_address_by_the_files_of_scenario_c() {
+    let hosts = [
+        ("h1", Some("scenario-c-host1.toml")),
+        ("h2", Some("scenario-c-host2.toml")),
+        ("w", Some("scenario-c-witness.toml")),
+        ("c", None),
+    ];
+    let outside: &[_] = &[("h1", "10.20.1.1/24"), ("h2", "10.20.1.2/24"), ("c", "10.20.1.9/24")];
+    let inside: &[_] = &[("h1", "10.30.1.1/24"), ("h2", "10.30.1.2/24"), ("w", "10.30.1.3/24")];
+    let mut world = World::lay(&hosts, &[("eth0", outside), ("eth1", inside)]);
+    world.start_redis("h1", "bind 10.30.1.1\n");
+    world.start_redis("h2", "bind 10.30.1.2\nreplicaof 10.30.1.1 6379\n");
+    wait_until("the replica follows", || {
+        world.ask("w", "10.30.1.2", 6379, &["info", "replication"]).contains("master_link_status:up")
+    });
+    world.start_nodes(&hosts);
+    let through = |world: &World, words: &[&str]| world.ask("c", "10.20.1.130", 6379, words);
+    wait_until("a write through the address", || through(&world, &["set", "k", "1"]) == "OK");
+    wait_until("the first host has it, by its priority", || {
+        world.holds("h1", "10.20.1.130") && !world.holds("h2", "10.20.1.130")
+    });
+    world.stop_node("h1");
+    wait_until("the second one has it", || world.holds("h2", "10.20.1.130") && !world.holds("h1", "10.20.1.130"));
+    wait_until("a read through the second one", || through(&world, &["get", "k"]) == "1");
+    world.start_node("h1");
+    wait_until("it comes back", || world.holds("h1", "10.20.1.130") && !world.holds("h2", "10.20.1.130"));
+    wait_until("a write through the first one again", || through(&world, &["set", "k", "2"]) == "OK");
+}
+
+#[test]
+fn two_balancers_share_a_write_port_and_a_read_port_by_the_file_of_scenario_d() {
+    let hosts =
+        [("b1", Some("scenario-d.toml")), (SECOND, Some("scenario-d.toml")), ("m", None), ("r", None), ("c", None)];
+    let ends: &[_] = &[
+        ("b1", "10.0.0.198/24"),
+        (SECOND, "10.0.0.199/24"),
+        ("m", "10.0.0.201/24"),
+        ("r", "10.0.0.211/24"),
+        ("c", "10.0.0.9/24"),
+    ];
+    let mut world = World::lay(&hosts, &[("eth0", ends)]);
+    world.start_redis("m", "requirepass mypassword\nmasterauth mypassword\n");
+    world.start_redis("r", "requirepass mypassword\nmasterauth mypassword\nreplicaof 10.0.0.201 6379\n");
+    world.start_nodes(&hosts);
+    let at = |world: &World, port, words: &[&str]| {
+        world.ask("c", "10.0.0.200", port, &[&["-a", "mypassword"], words].concat())
+    };
+    wait_until("a write at the write port", || at(&world, 5000, &["set", "k", "1"]) == "OK");
+    wait_until("a replica answers at the read port", || at(&world, 5001, &["role"]).starts_with("slave"));
+    wait_until("the first balancer has it", || world.holds("b1", "10.0.0.200") && !world.holds(SECOND, "10.0.0.200"));
+    world.stop_node("b1");
+    wait_until("the second one has it", || world.holds(SECOND, "10.0.0.200") && !world.holds("b1", "10.0.0.200"));
+    wait_until("a write through the second one", || at(&world, 5000, &["set", "k", "2"]) == "OK");
+}
+
+/// The other balancer of scenario D: it has the same file but for its own lines.
+const SECOND: &str = "b2";
