@@ -296,7 +296,8 @@ impl Address {
         }
         // The guard before the kernel: should we die between the two, nothing is left behind.
         self.renew_will(out);
-        if self.is_adopted {
+        // Where it must not be any more, its router is about to hear of it.
+        if self.is_adopted || !self.right.is_allowed() {
             return;
         }
         let is_proven = self.right.is_proven();
@@ -395,7 +396,7 @@ impl Address {
 
     /// When a lifetime has to begin anew, where no check says so.
     fn refresh_deadline(&self) -> Option<Instant> {
-        let is_alone = !self.right.proof.is_named() && self.right.is_proven();
+        let is_alone = !self.right.proof.is_named() && self.right.is_proven() && self.right.is_allowed();
         self.hold.refresh_deadline().filter(|_| is_alone)
     }
 

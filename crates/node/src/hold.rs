@@ -205,12 +205,13 @@ impl Hold {
         self.items.iter().filter(|(_, item)| item.is_wanted || item.is_ordered()).map(|(placed, _)| *placed)
     }
 
-    /// The proof has passed, or is not needed: lifetimes begin anew, not more often than is worth it.
+    /// The proof has passed, or is not needed: lifetimes begin anew, not more often than is worth it. Forced: also where there is none, because
+    /// there was one before.
     pub(crate) fn refresh(&mut self, now: Instant, is_forced: bool, stats: &mut Stats, out: &mut Vec<Action>) {
-        let Some(lifetime) = self.lifetime else { return };
         for (placed, item) in &mut self.items {
             let There::Yes(ordered) = item.there else { continue };
-            if item.is_wanted && (is_forced || now.since(ordered) >= lifetime / REFRESHES) {
+            let is_due = self.lifetime.is_some_and(|lifetime| now.since(ordered) >= lifetime / REFRESHES);
+            if item.is_wanted && (is_forced || is_due) {
                 item.there = There::Yes(now);
                 stats.refreshed += 1;
                 out.push(put(&self.interface, *placed, self.lifetime));

@@ -78,11 +78,22 @@ impl Course {
         }
     }
 
-    pub(crate) fn event(&self, rng: &mut Rng, running: &BTreeMap<String, u64>) -> Option<Event> {
+    pub(crate) fn event(
+        &self,
+        rng: &mut Rng,
+        running: &BTreeMap<String, u64>,
+        conns: &BTreeMap<(String, String), u64>,
+    ) -> Option<Event> {
         let address = one(rng, &NAMES);
         let interface = one(rng, &LINKS);
         let bad = |rng: &mut Rng| rng.chance(300).then(|| "it is so".to_owned());
-        Some(match below(rng, 20) {
+        Some(match below(rng, 26) {
+            20.. => {
+                let all: Vec<_> = conns.iter().collect();
+                let ((address, neighbor), conn) = all.get(below(rng, all.len().max(1)))?;
+                let event = well(rng, Conn(**conn));
+                Event::Peer { address: address.clone(), neighbor: neighbor.clone(), event }
+            }
             0..=5 => {
                 let check = one(rng, &["proxy", "proxy", "load", "nothing"]);
                 Event::Checked { address, check, failed: bad(rng) }
@@ -97,7 +108,8 @@ impl Course {
             11 if rng.chance(300) => Event::NotPut { interface, address: placed(rng, 100), why: "no".into() },
             12 => Event::Elsewhere { interface, ip: placed(rng, 100).ip, by: "somebody".into() },
             13 => Event::Router { address, event: heard(rng) },
-            14 => Event::Peer { address, neighbor: "rs".into(), event: peer(rng) },
+            14 if rng.chance(300) => Event::Peer { address, neighbor: "rs".into(), event: peer(rng) },
+
             15 | 16 => {
                 let (address, nr) = running.iter().next().map(|(address, nr)| (address.clone(), *nr))?;
                 let nr = if rng.chance(900) { nr } else { nr + 1 };
@@ -163,6 +175,22 @@ fn peer(rng: &mut Rng) -> bgp::Event {
         2 => bgp::Event::Closed { conn },
         3 => bgp::Event::Sent { conn, bytes: 10 },
         _ => bgp::Event::Bytes { conn, bytes: vec![0xFF; below(rng, 30)] },
+    }
+}
+
+/// What a neighbour says that wants the session.
+fn well(rng: &mut Rng, conn: Conn) -> bgp::Event {
+    let message = |rest: &[u8]| [&[0xFF; 16], rest].concat();
+    // An OPEN of AS 65001 with both families, then a KEEPALIVE.
+    let open = [
+        0x00, 0x3B, 0x01, 0x04, 0xFD, 0xE9, 0x00, 0x5A, 0xC0, 0x00, 0x02, 0x01, 0x1E, 0x02, 0x1C, 0x01, 0x04, 0x00,
+        0x01, 0x00, 0x01, 0x01, 0x04, 0x00, 0x02, 0x00, 0x01, 0x02, 0x00, 0x05, 0x06, 0x00, 0x01, 0x00, 0x01, 0x00,
+        0x02, 0x41, 0x04, 0x00, 0x00, 0xFD, 0xE9,
+    ];
+    match below(rng, 3) {
+        0 => bgp::Event::Connected { conn, local: [192, 0, 2, 2].into() },
+        1 => bgp::Event::Bytes { conn, bytes: [message(&open), message(&[0x00, 0x13, 0x04])].concat() },
+        _ => bgp::Event::Sent { conn, bytes: 1_000 },
     }
 }
 
