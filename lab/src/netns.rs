@@ -226,6 +226,7 @@ impl Drop for Network {
     fn drop(&mut self) {
         // With a namespace go its interfaces, and with one end of a cable the other.
         for host in self.hosts.iter().map(String::as_str).chain([SWITCH]) {
+            end_programs(&self.namespace(host));
             delete_namespace(&self.namespace(host));
         }
         if let Some(dir) = keep() {
@@ -284,6 +285,15 @@ fn maker(name: &str) -> Option<u32> {
 /// The end of a host's cable at the switch.
 fn port(host: &str, interface: &str) -> String {
     if interface == "eth0" { host.to_owned() } else { format!("{host}.{interface}") }
+}
+
+/// Ends what still runs in a namespace of ours: a program that took another's place is nobody's child.
+fn end_programs(namespace: &str) {
+    let Ok(listed) = Command::new("ip").args(["netns", "pids", namespace]).output() else { return };
+    for process in String::from_utf8_lossy(&listed.stdout).split_whitespace() {
+        // It may have ended by itself.
+        let _ = Command::new("kill").args(["-s", "KILL", process]).output();
+    }
 }
 
 fn delete_namespace(name: &str) {

@@ -40,18 +40,36 @@ impl<'a> Program<'a> {
     }
 
     pub(crate) fn reload(&self, addresses: &str) {
-        let file = Self::write(self.network, addresses);
-        let output = self.network.command(self.host, standfast()).args(["reload", "-c"]).arg(file).output();
+        Self::write(self.network, addresses);
+        self.done("reload");
+    }
+
+    /// Asks it for something, and it is done.
+    pub(crate) fn done(&self, verb: &str) {
+        let file = self.network.scratch().join("standfast.toml");
+        let output = self.network.command(self.host, standfast()).args([verb, "-c"]).arg(file).output();
         let output = output.expect("it can be started");
         assert!(output.status.success(), "{}", said(&output));
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn status(&self) -> String {
+        self.ask(&["address"])
+    }
+
+    fn ask(&self, words: &[&str]) -> String {
+        let file = self.network.scratch().join("standfast.toml");
+        let output = self.network.command(self.host, standfast()).args(words).arg("-c").arg(file).output();
+        said(&output.expect("it can be started"))
+    }
+
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.network.scratch().join("ours.log")).unwrap_or_default()
     }
 
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status();
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = self.ask(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&status).expect("it answers");
+        let sent = Command::new("kill").args(["-s", signal, &status["pid"].to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
     }
 

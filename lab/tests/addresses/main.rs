@@ -2,6 +2,7 @@
 //! given up is said.
 
 mod beside;
+mod bird;
 mod stage;
 
 use std::thread;
@@ -94,6 +95,53 @@ fn an_upgrade_leaves_no_gap() {
     assert_eq!(stage.stands("a").expect("it answers")["state"], "active");
     stage.done("a", &["address", "release", NAME]);
     stage.wait_for_holder("b");
+}
+
+#[test]
+fn a_program_that_fails_to_take_over_changes_nothing() {
+    let stage = held_by_a();
+    let gone = stage.watch_for_removals("a");
+    let failed = stage.ask("a", &["upgrade", "/bin/false"]);
+    assert!(!failed.status.success(), "{}", said(&failed));
+    thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(gone.lines(), Vec::<String>::new());
+    stage.answers();
+    assert_eq!(stage.stands("a").expect("it answers")["state"], "active");
+}
+
+#[test]
+fn without_the_right_to_it_says_which_is_missing() {
+    let mut stage = Stage::set();
+    stage.write("a", &vrrp(150, "", ""));
+    stage.run_without_rights("a");
+    stage.wait("it says so", || stage.log("a").contains("CAP_NET_RAW").then_some(()));
+    assert!(!stage.holds("a", VIP));
+    // Said once, not at every try.
+    thread::sleep(Duration::from_secs(3));
+    let said = stage.log("a").lines().filter(|line| line.contains("CAP_NET_RAW")).count();
+    assert!(said <= 2, "{}", stage.log("a"));
+}
+
+#[test]
+fn what_the_kernel_could_not_tell_is_looked_up() {
+    let stage = held_by_a();
+    stage.signal("a", "STOP");
+    // More than the kernel keeps for who does not listen, and the address among it.
+    let many = "for i in $(seq 1 3000); do echo address add 10.9.$((i / 250)).$((i % 250 + 1))/32 dev lo; done > $0; \
+                echo address del 10.0.0.100/24 dev eth0 >> $0; \
+                for i in $(seq 1 3000); do echo address del 10.9.$((i / 250)).$((i % 250 + 1))/32 dev lo; done >> $0; ip -force -batch $0";
+    let batch = stage.dir("a").join("batch");
+    let output = stage.network.command("a", "bash").args(["-c", many]).arg(batch).output().expect("bash is there");
+    // The guard may have taken the address away before.
+    println!("{}", said(&output));
+    let sockets = said(&stage.network.command("a", "cat").arg("/proc/net/netlink").output().expect("it is there"));
+    // The ninth column: how many the kernel could not tell.
+    let dropped =
+        |line: &str| line.split_whitespace().nth(8).and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n > 0);
+    assert!(sockets.lines().any(dropped), "it was not enough: {sockets}");
+    stage.signal("a", "CONT");
+    stage.wait_for_holder("a");
+    stage.answers();
 }
 
 #[test]

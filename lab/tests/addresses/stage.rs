@@ -86,6 +86,15 @@ impl Stage {
         self.nodes.insert(host.to_owned(), node);
     }
 
+    /// The same as a user without any right to the network.
+    pub(crate) fn run_without_rights(&mut self, host: &str) {
+        let mut command = self.network.command(host, "setpriv");
+        command.args(["--bounding-set=-all", "--inh-caps=-all", "--"]).arg(standfast());
+        command.args(["run", "-c"]).arg(self.dir(host).join("standfast.toml"));
+        let node = self.start(command, &format!("{host}.log"));
+        self.nodes.insert(host.to_owned(), node);
+    }
+
     /// Both, with this right each.
     pub(crate) fn run_both(&mut self, a: &str, b: &str) {
         for (host, address) in [("a", a), ("b", b)] {

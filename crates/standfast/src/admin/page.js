@@ -15,7 +15,28 @@ function draw(status) {
   $("version").textContent = `standfast ${status.version}`;
   document.title = title(report.groups);
   measure(status);
+  drawAddresses(status.addresses);
   report.groups.forEach((group, nr) => drawGroup(status, group, nr === 0));
+}
+
+// The addresses that this host may hold, and what is wrong about them.
+function drawAddresses(status) {
+  const all = Object.entries(status ? status.addresses : {});
+  $("addresses").hidden = !all.length;
+  rows($("held"), all.map(([name, a]) => address(name, a)));
+  const notes = all.flatMap(([name, a]) => [
+    line("", `${name} ${a.explain}`),
+    ...a.checks.filter((c) => c.passes !== true).map((c) => line("quiet", `check ${c.name}: ${c.passes == null ? "no result yet" : c.why || "fails"}`)),
+    ...(a.neighbors || []).map((b) => line("quiet", `BGP ${b.name}: ${b.state}, ${b.explain}`)),
+  ]);
+  $("address-notes").replaceChildren(...notes);
+}
+
+function address(name, a) {
+  const states = { active: "ok", backup: "", fault: "down", initialize: "wait" };
+  const is = tag(a.released ? `${a.state}, released` : a.state, states[a.state] ?? "");
+  const holder = a.state === "active" ? "this host" : a.holder || "–";
+  return { cells: [name, is, n(ago(a.since_ms)), holder, n(a.way === "vrrp" ? a.priority : "–"), a.way, a.held.join(" ")] };
 }
 
 // Requests a second, by listener.
