@@ -202,9 +202,10 @@ impl Node {
     fn look_at_clock(&mut self, now: Instant) {
         let due = self.deadline().map_or(now, |(at, _)| at);
         self.now = self.now.max(now);
-        if self.now.since(due) > STANDSTILL {
+        let lasted = self.now.since(due);
+        if lasted > STANDSTILL {
             self.touched = Touched::All;
-            self.addresses.values_mut().for_each(|address| address.right.doubt(self.now));
+            self.addresses.values_mut().for_each(|address| address.right.doubt(self.now, lasted));
             self.wake_teams();
         }
     }

@@ -27,6 +27,7 @@ pub(crate) struct Right {
     presumed: Option<Instant>,
     /// Until then no view is worth putting anything: this host stood still, and they may be old.
     doubted: Option<Instant>,
+    doubted_at: Option<Instant>,
     link: Option<String>,
     released: bool,
     /// It could not be put, or somebody else has it: when it is tried again. A router has its own.
@@ -47,6 +48,7 @@ impl Right {
             elsewhere: None,
             presumed: None,
             doubted: None,
+            doubted_at: None,
             link: None,
             released: config.released,
             blocked: None,
@@ -69,9 +71,11 @@ impl Right {
     }
 
     /// This host stood still: what was agreed in the meantime is still on its way. What is on the interface stays for the rest of its lifetime.
-    pub(crate) fn doubt(&mut self, now: Instant) {
-        if self.follows_master() {
-            self.doubted = Some(now + DOUBTED);
+    /// A host that is always a little late is believed most of the time: somebody has to hold the address there, too.
+    pub(crate) fn doubt(&mut self, now: Instant, lasted: Duration) {
+        let is_again = self.doubted_at.is_some_and(|at| now.since(at) < DOUBTED_AGAIN);
+        if self.follows_master() && (lasted >= DOUBTED || !is_again) {
+            (self.doubted, self.doubted_at) = (Some(now + DOUBTED), Some(now));
         }
     }
 
@@ -221,6 +225,8 @@ impl Right {
 const PRESUMED: Duration = Duration::from_secs(3);
 /// How long views are not believed after a standstill: what other nodes have said is read from connections within milliseconds.
 const DOUBTED: Duration = Duration::from_millis(300);
+/// A standstill that is shorter than that is no new reason for so long: renewals need a chance within the shortest lifetime.
+const DOUBTED_AGAIN: Duration = Duration::from_millis(900);
 /// The first pause before an address that could not be put, or that somebody else has, is tried again; each doubles it.
 const BLOCKED_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
