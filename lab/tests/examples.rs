@@ -1,4 +1,5 @@
-//! Do the files in `examples/` do what they say, as they are? Only the state directory is another one, because these hosts share a disk.
+//! Do the files in `examples/` do what they say, as they are? Only the state directory and that of certificates are others, because these
+//! hosts share a disk; and of hosts that have the same file but for a few lines, those lines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use lab::netns::Network;
 use lab::process::{Process, Signal};
 use lab::program::{require, said, standfast};
 use lab::routers::wait_until;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// A host of an example, what its interfaces are, and the file that it runs, if it runs one.
 type Host = (&'static str, Option<&'static str>);
@@ -44,8 +46,14 @@ impl World {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples")).join(example);
             let state = self.network.scratch().join(format!("state.{host}"));
             let text = fs::read_to_string(path).unwrap();
+            let text = text.lines().filter(|line| !line.starts_with("state-dir")).collect::<Vec<_>>().join("\n");
             let text = text.replacen("[node]\n", &format!("[node]\nstate-dir = {state:?}\n"), 1);
-            let text = if *host == SECOND { as_the_second(&text) } else { text };
+            let text = text.replace("/etc/standfast", &self.network.scratch().display().to_string());
+            let text = match *host {
+                SECOND => as_the_second(&text),
+                R2 | R3 => as_another_redis(&text, host),
+                _ => text,
+            };
             fs::write(self.file(host), text).unwrap();
             self.start_node(host);
         }
@@ -72,8 +80,15 @@ impl World {
 
     /// What a client hears at an address, within two seconds.
     fn ask(&self, from: &str, at: &str, port: u16, words: &[&str]) -> String {
+        self.ask_with(&[], from, at, port, words)
+    }
+
+    fn ask_with(&self, options: &[&str], from: &str, at: &str, port: u16, words: &[&str]) -> String {
         let mut command = self.network.command(from, "timeout");
-        command.args(["2", "redis-cli", "--no-auth-warning", "-h", at, "-p", &port.to_string()]).args(words);
+        command
+            .args(["2", "redis-cli", "--no-auth-warning", "-h", at, "-p", &port.to_string()])
+            .args(options)
+            .args(words);
         String::from_utf8_lossy(&command.output().unwrap().stdout).trim().to_owned()
     }
 
@@ -157,5 +172,69 @@ fn two_balancers_share_a_write_port_and_a_read_port_by_the_file_of_scenario_d() 
     wait_until("a write through the second one", || at(&world, 5000, &["set", "k", "2"]) == "OK");
 }
 
+#[test]
+fn a_balancer_follows_the_monitors_of_scenario_a_and_holds_what_it_announces() {
+    let hosts = [
+        ("r1", Some("scenario-a-redis.toml")),
+        (R2, Some("scenario-a-redis.toml")),
+        (R3, Some("scenario-a-redis.toml")),
+        ("b1", Some("scenario-a-balancer.toml")),
+        ("c", None),
+    ];
+    let ends: &[_] = &[
+        ("r1", "192.168.0.11/24"),
+        (R2, "192.168.0.12/24"),
+        (R3, "192.168.0.13/24"),
+        ("b1", "192.168.0.1/24"),
+        ("c", "192.168.0.9/24"),
+    ];
+    let mut world = World::lay(&hosts, &[("eth0", ends)]);
+    let dir = world.network.scratch().to_owned();
+    certificates(&dir);
+    let dir = dir.display();
+    let redis = format!(
+        "port 0\ntls-port 6379\ntls-replication yes\ntls-auth-clients no\ntls-cert-file {dir}/cert.pem\ntls-key-file {dir}/key.pem\n\
+         tls-ca-cert-file {dir}/ca.pem\nrequirepass redis-password\nmasterauth redis-password\n"
+    );
+    world.start_redis("r1", &redis);
+    for replica in [R2, R3] {
+        world.start_redis(replica, &format!("{redis}replicaof 192.168.0.11 6379\n"));
+    }
+    world.start_nodes(&hosts);
+    let authority = format!("{dir}/ca.pem");
+    let tls = ["--tls", "--cacert", &authority, "-a", "redis-password"];
+    wait_until("a write through the address", || {
+        world.ask_with(&tls, "c", "192.168.0.3", 6379, &["set", "k", "1"]) == "OK"
+    });
+    assert!(world.holds("b1", "192.168.0.3") && world.holds("b1", "2001:db8:18::3"));
+    // Nobody serves through a proxy that is gone, and the address goes with it.
+    world.stop_node("b1");
+    wait_until("the address is gone", || !world.holds("b1", "192.168.0.3"));
+}
+
+/// The lines of scenario A's file that end in "this host", as the other Redis hosts have them.
+fn as_another_redis(text: &str, host: &str) -> String {
+    let (name, at) = if host == R2 { ("redis-2", "192.168.0.12:26379") } else { ("redis-3", "192.168.0.13:26379") };
+    text.replace("redis-1", name).replace("192.168.0.11:26379", at)
+}
+
+/// An authority, and what it has signed for all hosts.
+fn certificates(dir: &Path) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // With the usual name of both, OpenSSL takes the other one for self-signed.
+    params.distinguished_name.push(DnType::CommonName, "an authority");
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = ["192.168.0.3", "192.168.0.11", "192.168.0.12", "192.168.0.13"].map(str::to_owned);
+    let own = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
+    fs::write(dir.join("ca.pem"), authority.pem()).unwrap();
+    fs::write(dir.join("cert.pem"), own.pem()).unwrap();
+    fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+}
+
+/// The other Redis hosts of scenario A.
+const R2: &str = "r2";
+const R3: &str = "r3";
 /// The other balancer of scenario D: it has the same file but for its own lines.
 const SECOND: &str = "b2";
