@@ -52,6 +52,7 @@ impl World {
             let text = match *host {
                 SECOND => as_the_second(&text),
                 R2 | R3 => as_another_redis(&text, host),
+                WITNESS => as_a_witness_of_e(&text),
                 _ => text,
             };
             fs::write(self.file(host), text).unwrap();
@@ -212,6 +213,45 @@ fn a_balancer_follows_the_monitors_of_scenario_a_and_holds_what_it_announces() {
     wait_until("the address is gone", || !world.holds("b1", "192.168.0.3"));
 }
 
+#[test]
+fn an_address_goes_with_the_master_by_the_files_of_scenario_e() {
+    let hosts = [
+        ("e1", Some("scenario-e-host1.toml")),
+        ("e2", Some("scenario-e-host2.toml")),
+        (WITNESS, Some("scenario-c-witness.toml")),
+        ("c", None),
+    ];
+    let ends: &[_] = &[
+        ("e1", "192.168.111.41/24"),
+        ("e2", "192.168.111.42/24"),
+        (WITNESS, "192.168.111.43/24"),
+        ("c", "192.168.111.9/24"),
+    ];
+    let mut world = World::lay(&hosts, &[("bond0", ends)]);
+    world.start_redis("e1", "");
+    world.start_redis("e2", "replicaof 192.168.111.41 6379\n");
+    wait_until("the replica follows", || {
+        world.ask("c", "192.168.111.42", 6379, &["info", "replication"]).contains("master_link_status:up")
+    });
+    world.start_nodes(&hosts);
+    let write = |world: &World, value: &str| world.ask("c", "192.168.111.44", 6379, &["set", "k", value]) == "OK";
+    wait_until("a write at the master", || write(&world, "1"));
+    assert!(world.holds("e1", "192.168.111.44") && !world.holds("e2", "192.168.111.44"));
+    // A replica gets the stream of writes a second after it follows; until then it is not fit.
+    wait_until("the write is everywhere", || world.ask("c", "192.168.111.42", 6379, &["get", "k"]) == "1");
+    world.redis.remove(0).end(Signal::KILL);
+    wait_until("the address is where the new master is", || {
+        world.holds("e2", "192.168.111.44") && !world.holds("e1", "192.168.111.44")
+    });
+    wait_until("a write at the new master", || write(&world, "2"));
+}
+
+/// The file of scenario C's witness for the group of scenario E.
+fn as_a_witness_of_e(text: &str) -> String {
+    let text = text.replace("mymaster", "redis").replace("10.30.1.3:26379", "192.168.111.43:26379");
+    text.replace("10.30.1.1:6379", "192.168.111.41:6379")
+}
+
 /// The lines of scenario A's file that end in "this host", as the other Redis hosts have them.
 fn as_another_redis(text: &str, host: &str) -> String {
     let (name, at) = if host == R2 { ("redis-2", "192.168.0.12:26379") } else { ("redis-3", "192.168.0.13:26379") };
@@ -233,6 +273,8 @@ fn certificates(dir: &Path) {
     fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
 }
 
+/// Of scenario E.
+const WITNESS: &str = "e3";
 /// The other Redis hosts of scenario A.
 const R2: &str = "r2";
 const R3: &str = "r3";
