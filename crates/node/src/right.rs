@@ -61,6 +61,10 @@ impl Right {
 
     pub(crate) fn configure(&mut self, now: Instant, config: &Address, is_held: bool) {
         self.proof.configure(now, config, is_held);
+        if self.follows != config.follows && is_held {
+            // The view of a group that nobody followed before is told after this.
+            self.presumed = Some(now + PRESUMED);
+        }
         self.follows.clone_from(&config.follows);
     }
 
@@ -221,7 +225,7 @@ impl Right {
     }
 }
 
-/// How long a predecessor's word counts before a view has come: the new process has it from disk, or asks the servers.
+/// How long the word of before counts where no view has come: a new process has it from disk, or asks the servers.
 const PRESUMED: Duration = Duration::from_secs(3);
 /// How long views are not believed after a standstill: what other nodes have said is read from connections within milliseconds.
 const DOUBTED: Duration = Duration::from_millis(300);

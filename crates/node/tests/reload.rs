@@ -1,0 +1,137 @@
+//! What may be told to an address that is here, of every way, without letting it go for a moment?
+
+use std::time::Duration;
+
+use machine::time::at;
+use machine::{Instant, Machine as _, story};
+use node::config::{Address, Config, Follows, Way};
+use node::{Action, End, Event, Node};
+use view::{Epoch, Phase, View};
+use vrrp::State;
+use vrrp::health::{Check, Rule};
+
+const WAYS: [&str; 4] = [
+    "vrrp{version=v3 vrid=7 primary=10.0.0.1 addresses=[10.0.0.100] interval=100ms}",
+    "bgp{neighbors={rs={remote=192.0.2.1:179 remote-as=65001 local-as=65002 identifier=10.0.0.1 families=[ipv4] hold-time=90 \
+     connect-retry=5000ms ttl=hops(1)}} routes={10.0.0.100/32={}}}",
+    "command{check=5000ms}",
+    "view{announce={repeat=2 gap=1000ms refresh=0ms}}",
+];
+
+type Change = (&'static str, fn(&mut Address));
+
+/// What a change is called, and what it does.
+const CHANGES: [Change; 9] = [
+    ("a longer lifetime", |it| it.lifetime = Some(Duration::from_secs(5))),
+    ("no lifetime", |it| it.lifetime = None),
+    ("another check that forbids", |it| it.checks.push(check("more", Rule::Veto))),
+    ("another check with a weight", |it| it.checks.push(check("more", Rule::Weight(-10)))),
+    ("a proof", |it| {
+        it.checks.push(check("more", Rule::Veto));
+        it.proof = Some("more".into());
+    }),
+    ("no checks", |it| {
+        it.checks.clear();
+        it.proof = None;
+    }),
+    ("to ask first, and not to put back", |it| {
+        it.ask_first = Some(Duration::from_secs(1));
+        it.put_back = false;
+    }),
+    ("another way to be announced, and another priority", |it| match &mut it.way {
+        Way::Vrrp(vrrp) => (vrrp.announce.repeat, vrrp.priority) = (1, vrrp::Priority(150)),
+        Way::View { announce } => announce.repeat = 1,
+        Way::Command { check } => *check = Some(Duration::from_secs(9)),
+        Way::Bgp { routes, .. } => routes.values_mut().for_each(|route| route.prepend = 2),
+    }),
+    ("an address beside it", |it| {
+        let more = "10.0.0.101/24".parse().expect("an address");
+        it.held.push(more);
+        if let Way::Vrrp(vrrp) = &mut it.way {
+            vrrp.addresses.push(more.ip);
+        }
+    }),
+];
+
+fn check(name: &str, rule: Rule) -> Check {
+    Check { name: name.into(), rule, rise: 2, fall: 3 }
+}
+
+fn config(way: &str) -> Config {
+    let text = format!(
+        "addresses={{vip={{interface=eth0 held=[10.0.0.100/24] lifetime=2000ms checks=[{{name=proxy rule=veto rise=1 fall=3}}] \
+         proof=proxy proof-age=1000ms way={way}}}}}"
+    );
+    story::from_line(&text).unwrap_or_else(|e| panic!("{way}: {e}"))
+}
+
+/// A host where the address is here, and what time it is.
+fn here(way: &str) -> (Node, Instant) {
+    let mut node = Node::new(config(way), 1, Instant::START);
+    let events = [
+        (0, Event::Startup { left: vec![], handed_over: false }),
+        (1, Event::Checked { address: "vip".into(), check: "proxy".into(), failed: None }),
+        (2, Event::Ran { address: "vip".into(), nr: 1, end: End::Failed("it is not here".into()) }),
+        (3, Event::Ran { address: "vip".into(), nr: 2, end: End::Done }),
+    ];
+    for (ms, event) in events {
+        machine::step(&mut node, at(ms), event, |_| ());
+    }
+    while let Some((due, _)) = node.deadline().filter(|(due, _)| *due <= at(700)) {
+        machine::wake(&mut node, due, |_| ());
+    }
+    assert_eq!(node.report().addresses[0].state, State::Active, "{way}");
+    (node, at(700))
+}
+
+#[test]
+fn what_is_here_stays_whatever_is_told_about_it() {
+    for way in WAYS {
+        for (what, change) in CHANGES {
+            let (mut node, now) = here(way);
+            let mut config = config(way);
+            change(config.addresses.get_mut("vip").expect("it is there"));
+            let (mut lets_go, mut puts) = (Vec::new(), 0);
+            let mut look = |action: Action| match action {
+                Action::Remove { .. } | Action::Cut { .. } | Action::Changed { .. } => lets_go.push(action),
+                Action::Put { .. } => puts += 1,
+                _ => {}
+            };
+            machine::step(&mut node, now, Event::Configured { config: Box::new(config) }, &mut look);
+            while let Some((due, _)) = node.deadline().filter(|(due, _)| *due < now + Duration::from_millis(300)) {
+                machine::wake(&mut node, due, &mut look);
+            }
+            assert!(lets_go.is_empty(), "{way}: {what}: {lets_go:?}");
+            // A kernel that has the old lifetime would end it.
+            assert!(puts > 0 || !what.contains("lifetime"), "{way}: {what}");
+        }
+    }
+}
+
+#[test]
+fn what_it_follows_from_now_on_has_a_moment_to_be_known() {
+    for way in WAYS {
+        for (master, stays) in [(Some("10.0.0.1:6379"), true), (Some("10.0.0.2:6379"), false), (None, false)] {
+            let (mut node, now) = here(way);
+            let mut config = config(way);
+            let it = config.addresses.get_mut("vip").expect("it is there");
+            let servers = vec!["10.0.0.1:6379".parse().expect("an address")];
+            it.follows = Follows::Master { group: "cache".into(), servers };
+            // For this long nothing else is to be proven.
+            (it.checks, it.proof) = (vec![], None);
+            machine::step(&mut node, now, Event::Configured { config: Box::new(config) }, |_| ());
+            let state = |node: &Node| node.report().addresses[0].state;
+            assert_eq!(state(&node), State::Active, "{way}");
+            if let Some(master) = master.map(|master| master.parse().expect("an address")) {
+                let view =
+                    View { group: "cache".into(), epoch: Epoch(1), phase: Phase::Steady, master, replicas: vec![] };
+                machine::step(&mut node, now, Event::Viewed { view }, |_| ());
+                assert_eq!(state(&node) == State::Active, stays, "{way}: {master}");
+            }
+            while let Some((due, _)) = node.deadline().filter(|(due, _)| *due < now + Duration::from_secs(4)) {
+                machine::wake(&mut node, due, |_| ());
+            }
+            assert_eq!(state(&node) == State::Active, stays, "{way}: {master:?}");
+        }
+    }
+}
