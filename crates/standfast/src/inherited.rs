@@ -84,6 +84,11 @@ impl Inherited {
         Some(self.tcp.swap_remove(at))
     }
 
+    /// Whether there is one.
+    pub(crate) fn has_tcp(&self, addr: SocketAddr) -> bool {
+        self.tcp.iter().any(|socket| socket.local_addr().is_ok_and(|own| own == addr))
+    }
+
     /// The socket that listens at this path, if there is one.
     pub(crate) fn unix(&mut self, path: &Path) -> Option<UnixListener> {
         let is_there = |socket: &UnixListener| socket.local_addr().is_ok_and(|own| own.as_pathname() == Some(path));

@@ -23,7 +23,7 @@
 //! | [`upgrade`], [`inherited`] | how does another program take our place? What was this one started with? |
 //! | [`addresses`] | which addresses does this host hold, and how are they driven? |
 //! | [`compose`], [`traffic`] | what does the file mean for each part? For the proxy? |
-//! | [`bind`], [`identity`], [`probe`] | may it start? Addresses, its id, its Redis |
+//! | [`privileges`], [`bind`], [`identity`], [`probe`] | may it start? Its rights, addresses, its id, its Redis |
 //! | [`outside`] | how are groups driven whose view comes from stock Sentinels or from checks? |
 //! | [`node_loop`] | how are events brought to the machine, and its orders carried out? |
 //! | [`link`], [`keys`] | how does one connection speak, and what does it log in with? |
@@ -70,6 +70,7 @@ mod names;
 mod node_loop;
 mod outside;
 mod overlay;
+mod privileges;
 mod probe;
 mod program;
 mod proxy_only;

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -45,6 +46,16 @@ pub(crate) enum Who {
     NotRoot,
     /// As this user.
     User(String),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Us => "the user that runs Standfast",
+            Self::NotRoot => NOBODY,
+            Self::User(name) => name,
+        })
+    }
 }
 
 impl Who {

@@ -29,7 +29,7 @@ use crate::keys::Keys;
 use crate::life::notify;
 use crate::outside::Plan;
 use crate::status::Source;
-use crate::{check, compose, edges, log, probe, run};
+use crate::{check, compose, edges, log, privileges, probe, run};
 
 /// What a node of our own file needs to take it up anew.
 pub(crate) struct Origin {
@@ -100,6 +100,7 @@ impl Inner {
         let new = blocking(move || check::read(&file)).await?;
         check::log_warnings(&new);
         edges::all_served(&new)?;
+        privileges::still_suffice(&new)?;
         let old = &*running;
         let changes = change::between(old, &new);
         if changes.is_empty() {

@@ -35,7 +35,7 @@ use crate::outside::Plan;
 use crate::reload::Origin;
 use crate::traffic::Traffic;
 use crate::upgrade::Predecessor;
-use crate::{check, compose, edges, identity, log, probe, proxy_only, serve};
+use crate::{check, compose, edges, identity, log, privileges, probe, proxy_only, serve};
 
 /// `standfast run`.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -77,6 +77,7 @@ fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Resul
     let config = check::read(&args.file.config)?;
     log::start(&config.log);
     check::log_warnings(&config);
+    privileges::suffice(&config, &inherited)?;
     let outside = Plan::of(&config)?;
     if !config.votes() {
         return proxy_only::of_file(&args.file.config, &config, outside, inherited, place);

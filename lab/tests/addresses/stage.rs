@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -31,6 +31,13 @@ impl Drop for Running {
         // One that stands still is killed, too.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("it is our child")
     }
 }
 
@@ -131,7 +138,7 @@ impl Stage {
     /// Waits until the host's node has ended by itself.
     pub(crate) fn ended(&mut self, host: &str) {
         let mut node = self.nodes.remove(host).expect("it runs");
-        self.wait("the node ends", || node.0.try_wait().expect("it is our child"));
+        self.wait("the node ends", || node.ended());
     }
 
     /// Asks the host's node.
