@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::choice::Followed;
-use crate::config::{place, sure};
+use crate::config::{Node, place, sure};
 use crate::edge::Endpoint;
 use crate::setting::Settings;
 use crate::source::{Place, Source};
@@ -45,7 +45,7 @@ pub struct Address {
     pub put_back: bool,
     /// Those of one word move together; all of them have VRRP.
     pub sync_group: Option<String>,
-    /// The Sentinel ports of the other hosts that may hold it. `None`: the other nodes of the groups.
+    /// The Sentinel ports of the other hosts that may hold it, at least one. `None`: the other nodes of the groups.
     pub partners: Option<Vec<SocketAddr>>,
     /// How it comes to a host and goes.
     pub way: Way,
@@ -145,8 +145,9 @@ impl Address {
         self.held.iter().chain(excluded).copied().collect()
     }
 
-    /// `listeners`: where those of the file listen, to find the one that proves an address that names none.
-    pub(crate) fn build(source: &Source, table: &Settings, listeners: &[Endpoint]) -> Self {
+    /// `listeners`: where those of the file listen, to find the one that proves an address that names none. `node`: who is no partner of
+    /// its own.
+    pub(crate) fn build(source: &Source, table: &Settings, listeners: &[Endpoint], node: &Node) -> Self {
         let (held, way) = (table.get::<Vec<Held>>("held").unwrap_or_default(), Way::build(table));
         let lifetime: Duration = sure(table, "lifetime");
         let ask_first: Duration = sure(table, "ask-first");
@@ -159,7 +160,7 @@ impl Address {
             ask_first: (!ask_first.is_zero()).then_some(ask_first),
             put_back: sure(table, "put-back"),
             sync_group: table.get("sync-group"),
-            partners: table.get("partners"),
+            partners: table.get("partners").map(|all| others(all, node.announce)),
             way,
             announce: Announce::build(&table.inner("announce")),
             checks: table.get::<Vec<Settings>>("check").unwrap_or_default().iter().map(Check::build).collect(),
@@ -167,6 +168,12 @@ impl Address {
             defined_at: place(source, table, "name"),
         }
     }
+}
+
+/// One list for all hosts names this one, too.
+fn others(mut partners: Vec<SocketAddr>, own: SocketAddr) -> Vec<SocketAddr> {
+    partners.retain(|partner| *partner != own);
+    partners
 }
 
 impl Follows {

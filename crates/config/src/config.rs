@@ -210,9 +210,9 @@ impl Config {
     pub(crate) fn build(source: &Source, tables: &Tables) -> Self {
         let listeners: Vec<Listener> = tables.listeners.iter().map(|table| Listener::build(source, table)).collect();
         let ends: Vec<Endpoint> = listeners.iter().map(|listener| listener.listen.clone()).collect();
+        let node = Node::build(source, &tables.node);
         Self {
             file_name: source.name.clone(),
-            node: Node::build(source, &tables.node),
             admin: tables.admin.header.is_some().then(|| Admin::build(source, &tables.admin)),
             log: Log { format: sure(&tables.log, "format"), level: sure(&tables.log, "level") },
             proxy: Proxy {
@@ -222,7 +222,8 @@ impl Config {
             },
             groups: tables.groups.iter().map(|table| Group::build(source, table)).collect(),
             listeners,
-            addresses: tables.addresses.iter().map(|table| Address::build(source, table, &ends)).collect(),
+            addresses: tables.addresses.iter().map(|table| Address::build(source, table, &ends, &node)).collect(),
+            node,
             told: Told::of(tables),
         }
     }

@@ -46,6 +46,7 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
     for address in &tables.addresses {
         follows(found, address, tables, strangers);
         lifetime(found, address);
+        partners(found, address, tables);
         way(found, address);
         on_loopback(found, address);
         vrrp::one(found, address);
@@ -319,9 +320,25 @@ fn held_twice(found: &mut Vec<Problem>, addresses: &[Settings]) {
     }
 }
 
+/// Where other nodes reach this one.
+fn own(tables: &Tables) -> Option<SocketAddr> {
+    tables.node.get("announce").or_else(|| tables.node.get("listen"))
+}
+
+/// A list of partners that names this host and nobody else.
+fn partners(found: &mut Vec<Problem>, address: &Settings, tables: &Tables) {
+    let (Some(partners), Some(span)) = (address.get::<Vec<SocketAddr>>("partners"), address.span("partners")) else {
+        return;
+    };
+    if let Some(own) = own(tables).filter(|own| partners == [*own]) {
+        let wrong = format!("the only partner is this node itself, {own}");
+        found.push(Problem::new(span, wrong, "expected the Sentinel ports of the other hosts"));
+    }
+}
+
 /// What must stay where it is, and moves.
 fn not_ours(found: &mut Vec<Problem>, tables: &Tables) {
-    let node = tables.node.get::<SocketAddr>("announce").or_else(|| tables.node.get("listen"));
+    let node = own(tables);
     let node =
         node.filter(|_| tables.node.header.is_some()).map(|node| (node.ip(), "other nodes reach this one there"));
     let servers = tables.groups.iter().flat_map(|group| {

@@ -190,7 +190,7 @@ static OPTIONS: &[Definition] = &[
         absent: Absent::Words("the other nodes of the groups"),
         why: "As a rule the hosts that may hold the address are those that watch the groups.",
         what: "The Sentinel ports of the other hosts that may hold it. They are told which clients are connected here, so that who takes the \
-               address over can release them at once.",
+               address over can release them at once. This host may be among them, so that one list does for all.",
         example: "[\"10.30.1.2:26379\"]",
         also: &["partner", "other-hosts"],
     },
