@@ -196,7 +196,8 @@ pub enum Action {
         /// What.
         action: vrrp::Action,
     },
-    /// Connect, send, close, on the session with this neighbour, or say that its state has changed.
+    /// Connect, send, close, on the session with this neighbour, or say that its state has changed. Of attempts that fail in a row the first
+    /// is said; the others are a `Tell` a minute.
     Peer {
         /// Of which address.
         address: String,

@@ -3,6 +3,7 @@
 //! Sessions are kept up also while nothing is announced: so announcing takes as long as a message, not as long as a session.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -11,6 +12,7 @@ use bgp::{Conn, Neighbor, Peer};
 use machine::{Instant, Machine, Rng, soonest};
 
 use crate::event::Action;
+use crate::telling::Telling;
 
 /// All neighbours of one address.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ struct Session {
     peer: Peer,
     /// What is added to its own numbers of connections.
     base: u64,
+    /// Attempts that failed since it last stood.
+    failing: Telling,
 }
 
 impl Peers {
@@ -45,7 +49,8 @@ impl Peers {
 
     fn add(&mut self, name: &str, neighbor: &Neighbor, rng: &mut Rng) {
         let peer = Peer::new(neighbor.clone(), rng.next_u64());
-        self.peers.insert(name.into(), Session { neighbor: neighbor.clone(), peer, base: self.conns });
+        let session = Session { neighbor: neighbor.clone(), peer, base: self.conns, failing: Telling::default() };
+        self.peers.insert(name.into(), session);
     }
 
     pub(crate) fn start(&mut self, now: Instant, address: &str, out: &mut Vec<Action>) {
@@ -137,7 +142,7 @@ impl Peers {
             if let Some(session) = self.peers.get_mut(&name) {
                 session.peer.wake(now);
             }
-            self.collect(address, &name, out);
+            self.collect(now, address, &name, out);
         }
     }
 
@@ -163,10 +168,10 @@ impl Peers {
         if let Some(session) = self.peers.get_mut(name) {
             session.peer.handle(now, event);
         }
-        self.collect(address, name, out);
+        self.collect(now, address, name, out);
     }
 
-    fn collect(&mut self, address: &str, name: &str, out: &mut Vec<Action>) {
+    fn collect(&mut self, now: Instant, address: &str, name: &str, out: &mut Vec<Action>) {
         let Some(session) = self.peers.get_mut(name) else { return };
         while let Some(mut action) = session.peer.poll() {
             if let bgp::Action::Connect { conn, .. } | bgp::Action::Send { conn, .. } | bgp::Action::Close { conn } =
@@ -175,7 +180,35 @@ impl Peers {
                 conn.0 += session.base;
                 self.conns = self.conns.max(conn.0);
             }
+            if let bgp::Action::StateChanged { from, to, why } = &action {
+                match session.is_told(now, *from, *to, why) {
+                    Some(times) if times > 1 => {
+                        let text = format!("no session with {name}: {why} ({times} times since the last line)");
+                        out.push(Action::Tell { address: address.into(), is_bad: true, text });
+                        continue;
+                    }
+                    Some(_) => {}
+                    None => continue,
+                }
+            }
             out.push(Action::Peer { address: address.into(), neighbor: name.into(), action });
+        }
+    }
+}
+
+impl Session {
+    /// Whether a change of state is told, and how often it was not since the last time. Each of them while the session stands or comes to
+    /// stand; of attempts that fail in a row the first, and then a line a minute: a route server may be gone for weeks.
+    fn is_told(&mut self, now: Instant, from: bgp::State, to: bgp::State, why: &bgp::Why) -> Option<u64> {
+        if to == bgp::State::Established {
+            self.failing = Telling::default();
+        }
+        let is_failed_attempt = why.is_failure() && from != bgp::State::Established;
+        let is_next_attempt = *why == bgp::Why::Retry && self.failing.has_told();
+        match (is_failed_attempt, is_next_attempt) {
+            (true, _) => self.failing.again(now),
+            (false, true) => None,
+            (false, false) => Some(1),
         }
     }
 }

@@ -21,6 +21,11 @@ impl Telling {
         self.last = Some(now);
         Some(core::mem::take(&mut self.times))
     }
+
+    /// Whether there was a line.
+    pub(crate) const fn has_told(&self) -> bool {
+        self.last.is_some()
+    }
 }
 
 /// The time between two lines about one thing.
