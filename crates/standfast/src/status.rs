@@ -216,7 +216,7 @@ fn write_group(out: &mut String, group: &GroupReport, standings: &[Standing]) {
 
 /// The addresses of this host, with what is wrong about each.
 pub(crate) fn write_addresses(out: &mut String, status: &AddressesStatus) {
-    let mut rows = vec![row(["ADDRESS", "IS", "SINCE", "HOLDER", "PRIORITY", "BY", "HELD"])];
+    let mut rows = vec![row(["ADDRESS", "IS", "SINCE", "HOLDER", "PRIORITY", "BY", "ADDRESSES"])];
     rows.extend(status.addresses.iter().map(|(name, one)| address(name, one)));
     write_rows(out, &rows);
     for (name, one) in &status.addresses {

@@ -14,7 +14,7 @@ impl Address {
     /// What it is doing and why, in one sentence.
     pub(crate) fn explain(&self, router: Option<&Router>) -> String {
         let mut text = match (self.state, router) {
-            (State::Active, _) => format!("is here since {:?}: {}", self.since, self.why),
+            (State::Active, _) => format!("is here: {}", self.why),
             (State::Fault, _) => format!("must not be here: {}", self.right.fault().as_ref().unwrap_or(&self.why)),
             (State::Backup, Some(router)) if self.right.waits().is_none() => router.explain(),
             (State::Backup, _) => format!("is not here: {}", self.standing(router, false).1),

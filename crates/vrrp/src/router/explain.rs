@@ -21,15 +21,16 @@ impl Router {
                 format!("must not hold the addresses: {}", whys.join("; "))
             }
             Phase::Active(_) => {
-                format!("holds the addresses with priority {} since {:?}: {}", self.priority, self.since, self.why)
+                format!("holds the addresses with priority {}: {}", self.priority, self.why)
             }
             Phase::Backup(Backup { down: None, .. }) => {
                 format!("would hold the addresses, and waits for the rest of its sync group; {others}")
             }
             Phase::Backup(Backup { down: Some(at), .. }) => {
                 format!(
-                    "listens with priority {}; {others}; takes over at {at:?} if nothing counts until then",
-                    self.priority
+                    "listens with priority {}; {others}; takes over after {} ms in which nothing counts",
+                    self.priority,
+                    at.since(self.now).as_millis()
                 )
             }
         }
