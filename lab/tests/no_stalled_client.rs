@@ -262,6 +262,24 @@ fn who_came_to_a_holder_that_stood_still_is_released_when_it_goes_on() {
     assert!(stage.holds("b", VIP));
 }
 
+/// What the kernel repeats after a cut, it repeats later and later: partners must not wait for that.
+#[test]
+fn when_the_hosts_have_just_found_each_other_again() {
+    let mut stage = held_by_a();
+    stage.network.unplug("a");
+    stage.wait("b has the address", || stage.holds("b", VIP).then_some(()));
+    thread::sleep(Duration::from_millis(800));
+    stage.network.plug("a");
+    stage.wait_for_holder("a");
+    stage.answers();
+    let waiting = Waiting::start(&stage.network, 5, "lab:nothing");
+    wait_until_b_knows(&stage, 5);
+    stage.kill_with_guard("a");
+    stage.network.unplug("a");
+    stage.wait("b has the address", || stage.holds("b", VIP).then_some(()));
+    stage.wait("all are released", || waiting.released());
+}
+
 #[test]
 fn when_there_are_thousands() {
     are_released("cable cut", 2_000, |stage| stage.network.unplug("a"));

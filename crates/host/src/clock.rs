@@ -4,7 +4,7 @@
 //! then: a lease or a promise to other nodes would outlive its time by the length of the sleep.
 
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use machine::Instant;
 
@@ -64,14 +64,24 @@ pub fn local(wall: u64) -> Local {
     }
 }
 
+/// The time for which this thread has had a processor, the kernel's work for it included.
+#[must_use]
+pub fn worked() -> Duration {
+    Duration::from_nanos(nanos(libc::CLOCK_THREAD_CPUTIME_ID))
+}
+
 /// Nanoseconds since the kernel booted, suspended time included.
-#[expect(unsafe_code, reason = "the kernel's clock")]
 fn boot_nanos() -> u64 {
+    nanos(libc::CLOCK_BOOTTIME)
+}
+
+#[expect(unsafe_code, reason = "the kernel's clock")]
+fn nanos(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: clock_gettime(2) writes one timespec, and `time` is one, alive and ours alone.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
-    // Its only errors are a bad pointer and an unknown clock; this one is known since Linux 2.6.39.
-    assert_eq!(failed, 0, "every supported kernel has CLOCK_BOOTTIME");
+    let failed = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    // Its only errors are a bad pointer and an unknown clock; these are known since Linux 2.6.39.
+    assert_eq!(failed, 0, "every supported kernel has this clock");
     let seconds = u64::try_from(time.tv_sec).expect("a host runs for a positive time");
     let nanos = u64::try_from(time.tv_nsec).expect("clock_gettime(2): from 0 to 999999999");
     seconds * 1_000_000_000 + nanos
@@ -81,7 +91,6 @@ fn boot_nanos() -> u64 {
 mod tests {
     use super::*;
     use std::thread;
-    use std::time::Duration;
 
     #[test]
     fn time_starts_at_first_use_and_never_goes_back_between_threads() {
@@ -101,6 +110,14 @@ mod tests {
         thread::sleep(Duration::from_millis(20));
         let took = now() - before;
         assert!(took >= Duration::from_millis(20) && took < Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn who_sleeps_does_not_work() {
+        let before = worked();
+        thread::sleep(Duration::from_millis(200));
+        assert!(worked() - before < Duration::from_millis(100));
+        while worked() - before < Duration::from_millis(10) {}
     }
 
     #[test]

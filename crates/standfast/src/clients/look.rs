@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use host::HostRefused;
-use host::clock::now;
+use host::clock::worked;
 use host::netlink::Netlink;
 use host::netlink::connections::Connections;
 use tokio::sync::watch;
@@ -32,7 +32,7 @@ pub(super) async fn go_on(shared: Arc<Shared>, mut ips: watch::Receiver<Vec<IpAd
             }
             continue;
         }
-        let began = now();
+        let before = worked();
         match look(&mut kernel, &shared, &wanted) {
             Ok(()) => is_told = false,
             Err(e) if !std::mem::replace(&mut is_told, true) => {
@@ -42,7 +42,7 @@ pub(super) async fn go_on(shared: Arc<Shared>, mut ips: watch::Receiver<Vec<IpAd
             }
             Err(_) => {}
         }
-        sleep(pause(now().since(began), is_told)).await;
+        sleep(pause(worked() - before, is_told)).await;
     }
 }
 
@@ -89,9 +89,9 @@ fn pause(took: Duration, failed: bool) -> Duration {
     if failed { LONGEST } else { (took * SHARE).clamp(SHORTEST, LONGEST) }
 }
 
-/// The part of a processor's time that may go into it: one in forty. 1,000 clients cost a millisecond a look, 10,000 some 9.
+/// The part of a processor's time that may go into it, however busy the host is: one in forty. 1,000 clients cost a millisecond a look, 10,000 some 9.
 const SHARE: u32 = 40;
 /// Whoever came within this and is served by a host that is gone now is known to nobody.
-const SHORTEST: Duration = Duration::from_millis(40);
+const SHORTEST: Duration = Duration::from_millis(20);
 /// Whatever it costs.
 const LONGEST: Duration = Duration::from_secs(1);

@@ -289,6 +289,9 @@ impl Office {
         spawn(tickles::run(self.shared.clone(), taken));
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Among all that happens to a node is that it hears of another one.
+        let mut changed = self.node.changed();
+        let mut is_soon = false;
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
@@ -301,7 +304,14 @@ impl Office {
                     }
                     Some(Order::End) | None => return,
                 },
-                _ = refresh.tick() => self.meet().await,
+                Ok(()) = changed.changed(), if !is_soon => {
+                    is_soon = true;
+                    refresh.reset_after(SOON);
+                }
+                _ = refresh.tick() => {
+                    is_soon = false;
+                    self.meet().await;
+                }
             }
         }
     }
@@ -370,8 +380,10 @@ async fn known(node: &Node) -> BTreeSet<SocketAddr> {
 
 /// How long each of the two ways to reset clients may take: an address that has to leave waits for it.
 const CUT: Duration = Duration::from_millis(25);
-/// How often it is looked whether there are other nodes.
+/// How often it is looked whether there are other nodes ...
 const REFRESH: Duration = Duration::from_secs(1);
+/// ... and how soon after something happened, which may be one of many things at once.
+const SOON: Duration = Duration::from_millis(20);
 /// Orders on their way. A round of tickles that finds no room is repeated by whoever ordered it.
 const MAX_ORDERS: usize = 256;
 /// Nodes that are told. More than those share no address.

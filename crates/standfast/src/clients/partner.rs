@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use host::clock::now;
+use machine::Instant;
 use resp::{Limits, Value};
 use sentinel::Target;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -36,6 +38,8 @@ pub(super) struct Partner {
     offer: watch::Receiver<BTreeSet<IpAddr>>,
     /// While it answers: what it calls itself, and what it cares for.
     known: Option<(String, Vec<IpAddr>)>,
+    /// When it last answered.
+    heard: Instant,
 }
 
 /// Why a connection came to its end.
@@ -57,54 +61,67 @@ impl Partner {
         ways: Ways,
         offer: watch::Receiver<BTreeSet<IpAddr>>,
     ) -> Self {
-        Self { addr, shared, ways, offer, known: None }
+        Self { addr, shared, ways, offer, known: None, heard: now() }
     }
 
     /// Tells it, for ever.
     pub(super) async fn keep(mut self) {
-        let mut was_strange = false;
+        let mut strange = AGAIN;
+        let mut broke = None;
         loop {
             let Err(end) = self.talk().await;
-            // Who broke off may have given its place to another process, which is there already.
-            let end = match end {
-                End::Broken(_) if self.known.is_some() => {
-                    let Err(end) = self.talk().await;
-                    end
+            if self.known.is_some() {
+                // Where a network was cut for a moment, another connection is quicker than what the kernel would try on this one.
+                let may_be_slow = matches!(end, End::Silent) && now().since(self.heard) < LOST;
+                // Who broke off may have given its place to another process, which is there already.
+                let may_be_another = matches!(end, End::Broken(_)) && broke.replace(self.heard) != Some(self.heard);
+                if may_be_slow || may_be_another {
+                    sleep(AT_ONCE).await;
+                    continue;
                 }
-                end => end,
-            };
-            let pause = match end {
+            }
+            let pause = match &end {
                 End::Ourselves => return,
                 End::Stranger(why) => {
-                    if !std::mem::replace(&mut was_strange, true) {
-                        tracing::info!(node = %self.addr, "it is not told which clients are served here: {why}");
+                    let is_said = strange > AGAIN || why.starts_with(UNKNOWN);
+                    if !is_said {
+                        tracing::warn!(node = %self.addr, "it is not told which clients are served here: {why}");
                     }
-                    STRANGE
+                    self.lose(&end);
+                    // One that has just been started answers before it knows of its addresses.
+                    strange = (strange * 2).min(STRANGE);
+                    strange
                 }
-                End::Silent => self.lose("it does not answer"),
-                End::Broken(e) => self.lose(&e.to_string()),
+                End::Silent | End::Broken(_) => {
+                    strange = AGAIN;
+                    self.lose(&end);
+                    AGAIN
+                }
             };
             sleep(pause).await;
         }
     }
 
-    fn lose(&mut self, why: &str) -> Duration {
+    fn lose(&mut self, end: &End) {
+        let why = match end {
+            End::Broken(e) => e.to_string(),
+            End::Stranger(why) => why.clone(),
+            End::Silent | End::Ourselves => "it does not answer".to_owned(),
+        };
         let Some((name, ips)) = self.known.take() else {
-            tracing::trace!(node = %self.addr, "not reached: {why}");
-            return AGAIN;
+            return tracing::trace!(node = %self.addr, "not reached: {why}");
         };
         tracing::warn!(node = name, "{} is lost, which may hold addresses of ours: {why}", self.addr);
         self.shared.lost(&ips, &name);
-        AGAIN
     }
 
     async fn talk(&mut self) -> Result<Infallible, End> {
-        let connected = timeout(PATIENCE, link::connect(self.addr, self.ways.source)).await;
+        let connected = timeout(CONNECT, link::connect(self.addr, self.ways.source)).await;
         let stream = connected.map_err(|_| End::Silent)?.map_err(End::Broken)?;
         match self.ways.tls.clone() {
             None => self.speak(Line::new(stream)).await,
             Some(tls) => {
-                let shaken = timeout(PATIENCE, tls.connect(stream, self.addr)).await;
+                let shaken = timeout(ANSWER, tls.connect(stream, self.addr)).await;
                 let stream = shaken.map_err(|_| End::Silent)?.map_err(End::Broken)?;
                 self.speak(Line::new(stream)).await
             }
@@ -149,6 +166,7 @@ impl Partner {
             tracing::info!(node = teller.name, addresses = ?wanted, "{} shares addresses with us", self.addr);
         }
         self.known = Some((teller.name, wanted.iter().copied().collect()));
+        self.heard = now();
         Ok(wanted)
     }
 
@@ -164,6 +182,7 @@ impl Partner {
             news.mark_unchanged();
             let parts = reader.read(&self.shared.own());
             let answer = line.ask(&self.message(step, parts)).await?;
+            self.heard = now();
             match answer.as_error() {
                 None => {}
                 Some(error) if error.starts_with(RESEND) => return Ok(()),
@@ -218,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     }
 
     async fn ask(&mut self, question: &[u8]) -> Result<Value, End> {
-        let asked = timeout(PATIENCE, async {
+        let asked = timeout(ANSWER, async {
             self.stream.write_all(question).await?;
             self.stream.flush().await?;
             self.answer().await
@@ -252,12 +271,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     }
 }
 
+/// A Sentinel that is none of ours, or one of ours that holds no addresses: nobody has to know.
+const UNKNOWN: &str = "ERR unknown command";
 /// How often one that has nothing to hear is asked whether it is there.
 const STILL_HERE: Duration = Duration::from_millis(200);
 /// Who does not answer for so long is lost: its clients are told so by whoever holds the address then, who may be in doubt without harm.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LOST: Duration = Duration::from_secs(1);
+/// After so long another connection is tried: the kernel repeats what was lost after 0.2, 0.6 and 1.4 s, so that it may find a network that is
+/// whole again a second too late.
+const ANSWER: Duration = Duration::from_millis(400);
+/// And so for the first packet, which the kernel repeats after a second.
+const CONNECT: Duration = Duration::from_millis(250);
+/// Before one is tried again that is believed to be there, however quickly it breaks off.
+const AT_ONCE: Duration = Duration::from_millis(10);
 /// Between two attempts to reach one that is not there.
-const AGAIN: Duration = Duration::from_millis(200);
+const AGAIN: Duration = Duration::from_millis(100);
 /// Before one is asked again that does not understand us.
 const STRANGE: Duration = Duration::from_secs(10);
 /// Bytes of an answer: names and addresses.
