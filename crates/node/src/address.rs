@@ -400,9 +400,9 @@ impl Address {
         self.hold.refresh_deadline().filter(|_| is_alone)
     }
 
-    /// When it wants to be woken. What is held by a view asks for it all the time: only who is woken too late knows that it stood still.
+    /// When it wants to be woken. What follows a view asks for it all the time: only who is woken too late knows that it stood still.
     pub(crate) fn deadline(&self, now: Instant) -> Option<(Instant, Timer)> {
-        let pulse = (self.right.follows_master() && self.hold.is_wanted()).then(|| now + PULSE);
+        let pulse = (self.right.follows_master() && self.is_started).then(|| now + PULSE);
         let own = [
             (pulse, Timer::Proof),
             (self.right.proof_deadline(), Timer::Proof),
@@ -433,5 +433,5 @@ impl Mover {
     }
 }
 
-/// How finely a standstill is seen where an address is held by a view.
+/// How finely a standstill is seen where an address follows a view.
 const PULSE: Duration = Duration::from_millis(100);

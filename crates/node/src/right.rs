@@ -79,7 +79,7 @@ impl Right {
     pub(crate) fn doubt(&mut self, now: Instant, lasted: Duration) {
         let is_again = self.doubted_at.is_some_and(|at| now.since(at) < DOUBTED_AGAIN);
         if self.follows_master() && (lasted >= DOUBTED || !is_again) {
-            (self.doubted, self.doubted_at) = (Some(now + DOUBTED), Some(now));
+            (self.doubted, self.doubted_at) = (Some(now + lasted.min(DOUBTED)), Some(now));
         }
     }
 
@@ -227,7 +227,8 @@ impl Right {
 
 /// How long the word of before counts where no view has come: a new process has it from disk, or asks the servers.
 const PRESUMED: Duration = Duration::from_secs(3);
-/// How long views are not believed after a standstill: what other nodes have said is read from connections within milliseconds.
+/// How long views are not believed after a standstill, if that was not shorter itself: what other nodes have said is read from connections within
+/// milliseconds.
 const DOUBTED: Duration = Duration::from_millis(300);
 /// A standstill that is shorter than that is no new reason for so long: renewals need a chance within the shortest lifetime.
 const DOUBTED_AGAIN: Duration = Duration::from_millis(900);

@@ -12,6 +12,7 @@ at 10ms viewed view={group=cache epoch=1 phase=steady master=10.0.0.1:6379 repli
 at 270ms wake
        > tickle address=vip
 at 530ms wake
+       > put interface=eth0 address=10.0.0.100/24 valid=1000ms
        > tickle address=vip
 at 790ms wake
        > put interface=eth0 address=10.0.0.100/24 valid=1000ms
@@ -20,6 +21,7 @@ at 1050ms wake
        > tickle address=vip
 at 1310ms wake
 at 1570ms wake
+       > put interface=eth0 address=10.0.0.100/24 valid=1000ms
 at 1830ms wake
        > put interface=eth0 address=10.0.0.100/24 valid=1000ms
 at 2090ms wake
@@ -27,5 +29,6 @@ at 2090ms wake
        > tickle address=vip
 at 2350ms wake
 at 2610ms wake
+       > put interface=eth0 address=10.0.0.100/24 valid=1000ms
 at 2870ms wake
        > put interface=eth0 address=10.0.0.100/24 valid=1000ms

@@ -8,7 +8,7 @@ use node::{Action, Event};
 use vrrp::State;
 
 use super::judge::Invariant;
-use super::plan::{CHECKED, GRANULARITY, INTERFACE, Kind, held, own};
+use super::plan::{CHECKED, GRANULARITY, INTERFACE, Kind, held, own, server};
 use super::{Coming, World};
 
 impl World {
@@ -68,6 +68,7 @@ impl World {
                 }
                 Action::Put { address, valid, .. } => {
                     let Valid(lifetime) = valid.expect("all have one");
+                    self.is_new_here(host);
                     let until = self.now + lifetime + self.rng.jitter(GRANULARITY);
                     self.hosts[host].kernel.insert(address, until);
                 }
@@ -98,6 +99,15 @@ impl World {
                 | Action::Peer { .. }
                 | Action::Ended => {}
             }
+        }
+    }
+
+    /// What is not there is not put by what was true long ago, also not by a process that has just stood still.
+    fn is_new_here(&mut self, host: usize) {
+        let is_told = self.now.since(self.published) > self.plan.delay * 2;
+        let is_elsewhere = self.plan.kind != Kind::Proxy && self.truth.writable() != Some(server(host));
+        if is_told && is_elsewhere && !self.hosts[host].kernel.contains_key(&held()) {
+            self.judge.breaks(Invariant::A1, self.now, format!("{host} puts what has long gone to another"));
         }
     }
 

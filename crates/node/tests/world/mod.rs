@@ -116,6 +116,8 @@ struct World {
     intruder: bool,
     /// What is true of the group.
     truth: View,
+    /// Since when.
+    published: Instant,
     coming: BTreeMap<(Instant, u64), Coming>,
     sent: u64,
     course: Course,
@@ -160,6 +162,7 @@ impl World {
             reaches: vec![vec![true; n]; n],
             intruder: false,
             truth,
+            published: Instant::START,
             coming: BTreeMap::new(),
             sent: 0,
             course: Course { whole: None, op: Instant::START, excused: Instant::START },

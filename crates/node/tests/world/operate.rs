@@ -223,6 +223,7 @@ impl World {
 
     fn publish(&mut self, phase: Phase) {
         self.truth.phase = phase;
+        self.published = self.now;
         for host in 0..self.hosts.len() {
             let (process, at) = (self.hosts[host].process, self.now + self.delay());
             self.comes(at, Coming::View { host, process });
