@@ -17,12 +17,13 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use machine::{Instant, Rng, soonest};
+use view::GroupName;
 use vrrp::announce::Series;
 use vrrp::config::Announce;
 use vrrp::{Advert, Priority, State};
 
 use crate::command::Command;
-use crate::config::{self, Placed, Way};
+use crate::config::{self, Follows, Placed, Way};
 use crate::event::{Action, Timer};
 use crate::hold::Hold;
 use crate::peers::Peers;
@@ -119,6 +120,11 @@ impl Address {
 
     pub(crate) const fn config(&self) -> &config::Address {
         &self.config
+    }
+
+    /// Whether it follows the master of this group.
+    pub(crate) fn follows(&self, group: &GroupName) -> bool {
+        matches!(&self.config.follows, Follows::Master { group: followed, .. } if followed == group)
     }
 
     pub(crate) const fn state(&self) -> State {

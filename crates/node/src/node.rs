@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use machine::{Instant, Machine, Rng, soonest};
+use view::GroupName;
 use vrrp::State;
 
 use crate::address::Address;
@@ -94,6 +95,12 @@ impl Node {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.stage == Stage::Ended
+    }
+
+    /// Whether nothing that follows the master of this group is here: neither on an interface by our order nor about to be put there.
+    #[must_use]
+    pub fn has_left(&self, group: &GroupName) -> bool {
+        self.addresses.values().all(|address| !address.follows(group) || !address.hold.is_wanted())
     }
 
     fn on_startup(&mut self, left: Vec<(String, Placed)>, handed_over: bool) {

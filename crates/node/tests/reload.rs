@@ -127,6 +127,8 @@ fn what_it_follows_from_now_on_has_a_moment_to_be_known() {
                     View { group: "cache".into(), epoch: Epoch(1), phase: Phase::Steady, master, replicas: vec![] };
                 machine::step(&mut node, now, Event::Viewed { view }, |_| ());
                 assert_eq!(state(&node) == State::Active, stays, "{way}: {master}");
+                assert_eq!(node.has_left(&"cache".into()), !stays, "{way}: {master}");
+                assert!(node.has_left(&"another".into()), "nobody follows it here");
             }
             while let Some((due, _)) = node.deadline().filter(|(due, _)| *due < now + Duration::from_secs(4)) {
                 machine::wake(&mut node, due, |_| ());
