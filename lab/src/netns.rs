@@ -74,22 +74,28 @@ impl Network {
     /// # Panics
     /// When the kernel refuses.
     pub fn lan(&self, interface: &str, ends: &[(&str, &str)]) {
-        let switch = self.namespace(SWITCH);
-        let bridge = if interface == "eth0" { "bridge".to_owned() } else { format!("bridge.{interface}") };
+        let (switch, bridge) = (self.namespace(SWITCH), bridge(interface));
         ip(&["-n", &switch, "link", "add", "name", &bridge, "type", "bridge"]);
         ip(&["-n", &switch, "link", "set", &bridge, "up"]);
         for (host, address) in ends {
-            let (namespace, port) = (self.namespace(host), port(host, interface));
-            ip(&[
-                "-n", &switch, "link", "add", "name", &port, "type", "veth", "peer", "name", interface, "netns",
-                &namespace,
-            ]);
-            ip(&["-n", &switch, "link", "set", "dev", &port, "master", &bridge, "up"]);
-            // Nobody else has it: no need to wait a second until the kernel believes that, which it asks for IPv6 only.
-            let sure: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
-            ip(&[&["-n", &namespace, "address", "add", address, "dev", interface], sure].concat());
-            ip(&["-n", &namespace, "link", "set", interface, "up"]);
+            self.cable(host, interface, address);
         }
+    }
+
+    /// Gives a host an interface of this name with this address, and plugs it into the network of that name.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn cable(&self, host: &str, interface: &str, address: &str) {
+        let (switch, namespace, port) = (self.namespace(SWITCH), self.namespace(host), port(host, interface));
+        ip(&[
+            "-n", &switch, "link", "add", "name", &port, "type", "veth", "peer", "name", interface, "netns", &namespace,
+        ]);
+        ip(&["-n", &switch, "link", "set", "dev", &port, "master", &bridge(interface), "up"]);
+        // Nobody else has it: no need to wait a second until the kernel believes that, which it asks for IPv6 only.
+        let sure: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
+        ip(&[&["-n", &namespace, "address", "add", address, "dev", interface], sure].concat());
+        ip(&["-n", &namespace, "link", "set", interface, "up"]);
     }
 
     /// Where a host is.
@@ -294,6 +300,11 @@ fn end_programs(namespace: &str) {
         // It may have ended by itself.
         let _ = Command::new("kill").args(["-s", "KILL", process]).output();
     }
+}
+
+/// The network that interfaces of this name are plugged into.
+fn bridge(interface: &str) -> String {
+    if interface == "eth0" { "bridge".to_owned() } else { format!("bridge.{interface}") }
 }
 
 fn delete_namespace(name: &str) {
