@@ -122,6 +122,15 @@ impl Pair {
         }
         pair.wait_for_holder(A);
         wait_until("a write through the address", || pair.through(&["set", "lab:first", "yes"]) == "OK");
+        // A replica that has loaded everything gets the stream of writes only after its next word to the master, a second later. Until then
+        // nobody is fit to be promoted.
+        wait_until("the first write is everywhere", || pair.redis(replica, &["get", "lab:first"]) == "yes");
+        if kinds == [Kind::Ours; 2] {
+            // Nodes look once a second whether there are others that may hold their addresses.
+            wait_until("each host knows whom the other serves", || {
+                [A, B].iter().all(|host| pair.log(host, "standfast").contains("shares addresses with us"))
+            });
+        }
         pair
     }
 
