@@ -1,0 +1,192 @@
+//! Does scenario E's order hold: two hosts and a witness, no proxy, the address where the master is? It comes after the confirmed
+//! promotion: a client that writes through it after a crash never meets a replica there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use lab::holders::Holders;
+use lab::netns::Network;
+use lab::process::{Process, Signal};
+use lab::program::{require, said, standfast, wall_ms};
+use lab::reach::{Reach, Seen};
+use lab::routers::wait_until;
+
+/// The hosts and what runs on them.
+struct World {
+    redis: BTreeMap<&'static str, Process>,
+    nodes: BTreeMap<&'static str, Process>,
+    network: Network,
+}
+
+impl World {
+    /// The master is on `a`, and so is the address.
+    fn start() -> Self {
+        require("redis-server");
+        let network = Network::without_cables(&[A, B, W, CLIENT]);
+        let ends = [A, B, W, CLIENT].map(|host| (host, format!("{}/24", at(host))));
+        network.lan("eth0", &ends.each_ref().map(|(host, address)| (*host, address.as_str())));
+        let mut world = Self { redis: BTreeMap::new(), nodes: BTreeMap::new(), network };
+        for host in [A, B] {
+            world.start_redis(host);
+        }
+        wait_until("the replica follows", || {
+            world.ask(W, at(B), 6379, &["info", "replication"]).contains("link_status:up")
+        });
+        for host in [A, B, W] {
+            world.start_node(host);
+        }
+        world.agrees_on(A);
+        // A replica that has loaded everything gets the stream of writes only after its next word to the master, a second later. Until then
+        // nobody is fit to be promoted.
+        world.ask(W, at(A), 6379, &["set", "lab:flows", "yes"]);
+        wait_until("the first write is everywhere", || world.ask(W, at(B), 6379, &["get", "lab:flows"]) == "yes");
+        world
+    }
+
+    fn start_redis(&mut self, host: &'static str) {
+        let follows = if host == A { String::new() } else { format!("replicaof {} 6379\n", at(A)) };
+        let file = self.path(&format!("redis.{host}.conf"));
+        if !file.exists() {
+            // Not bound to one address: the one that moves is to lead here.
+            let text = format!(
+                "port 6379\nprotected-mode no\nsave \"\"\ndir {}\nrepl-diskless-sync-delay 0\n{follows}",
+                self.network.scratch().display()
+            );
+            fs::write(&file, text).unwrap();
+        }
+        let mut command = self.network.command(host, "redis-server");
+        command.arg(&file);
+        self.redis.insert(host, Process::start_into(command, &self.path(&format!("redis.{host}.log"))));
+    }
+
+    fn start_node(&mut self, host: &'static str) {
+        let address = format!(
+            "\n[[address]]\nname = \"write\"\nheld = [\"{ADDRESS}/24\"]\ninterface = \"eth0\"\nfollows = \"master\"\ngroup = \"cache\"\n\
+             servers = [\"{}:6379\"]\n",
+            at(host)
+        );
+        let text = format!(
+            "[node]\nname = \"{host}\"\nlisten = \"{}:26379\"\nstate-dir = \"{}\"\n\n[[group]]\nname = \"cache\"\n\
+             master = \"{}:6379\"\nnodes = 3\ndown-after = \"1s\"\n{}",
+            at(host),
+            self.path(&format!("state.{host}")).display(),
+            at(A),
+            if host == W { "" } else { &address }
+        );
+        let file = self.path(&format!("{host}.toml"));
+        fs::write(&file, text).unwrap();
+        let mut command = self.network.command(host, standfast());
+        command.args(["run", "-c"]).arg(&file);
+        self.nodes.insert(host, Process::start_into(command, &self.path(&format!("{host}.log"))));
+    }
+
+    /// Waits until all nodes call this host's server the master, the other one follows it, and the address is there and only there.
+    fn agrees_on(&self, host: &str) {
+        let other = if host == A { B } else { A };
+        wait_until(&format!("the address and the master are on {host}"), || {
+            let named = |node| {
+                let words = ["sentinel", "get-master-addr-by-name", "cache"];
+                self.ask(W, at(node), 26379, &words).starts_with(&format!("{}\n", at(host)))
+            };
+            let follows = self.ask(W, at(other), 6379, &["info", "replication"]).contains("link_status:up");
+            follows && [A, B, W].into_iter().all(named) && self.holds(host) && !self.holds(other)
+        });
+        wait_until("three nodes know each other", || {
+            let told = self.ask(W, at(W), 26379, &["sentinel", "master", "cache"]);
+            told.contains("num-other-sentinels\n2") && told.contains("num-slaves\n1")
+        });
+    }
+
+    fn holds(&self, host: &str) -> bool {
+        let output = self.network.command(host, "ip").args(["-o", "address", "show"]).output().unwrap();
+        said(&output).contains(&format!(" {ADDRESS}/"))
+    }
+
+    fn ask(&self, from: &str, to: &str, port: u16, words: &[&str]) -> String {
+        let mut command = self.network.command(from, "timeout");
+        let output = command.args(["2", "redis-cli", "-h", to, "-p", &port.to_string()]).args(words).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.network.scratch().join(name)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for host in [A, B, W] {
+                let text = fs::read_to_string(self.path(&format!("{host}.log"))).unwrap_or_default();
+                let lines: Vec<&str> = text.lines().collect();
+                eprintln!("--- {host}\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            }
+        }
+    }
+}
+
+fn watched(world: &World) -> (Reach, Holders) {
+    let address = format!("{ADDRESS}:6379").parse().unwrap();
+    let holders = Holders::watch(&world.network, &[A, B], ADDRESS.parse().unwrap());
+    (Reach::start(&world.network, CLIENT, Path::new(REACH), address, "e"), holders)
+}
+
+/// Nobody who wrote through the address met a replica there, and no two hosts had it for longer than a moment: a host whose master has died
+/// learns of the decision when the others do.
+fn kept_the_order(seen: &Seen, holders: &Holders, since: f64) {
+    let refused = seen.failed.iter().chain(&seen.cut).filter(|(_, what)| what.contains("READONLY"));
+    let refused: Vec<f64> = refused.map(|(at, _)| at - since).collect();
+    let there = [0, 1].map(|host| {
+        let stints = holders.stints(host).into_iter();
+        stints.map(|(from, to)| (from - since, to.map(|to| to - since))).collect::<Vec<_>>()
+    });
+    assert!(refused.is_empty(), "a replica was met at the address: {refused:.1?}; it was there: {there:.1?}");
+    let (both, moments) = holders.both(since, wall_ms());
+    println!("two hosts had it for {both:.1} ms in {moments} moments");
+    assert!(both < GENEROUS_MS, "two hosts had it for {both:.1} ms: {there:.1?}");
+}
+
+#[test]
+fn after_a_crash_the_address_comes_when_the_promotion_is_confirmed() {
+    let mut world = World::start();
+    let (clients, holders) = watched(&world);
+    let began = wall_ms();
+    for (dies, takes) in [(A, B), (B, A)] {
+        let struck = wall_ms();
+        world.redis.get_mut(dies).unwrap().end(Signal::KILL);
+        wait_until("the address is on the other host", || world.holds(takes) && !world.holds(dies));
+        clients.wait_for_all_after(wall_ms());
+        println!("the master died; writes again after at most {:.0} ms", wall_ms() - struck);
+        // It comes back as a master, until it is told.
+        world.start_redis(dies);
+        world.agrees_on(takes);
+    }
+    // Its whole host, this time: it has the address as long as nobody can see it.
+    let cut = wall_ms();
+    world.network.unplug(A);
+    wait_until("the address is on the other host", || world.holds(B));
+    clients.wait_for_all_after(wall_ms());
+    println!("the master's host was cut off; writes again after at most {:.0} ms", wall_ms() - cut);
+    let seen = clients.stop();
+    kept_the_order(&seen, &holders, began);
+}
+
+fn at(host: &str) -> &'static str {
+    match host {
+        A => "192.168.111.45",
+        B => "192.168.111.46",
+        W => "192.168.111.47",
+        _ => "192.168.111.9",
+    }
+}
+
+const A: &str = "a";
+const B: &str = "b";
+const W: &str = "w";
+const CLIENT: &str = "client";
+const ADDRESS: &str = "192.168.111.44";
+/// The machine is shared and busy: nothing waits for the address of a dead master to be gone.
+const GENEROUS_MS: f64 = 1_000.0;
+const REACH: &str = env!("CARGO_BIN_EXE_reach");
