@@ -14,6 +14,8 @@
 //! that left its host at every failover would add the time of its move to that of the failover, and would flap while both hosts wait.
 //! What a live proxy cannot excuse for ever is a view that names a master which answers everybody but us; then another host serves better.
 //!
+//! What waits in the proxy for a master is asked once, and its answer waited for from one look to the next: a client of ours is one client.
+//!
 //! A server that refuses our login or the key has answered: that a password was changed must not take the address from every host at
 //! once. It is said, once.
 
@@ -32,7 +34,7 @@ use tokio_rustls::TlsConnector;
 use view::{GroupName, Phase, View};
 
 use super::door::{Door, anybody};
-use super::talk::{Login, Talk, error};
+use super::talk::{Login, Talk, auth, error, written};
 use crate::feeds::Feeds;
 
 /// What is proved, by which way.
@@ -80,11 +82,20 @@ pub(super) struct Prover {
     plan: Plan,
     view: Option<watch::Receiver<Arc<View>>>,
     anybody: TlsConnector,
-    talk: Option<Talk>,
+    kept: Option<Kept>,
     /// Since when a live proxy has passed on no answer, under a steady view.
     unanswered: Option<Instant>,
     /// What an operator was told that does not count.
     said: Option<String>,
+}
+
+/// A connection that is kept.
+struct Kept {
+    talk: Talk,
+    /// Replies that are to come.
+    owed: usize,
+    /// Those that came.
+    replies: Vec<Value>,
 }
 
 /// Why no answer of a server has come.
@@ -98,7 +109,7 @@ enum Trouble {
 impl Prover {
     pub(super) fn new(plan: Plan, feeds: &Feeds) -> Self {
         let view = feeds.subscribe(&plan.group);
-        Self { plan, view, anybody: anybody(), talk: None, unanswered: None, said: None }
+        Self { plan, view, anybody: anybody(), kept: None, unanswered: None, said: None }
     }
 
     pub(super) async fn prove(&mut self, limit: Duration) -> Result<(), String> {
@@ -113,8 +124,6 @@ impl Prover {
             Ok(Err(Trouble::Silent(why))) => why,
             Err(_) => format!("no answer within {half:?}"),
         };
-        // What comes on it may be an answer to something older.
-        self.talk = None;
         let door = self.plan.door.name();
         let alive = timeout(half, self.knock()).await;
         alive
@@ -145,28 +154,39 @@ impl Prover {
 
     /// Asks as a client does.
     async fn ask(&mut self) -> Result<(), Trouble> {
-        if let Some(mut talk) = self.talk.take()
-            && let Ok(replies) = self.plan.request(&mut talk).await
-        {
-            return self.keep(talk, &replies);
-        }
-        // A kept connection may end for many good reasons. A new one must not.
         let silent = |e: io::Error| Trouble::Silent(e.to_string());
-        let mut talk = self.plan.door.enter(&self.anybody).await.map_err(silent)?;
-        if let Some(refused) = talk.log_in(self.plan.login.as_ref()).await.map_err(silent)? {
-            return self.weigh(&refused);
+        // A kept connection may end for many good reasons; a new one must not.
+        if self.kept.is_some() && self.kept_answers().await.is_err() {
+            self.kept = None;
         }
-        let replies = self.plan.request(&mut talk).await.map_err(silent)?;
-        self.keep(talk, &replies)
+        if self.kept.is_none() {
+            let mut talk = self.plan.door.enter(&self.anybody).await.map_err(silent)?;
+            let owed = self.plan.request(&mut talk, true).await.map_err(silent)?;
+            let kept = self.kept.insert(Kept { talk, owed, replies: Vec::new() });
+            if let Err(e) = kept.answered().await {
+                self.kept = None;
+                return Err(silent(e));
+            }
+        }
+        let replies = self.kept.as_mut().map(|kept| std::mem::take(&mut kept.replies)).unwrap_or_default();
+        let Some(refused) = replies.iter().find_map(error) else {
+            self.said = None;
+            return Ok(());
+        };
+        // It may have to log in anew, or go to another worker.
+        self.kept = None;
+        self.weigh(&refused)
     }
 
-    fn keep(&mut self, talk: Talk, replies: &[Value]) -> Result<(), Trouble> {
-        if let Some(refused) = replies.iter().find_map(error) {
-            return self.weigh(&refused);
-        }
-        self.talk = Some(talk);
-        self.said = None;
-        Ok(())
+    /// Asks on the kept connection. What is still owed there is old news: it is waited for, and then asked again.
+    async fn kept_answers(&mut self) -> io::Result<()> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        kept.answered().await?;
+        // Out of its place while it is written to: given up in the middle of a request, it is of no use any more.
+        let Some(mut kept) = self.kept.take() else { return Ok(()) };
+        kept.replies.clear();
+        kept.owed = self.plan.request(&mut kept.talk, false).await?;
+        self.kept.insert(kept).answered().await
     }
 
     /// What an error says of the proxy and its way to the servers.
@@ -207,13 +227,30 @@ impl Prover {
     }
 }
 
-impl Plan {
-    async fn request(&self, talk: &mut Talk) -> io::Result<Vec<Value>> {
-        let read: &[&str] = &["EXISTS", &self.read];
-        match &self.write {
-            Some(key) => talk.ask(&[&["PING"], read, &["SET", key, "1", "PX", LIFE]]).await,
-            None => talk.ask(&[&["PING"], read]).await,
+impl Kept {
+    /// Waits for all that is owed. Given up, it can be gone on with.
+    async fn answered(&mut self) -> io::Result<()> {
+        while self.owed > 0 {
+            let reply = self.talk.reply().await?;
+            self.owed -= 1;
+            self.replies.push(reply);
         }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Sends what is asked; how many replies it has.
+    async fn request(&self, talk: &mut Talk, is_new: bool) -> io::Result<usize> {
+        let login = self.login.as_ref().filter(|_| is_new).map(auth);
+        let (read, write) = (["EXISTS", &self.read], self.write.as_ref().map(|key| ["SET", key, "1", "PX", LIFE]));
+        let mut commands: Vec<&[&str]> = Vec::new();
+        commands.extend(login.as_deref());
+        commands.push(&["PING"]);
+        commands.push(&read);
+        commands.extend(write.as_ref().map(<[&str; 5]>::as_slice));
+        talk.say(&written(&commands)).await?;
+        Ok(commands.len())
     }
 }
 

@@ -29,22 +29,14 @@ impl Talk {
 
     /// Logs in: nothing is said where there is no password.
     pub(super) async fn log_in(&mut self, login: Option<&Login>) -> io::Result<Option<String>> {
-        let Some((user, password)) = login else { return Ok(None) };
-        let command = match user.as_deref().filter(|user| !user.is_empty()) {
-            Some(user) => vec!["AUTH", user, password],
-            None => vec!["AUTH", password],
-        };
-        let answers = self.ask(&[&command]).await?;
+        let Some(login) = login else { return Ok(None) };
+        let answers = self.ask(&[&auth(login)]).await?;
         Ok(answers.iter().find_map(error))
     }
 
     /// The replies to some commands.
     pub(super) async fn ask(&mut self, commands: &[&[&str]]) -> io::Result<Vec<Value>> {
-        let mut out = Vec::new();
-        for command in commands {
-            resp::write::command(&mut out, command);
-        }
-        self.say(&out).await?;
+        self.say(&written(commands)).await?;
         let mut replies = Vec::with_capacity(commands.len());
         while replies.len() < commands.len() {
             replies.push(self.reply().await?);
@@ -52,7 +44,8 @@ impl Talk {
         Ok(replies)
     }
 
-    async fn reply(&mut self) -> io::Result<Value> {
+    /// The next reply. Who does not wait for it to the end can do so later.
+    pub(super) async fn reply(&mut self) -> io::Result<Value> {
         loop {
             let decoded = resp::decode(&self.input, &resp::Limits::REPLIES);
             if let Some((value, used)) = decoded.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))? {
@@ -66,6 +59,23 @@ impl Talk {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed"));
             }
         }
+    }
+}
+
+/// Commands as they go out.
+pub(super) fn written(commands: &[&[&str]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for command in commands {
+        resp::write::command(&mut out, command);
+    }
+    out
+}
+
+/// How a login is said.
+pub(super) fn auth((user, password): &Login) -> Vec<&str> {
+    match user.as_deref().filter(|user| !user.is_empty()) {
+        Some(user) => vec!["AUTH", user, password],
+        None => vec!["AUTH", password],
     }
 }
 

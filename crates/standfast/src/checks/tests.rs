@@ -200,6 +200,7 @@ fn without_a_master_a_proxy_that_lives_passes_and_one_that_is_gone_fails() {
             stand.view(Phase::Switching);
             while clock::now() < until {
                 assert_eq!(prover.prove(LIMIT).await, Ok(()), "{hold}");
+                assert!(stand.traffic.clients() <= 2, "what waits is asked once: {}", stand.traffic.clients());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             stand.view(Phase::Steady);
