@@ -1,7 +1,11 @@
-//! How does a guard do its duty? It reads what it is told, and acts when the line ends or falls silent. No runtime, no thread, little memory:
+//! How does a guard do its duty? It reads what it is told, and acts when the line ends or falls silent. The line of a process that was killed
+//! ends when the last of its threads has got its turn to die, which takes a busy host a tenth of a second: at the first beat that is missed the
+//! guard asks the kernel whether the node is one that will never run again.
+//! No runtime, no thread, little memory:
 //! what it needs is opened when a will is made, so that nothing has to be had when it is carried out.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
@@ -34,12 +38,16 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<(), Failure> {
         ))
     })?;
     let kernel = Netlink::open().map_err(|e| Failure::host(e.to_string()))?;
-    Duty { line, kernel, wills: BTreeMap::new(), speakers: BTreeMap::new(), patience: None, is_silent: false }.stand();
+    let node = std::os::unix::process::parent_id();
+    Duty { line, node, kernel, wills: BTreeMap::new(), speakers: BTreeMap::new(), patience: None, is_silent: false }
+        .stand();
     Ok(())
 }
 
 struct Duty {
     line: UnixStream,
+    /// The number of its process: as long as the line has not ended nobody else has it.
+    node: u32,
     kernel: Netlink,
     wills: BTreeMap<String, Will>,
     /// Open for as long as a will needs them.
@@ -110,20 +118,32 @@ impl Duty {
         }
     }
 
-    /// Waits for a word, for as long as patience lasts.
+    /// Waits for a word, for as long as patience lasts. `WouldBlock`: in vain; nothing: the node is dead.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        // Nothing is left to do for who is silent already.
+        // Nothing is left to do for who is silent already, until it dies.
         let patience = self.patience.filter(|_| !self.is_silent);
-        self.line.set_read_timeout(patience)?;
-        let began = clock::now();
-        match (self.line.read(room), patience) {
-            // We were not awake ourselves, so it may be that nobody was: it has its chance once more.
-            (Err(e), Some(patience))
-                if e.kind() == io::ErrorKind::WouldBlock && clock::now().since(began) > patience + OVERSLEPT =>
-            {
-                self.line.read(room)
+        let (mut left, mut chances) = (patience, CHANCES);
+        loop {
+            let wait = left.map(|left| left.min(LOOK));
+            self.line.set_read_timeout(wait)?;
+            let began = clock::now();
+            let read = self.line.read(room);
+            if !read.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
+                return read;
             }
-            (read, _) => read,
+            if is_dying(self.node) {
+                return Ok(0);
+            }
+            let took = clock::now().since(began);
+            match (wait, left) {
+                // We were not awake ourselves, so it may be that nobody was: it has its chance once more.
+                (Some(wait), _) if chances > 0 && took > wait + OVERSLEPT => {
+                    chances -= 1;
+                    left = patience;
+                }
+                (_, Some(rest)) if rest > took => left = Some(rest.saturating_sub(took).max(LEAST_WAIT)),
+                _ => return read,
+            }
         }
     }
 
@@ -201,6 +221,18 @@ impl Duty {
     }
 }
 
+/// Whether a process will never run again: it has died, or has a SIGKILL that it cannot refuse (proc_pid_status(5)). One that only stands still
+/// is not.
+fn is_dying(process: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else { return false };
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let is_killed = |name| {
+        let signals = field(name).and_then(|bits| u64::from_str_radix(bits, 16).ok());
+        signals.is_some_and(|bits| bits & SIGKILL != 0)
+    };
+    field("State:").is_some_and(|state| state.starts_with(['Z', 'X'])) || is_killed("SigPnd:") || is_killed("ShdPnd:")
+}
+
 const fn mouth(packet: &Packet) -> Mouth {
     (packet.link, packet.from)
 }
@@ -216,6 +248,14 @@ fn open(packet: &Packet) -> Result<Speaker, HostRefused> {
 
 /// The kernel counts waits in ticks of up to 10 ms, and a busy host is late by some.
 const LEAST_PATIENCE: Duration = Duration::from_millis(50);
+/// Two beats are missed: the kernel is asked what has become of the node.
+const LOOK: Duration = Duration::from_millis(40);
+/// The shortest wait that is one: less than a tick of the kernel's may be none at all.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+/// How often a wait that was none of ours begins anew, in one silence.
+const CHANCES: u32 = 1;
+/// The ninth signal, as a bit.
+const SIGKILL: u64 = 1 << 8;
 /// A wait that is later than this was no wait: this process did not run.
 const OVERSLEPT: Duration = Duration::from_millis(100);
 /// More than a node has to say about one address.
@@ -224,3 +264,27 @@ const MAX_LINE: usize = 1 << 20;
 const TURNS: u32 = 2;
 /// And how long after the first time.
 const BETWEEN: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host::process::{Handle, Signal};
+    use std::process::Command;
+
+    #[test]
+    fn who_was_killed_is_dying_and_who_stands_still_is_not() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let process = Handle::open(child.id()).unwrap();
+        assert!(!is_dying(child.id()));
+        process.signal(Signal::Stop).unwrap();
+        for _ in 0..50 {
+            assert!(!is_dying(child.id()), "it may wake");
+            thread::sleep(Duration::from_millis(2));
+        }
+        process.signal(Signal::Kill).unwrap();
+        assert!(process.wait_for_end(Duration::from_secs(30)));
+        assert!(is_dying(child.id()), "nobody has waited for it");
+        child.wait().unwrap();
+        assert!(!is_dying(std::process::id()));
+    }
+}
