@@ -165,5 +165,10 @@ mod tests {
         assert!(warned(v6).iter().any(|text| text.contains("link-local")));
         let own = v6.replace("id = 1", "id = 1, peers = [\"::1\"]");
         assert!(warned(&own).iter().any(|text| text.contains("the other routers")));
+        let untold = |text: &str| warned(text).iter().any(|text| text.contains("stalls"));
+        assert!(untold(v6) && !untold(&text("127.0.0.1:6379", 3)));
+        let with = |partners: &str| v6.replace("[[address]]", &format!("[[address]]\npartners = [{partners}]"));
+        assert!(!untold(&with("\"192.0.2.1:26379\"")));
+        assert!(warned(&with("\"127.0.0.1:26379\"")).iter().any(|text| text.contains("`partners`")));
     }
 }

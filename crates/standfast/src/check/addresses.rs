@@ -46,6 +46,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 .into_iter()
                 .chain(elsewhere(address))
                 .chain(alone(address))
+                .chain(untold(config, address))
                 .chain(no_link_local(address));
             let all: Vec<String> = looks.chain(fifo).chain(strange).collect();
             all.into_iter().map(move |text| format!("{of}: {text}"))
@@ -85,6 +86,19 @@ fn alone(address: &Address) -> Option<String> {
     let Way::Vrrp(vrrp) = &address.way else { return None };
     let is_alone = !vrrp.peers.is_empty() && vrrp.peers.iter().all(|peer| is_ours(*peer));
     is_alone.then(|| "all of `peers` are addresses of this host: name the other routers, too".to_owned())
+}
+
+/// Nobody is told whose clients are to be released when it moves.
+fn untold(config: &Config, address: &Address) -> Option<String> {
+    let Some(partners) = &address.partners else {
+        return (!config.votes()).then(|| {
+            "no other node is known, so none is told who is connected: a client that waits for an answer when this host is lost stalls. Name \
+             the Sentinel ports of the hosts that may hold it, such as `partners = [\"10.0.0.2:26379\"]`"
+                .to_owned()
+        });
+    };
+    let is_alone = partners.iter().all(|partner| is_ours(partner.ip()));
+    is_alone.then(|| "all of `partners` are addresses of this host: name the other hosts, too".to_owned())
 }
 
 /// What the kernel lets us bind is an address of this host.

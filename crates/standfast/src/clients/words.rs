@@ -203,6 +203,36 @@ mod tests {
     }
 
     #[test]
+    fn no_words_are_too_odd() {
+        let mut rng = machine::Rng::new(7);
+        let valid = words(
+            "standfast|clients|1|a|7f|3|@192.0.2.7 held all|+6379 192.0.2.9:4711|@2001:db8::7 free more|-1 [::1]:2",
+        );
+        for _ in 0..20_000 {
+            let mut odd = valid.clone();
+            for _ in 0..=rng.below(3) {
+                let at = usize::try_from(rng.below(odd.len() as u64)).unwrap();
+                match rng.below(4) {
+                    0 => drop(odd.remove(at)),
+                    1 => odd[at].truncate(usize::try_from(rng.below(8)).unwrap()),
+                    2 => odd.swap(0, at),
+                    _ => odd[at].push(u8::try_from(rng.below(256)).unwrap()),
+                }
+                if odd.is_empty() {
+                    break;
+                }
+            }
+            // What is understood is said in the same words.
+            if let Ok(message) = Message::read(&odd) {
+                let mut bytes = Vec::new();
+                message.write(&mut bytes);
+                let (again, _) = resp::value::decode_request(&bytes, &Limits::REQUESTS).unwrap().unwrap();
+                assert_eq!(Message::read(&again), Ok(message));
+            }
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         let head = "standfast|clients|1|a|7f";
         assert!(Message::read(&words(&format!("{head}|0"))).is_ok());
