@@ -107,7 +107,7 @@ impl Life {
         let Self { name, machine, ways, keep, memory, ask_at, flights, records_its_end, .. } = self;
         let Self { origin, tell, feeds, outside, traffic, clients, doors, port, summary, .. } = self;
         let recorder = recorder::Shared::new(Mutex::default());
-        recorder::write_on_panic(recorder.clone(), flights.clone());
+        recorder::write_on_panic(recorder.clone(), flights.clone(), recorder::FLIGHT);
         let to_partners = ways.clone();
         let parts = Parts { machine, recorder, ways, keep, flights, tell, feeds: feeds.clone() };
         let (mut node_loop, node) =
@@ -168,7 +168,7 @@ impl Life {
             () = node_loop.run() => {}
         }
         if records_its_end {
-            write_flight_record(&node);
+            write_flight_records(&node, &addresses);
         }
         Ok(End::Stopped)
     }
@@ -180,10 +180,12 @@ async fn be_alone(addresses: Addresses) {
     addresses.be_alone().await;
 }
 
-fn write_flight_record(node: &Node) {
-    match node.write_flight_record() {
-        Ok(path) => tracing::info!("flight record: {}", path.display()),
-        Err(e) => tracing::warn!("the flight record could not be written: {e}"),
+fn write_flight_records(node: &Node, addresses: &Addresses) {
+    for written in [Some(node.write_flight_record()), addresses.write_flight_record()].into_iter().flatten() {
+        match written {
+            Ok(path) => tracing::info!("flight record: {}", path.display()),
+            Err(e) => tracing::warn!("the flight record could not be written: {e}"),
+        }
     }
 }
 

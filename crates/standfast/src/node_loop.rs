@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -81,9 +81,14 @@ impl Node {
         self.changed.clone()
     }
 
+    /// Where flight records are.
+    pub(crate) fn flights(&self) -> &Path {
+        &self.flights
+    }
+
     /// Writes the flight record.
     pub(crate) fn write_flight_record(&self) -> io::Result<PathBuf> {
-        recorder::write(&self.recorder, &self.flights)
+        recorder::write(&self.recorder, &self.flights, recorder::FLIGHT)
     }
 }
 

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use machine::{Instant, story};
-use sentinel::{Action, Event, Sentinel};
+use sentinel::Sentinel;
+use serde::Serialize;
 
 /// The two segments.
 #[derive(Default)]
@@ -50,7 +51,11 @@ impl Recorder {
     /// Begins a segment with the machine as it is.
     pub(crate) fn begin(&mut self, machine: &Sentinel) {
         let snapshot = story::to_line(machine).unwrap_or_else(|e| format!("unwritable {e}"));
-        let header = format!("machine sentinel\nsnapshot {snapshot}\n");
+        self.begin_with(format!("machine sentinel\nsnapshot {snapshot}\n"));
+    }
+
+    /// Begins a segment with what a machine can be made of by these lines; or cannot, and then the record can be read only.
+    pub(crate) fn begin_with(&mut self, header: String) {
         let full = std::mem::replace(&mut self.younger, Segment { header, ..Segment::default() });
         if !full.header.is_empty() {
             self.elder = Some(full);
@@ -58,7 +63,7 @@ impl Recorder {
     }
 
     /// Before the machine is told: if it panics, this is the line that one wants to see.
-    pub(crate) fn event(&mut self, now: Instant, event: &Event) {
+    pub(crate) fn event(&mut self, now: Instant, event: &impl Serialize) {
         self.younger.push(&story::event_line(now, event));
     }
 
@@ -66,7 +71,7 @@ impl Recorder {
         self.younger.push(&story::wake_line(now));
     }
 
-    pub(crate) fn action(&mut self, action: &Action) {
+    pub(crate) fn action(&mut self, action: &impl Serialize) {
         self.younger.push(&story::action_line(action));
     }
 
@@ -87,48 +92,55 @@ impl Segment {
     }
 }
 
-/// Writes the record as the next `flight-<n>.story` of the directory and removes the oldest if there are too many.
-pub(crate) fn write(recorder: &Shared, dir: &Path) -> io::Result<PathBuf> {
+/// Writes the record as the next `flight-<n>.story` (or what `stem` is) of the directory and removes the oldest if there are too many.
+pub(crate) fn write(recorder: &Shared, dir: &Path, stem: &str) -> io::Result<PathBuf> {
     let text = recorder.lock().unwrap_or_else(PoisonError::into_inner).text();
-    let mut numbers = numbers(dir)?;
+    let mut numbers = numbers(dir, stem)?;
     let number = numbers.last().map_or(1, |last| last + 1);
-    let path = dir.join(file_name(number));
-    let torn = dir.join(format!(".{}.tmp", file_name(number)));
+    let path = dir.join(file_name(stem, number));
+    let torn = dir.join(format!(".{}.tmp", file_name(stem, number)));
     fs::write(&torn, text)?;
     fs::rename(&torn, &path)?;
     numbers.push(number);
     for old in numbers.iter().rev().skip(MAX_FILES) {
         // One that cannot be removed takes room and does no other harm; the next record tries again.
-        let _ = fs::remove_file(dir.join(file_name(*old)));
+        let _ = fs::remove_file(dir.join(file_name(stem, *old)));
     }
     Ok(path)
 }
 
 /// Writes the record when the program panics, whatever thread does it.
-pub(crate) fn write_on_panic(recorder: Shared, dir: PathBuf) {
+pub(crate) fn write_on_panic(recorder: Shared, dir: PathBuf, stem: &'static str) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         before(info);
         // The panicking thread may hold the lock; a record less is better than a process that never ends.
         if recorder.try_lock().is_ok_and(|guard| !guard.is_empty())
-            && let Ok(path) = write(&recorder, &dir)
+            && let Ok(path) = write(&recorder, &dir, stem)
         {
             tracing::error!("a bug: {info}. What led to it is in {}: please report it", path.display());
         }
     }));
 }
 
-fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+fn numbers(dir: &Path, stem: &str) -> io::Result<Vec<u64>> {
     let names = fs::read_dir(dir)?.flatten().map(|entry| entry.file_name());
-    let mut numbers: Vec<u64> =
-        names.filter_map(|name| name.to_str()?.strip_prefix("flight-")?.strip_suffix(".story")?.parse().ok()).collect();
+    let number = |name: std::ffi::OsString| {
+        name.to_str()?.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(".story")?.parse().ok()
+    };
+    let mut numbers: Vec<u64> = names.filter_map(number).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-fn file_name(number: u64) -> String {
-    format!("flight-{number}.story")
+fn file_name(stem: &str, number: u64) -> String {
+    format!("{stem}-{number}.story")
 }
+
+/// What files with the record of the machine that votes are called.
+pub(crate) const FLIGHT: &str = "flight";
+/// Those of the machine of addresses.
+pub(crate) const ADDRESSES: &str = "addresses";
 
 /// Of one segment. A quiet group of three servers writes some 200 lines a second: the two hold about ten minutes.
 const MAX_LINES: usize = 60_000;
@@ -142,7 +154,7 @@ mod tests {
 
     use machine::Machine as _;
     use machine::time::at;
-    use sentinel::{Config, Fault, GroupConfig, State};
+    use sentinel::{Action, Config, Event, Fault, GroupConfig, State};
     use view::RunId;
 
     use super::*;
@@ -208,9 +220,9 @@ mod tests {
         recorder.begin(&machine);
         let recorder: Shared = Arc::new(Mutex::new(recorder));
         for _ in 0..MAX_FILES + 3 {
-            write(&recorder, &dir).expect("the directory can be written");
+            write(&recorder, &dir, FLIGHT).expect("the directory can be written");
         }
-        let kept = numbers(&dir).expect("it can be read");
+        let kept = numbers(&dir, FLIGHT).expect("it can be read");
         fs::remove_dir_all(&dir).expect("it is ours");
         assert_eq!(kept, (4..=MAX_FILES as u64 + 3).collect::<Vec<_>>());
     }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use machine::story;
+use node::Node;
 use sentinel::{Config, Sentinel, State};
 
 use crate::cli::{NodeArgs, ReplayArgs};
@@ -13,13 +14,18 @@ use crate::failure::Failure;
 pub(crate) fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     let file = args.file.display();
     let text = fs::read_to_string(&args.file).map_err(|e| Failure::refused(format!("cannot read {file}: {e}")))?;
-    let mut machine = machine(&text).map_err(|why| {
+    let impossible = |why: String| {
         Failure::refused(format!(
             "{file} cannot be replayed: {why}. A record belongs to the version that wrote it; this is {}",
             env!("CARGO_PKG_VERSION")
         ))
-    })?;
-    let transcript = story::run(&mut machine, &text).map_err(|e| Failure::refused(format!("{file}: {e}")))?;
+    };
+    let transcript = match story::header(&text, "machine") {
+        None | Some("sentinel") => story::run(&mut sentinel(&text).map_err(impossible)?, &text),
+        Some("node") => story::run(&mut node(&text).map_err(impossible)?, &text),
+        Some(other) => return Err(impossible(format!("it is a record of another machine, `{other}`"))),
+    };
+    let transcript = transcript.map_err(|e| Failure::refused(format!("{file}: {e}")))?;
     if args.transcript {
         print!("{transcript}");
     }
@@ -34,11 +40,16 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     }
 }
 
-/// The machine as the headers describe it: a snapshot, or a configuration with state and seed.
-fn machine(text: &str) -> Result<Sentinel, String> {
-    if story::header(text, "machine").is_some_and(|name| name != "sentinel") {
-        return Err("it is a record of another machine than `sentinel`".to_owned());
-    }
+/// The machine of addresses, as the headers describe it: a configuration with a seed.
+fn node(text: &str) -> Result<Node, String> {
+    let config = story::header(text, "config").ok_or("its beginning was forgotten: it can only be read")?;
+    let config: node::Config = story::from_line(config).map_err(|e| format!("the configuration does not read: {e}"))?;
+    config.check().map_err(|e| format!("the configuration cannot be: {e}"))?;
+    Ok(Node::new(config, seed(text)?, machine::Instant::START))
+}
+
+/// The machine that votes, as the headers describe it: a snapshot, or a configuration with state and seed.
+fn sentinel(text: &str) -> Result<Sentinel, String> {
     if let Some(snapshot) = story::header(text, "snapshot") {
         return story::from_line(snapshot).map_err(|e| format!("the snapshot does not read: {e}"));
     }
@@ -46,9 +57,12 @@ fn machine(text: &str) -> Result<Sentinel, String> {
     let config: Config = story::from_line(config).map_err(|e| format!("the configuration does not read: {e}"))?;
     let state = story::header(text, "state").map(story::from_line::<State>).transpose();
     let state = state.map_err(|e| format!("the state does not read: {e}"))?.unwrap_or_default();
+    Ok(Sentinel::new(config, state, seed(text)?, machine::Instant::START))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
     let seed = story::header(text, "seed").map(str::parse).transpose();
-    let seed = seed.map_err(|e| format!("the seed is no number: {e}"))?.unwrap_or_default();
-    Ok(Sentinel::new(config, state, seed, machine::Instant::START))
+    Ok(seed.map_err(|e| format!("the seed is no number: {e}"))?.unwrap_or_default())
 }
 
 fn moments(text: &str) -> usize {
@@ -59,5 +73,8 @@ fn moments(text: &str) -> usize {
 pub(crate) fn flight(args: &NodeArgs) -> Result<(), Failure> {
     let answer: control::Flight = control::ask(args, "flight")?;
     println!("{}", answer.path.display());
+    if let Some(addresses) = answer.addresses {
+        println!("{}", addresses.display());
+    }
     Ok(())
 }

@@ -8,7 +8,7 @@ mod stage;
 use std::thread;
 use std::time::Duration;
 
-use lab::program::{said, wall_ms};
+use lab::program::{run, said, wall_ms};
 use stage::{NAME, Stage, VIP, vrrp};
 
 /// `a` holds it.
@@ -269,6 +269,21 @@ fn an_operator_releases_takes_and_preempts() {
     assert!(table.contains(NAME) && table.contains("active"), "{table}");
     let status = stage.done("b", &["status"]);
     assert!(status.contains(NAME) && status.contains("backup") && status.contains("10.0.0.1"), "{status}");
+}
+
+#[test]
+fn what_happened_can_happen_again() {
+    let stage = held_by_a();
+    stage.done("a", &["address", "release", NAME]);
+    stage.wait_for_holder("b");
+    stage.done("a", &["address", "take", NAME]);
+    stage.wait_for_holder("a");
+    let written = stage.done("a", &["flight"]);
+    let record = written.lines().find(|path| path.contains("addresses-")).expect("addresses have a record");
+    let replayed = run(&["replay", record]);
+    assert!(replayed.status.success(), "{}", said(&replayed));
+    let text = std::fs::read_to_string(record).expect("it was written");
+    assert!(text.contains("wish=release") && text.contains("> changed address=vip"), "{text}");
 }
 
 #[test]

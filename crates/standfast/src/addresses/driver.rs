@@ -8,12 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::Config;
 use host::neighbours::Announcer;
 use host::{HostRefused, clock};
-use machine::{Instant, Machine as _};
+use machine::{Instant, Machine as _, story};
 use node::event::{Action, Valid};
 use node::{Event, Follows, Node, Placed, Way};
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +35,7 @@ use crate::checks::Checks;
 use crate::clients::{Clients, Watched};
 use crate::feeds::Feeds;
 use crate::guard::{Guard, Packet, Removal, Will};
+use crate::recorder::{self, Recorder};
 
 /// What a driver is made of.
 pub(super) struct Needs {
@@ -41,6 +43,7 @@ pub(super) struct Needs {
     pub(super) feeds: Feeds,
     pub(super) clients: Clients,
     pub(super) memory: Memory,
+    pub(super) recorder: recorder::Shared,
     pub(super) handed_over: bool,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) inbox: mpsc::Receiver<Event>,
@@ -54,6 +57,7 @@ pub(super) struct Driver {
     /// What the file means, with what only this host knows.
     told: Told,
     memory: Memory,
+    recorder: recorder::Shared,
     links: Links,
     ports: Ports,
     sessions: Sessions,
@@ -100,15 +104,19 @@ enum Input {
 impl Driver {
     /// Looks at the host's links and begins.
     pub(super) fn begin(needs: Needs) -> Result<Self, HostRefused> {
-        let Needs { config, feeds, clients, memory, handed_over, events, inbox, ordered } = needs;
+        let Needs { config, feeds, clients, memory, recorder, handed_over, events, inbox, ordered } = needs;
         let (breaks, broken) = mpsc::channel(MAX_BROKEN);
         let now = clock::now();
         let mut links = Links::open()?;
         let told = told(&config, &mut links, &memory);
+        let seed = host::random::seed();
+        let beginning = story::to_line(&told.node).unwrap_or_else(|e| format!("unwritable {e}"));
+        lock(&recorder).begin_with(format!("machine node\nconfig {beginning}\nseed {seed}\n"));
         let mut driver = Self {
-            machine: Node::new(told.node.clone(), host::random::seed(), now),
+            machine: Node::new(told.node.clone(), seed, now),
             told,
             memory,
+            recorder,
             links,
             ports: Ports::new(now, events.clone(), breaks),
             sessions: Sessions::new(events.clone(), !handed_over),
@@ -207,6 +215,7 @@ impl Driver {
     fn wake_if_due(&mut self) {
         let now = clock::now();
         if self.machine.deadline().is_some_and(|(at, _)| at <= now) {
+            lock(&self.recorder).wake(now);
             let mut actions = Vec::new();
             machine::wake(&mut self.machine, now, |action| actions.push(action));
             self.carry_out(actions);
@@ -281,16 +290,23 @@ impl Driver {
     }
 
     fn happened(&mut self, event: Event) {
+        let now = clock::now();
+        lock(&self.recorder).event(now, &event);
         let mut actions = Vec::new();
-        machine::step(&mut self.machine, clock::now(), event, |action| actions.push(action));
+        machine::step(&mut self.machine, now, event, |action| actions.push(action));
         self.carry_out(actions);
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
-            tracing::trace!("{action:?}");
+            lock(&self.recorder).action(&action);
             telling::log(&action);
             self.act(action);
+        }
+        let mut recorder = lock(&self.recorder);
+        if recorder.wants_segment() {
+            // No machine can be made of what it is at this moment: what begins here can be read only.
+            recorder.begin_with("machine node\n".to_owned());
         }
     }
 
@@ -391,6 +407,10 @@ impl Driver {
         let say: Vec<Packet> = say.into_iter().filter_map(packet).collect();
         self.guard.will(address, Will { remove, say });
     }
+}
+
+fn lock(recorder: &recorder::Shared) -> MutexGuard<'_, Recorder> {
+    recorder.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the file means on this host as it is: with own addresses, with what an operator released, and with the check that a router can

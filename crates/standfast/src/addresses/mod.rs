@@ -37,6 +37,8 @@ mod status;
 mod telling;
 mod views;
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +52,7 @@ use tokio::time::timeout;
 use crate::clients::{self, Clients};
 use crate::failure::Failure;
 use crate::feeds::Feeds;
+use crate::recorder;
 use driver::{Driver, Needs};
 use memory::Memory;
 pub(crate) use status::{AddressStatus, AddressesStatus};
@@ -64,6 +67,7 @@ struct Inner {
     /// What those need who know of clients elsewhere.
     needs: clients::Needs,
     memory: Memory,
+    recorder: recorder::Shared,
     events: mpsc::Sender<node::Event>,
     place: Mutex<Place>,
 }
@@ -106,7 +110,9 @@ impl Addresses {
     pub(crate) fn new(feeds: Feeds, clients: Clients, needs: clients::Needs, store: Option<Arc<Store>>) -> Self {
         let (events, inbox) = mpsc::channel(MAX_INBOX);
         let (memory, place) = (Memory::of(store), Mutex::new(Place::Empty { inbox }));
-        Self(Arc::new(Inner { feeds, clients, needs, memory, events, place }))
+        let recorder = recorder::Shared::default();
+        recorder::write_on_panic(recorder.clone(), needs.node.flights().to_owned(), recorder::ADDRESSES);
+        Self(Arc::new(Inner { feeds, clients, needs, memory, recorder, events, place }))
     }
 
     /// Holds those of the file, from here on. `handed_over`: another process of this host held them until now, and lets us go on.
@@ -133,6 +139,7 @@ impl Addresses {
             feeds: self.0.feeds.clone(),
             clients: self.0.clients.clone(),
             memory: self.0.memory.clone(),
+            recorder: self.0.recorder.clone(),
             handed_over,
             events: self.0.events.clone(),
             inbox,
@@ -165,6 +172,13 @@ impl Addresses {
         let (to, answer) = oneshot::channel();
         self.orders()?.send(Order::Report(to)).await.ok()?;
         timeout(PATIENCE, answer).await.ok()?.ok()
+    }
+
+    /// Writes what happened to them, and what was done. `None`: nothing did.
+    pub(crate) fn write_flight_record(&self) -> Option<io::Result<PathBuf>> {
+        let Inner { recorder, needs, .. } = &*self.0;
+        let is_empty = recorder.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        (!is_empty).then(|| recorder::write(recorder, needs.node.flights(), recorder::ADDRESSES))
     }
 
     /// Does what an operator wants of an address. Waits for the disk. The refusal is for people.

@@ -72,6 +72,9 @@ pub(crate) struct Stands {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Flight {
     pub(crate) path: PathBuf,
+    /// That of the machine of addresses, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) addresses: Option<PathBuf>,
 }
 
 /// What the node's clock says: with it, moments of several nodes can be put on one line.

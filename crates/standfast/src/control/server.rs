@@ -105,10 +105,7 @@ impl Server {
                 None => stopping(),
             },
             ["clock"] => json(&Answer::Ok(Clock { now: host::clock::now().as_nanos() })),
-            ["flight"] => match self.source.node.write_flight_record() {
-                Ok(path) => json(&Answer::Ok(Flight { path })),
-                Err(e) => refused("ERR", &format!("the flight record could not be written: {e}")),
-            },
+            ["flight"] => self.flight(),
             ["explain", nr] => self.explain(None, nr).await,
             ["explain", nr, group] => self.explain(Some(group), nr).await,
             ["switchover", group] => self.switchover(group, None).await,
@@ -127,6 +124,15 @@ impl Server {
         };
         answer.push('\n');
         tokio::time::timeout(PATIENCE, stream.write_all(answer.as_bytes())).await?
+    }
+
+    fn flight(&self) -> String {
+        let written = self.source.node.write_flight_record();
+        let written = written.and_then(|path| Ok((path, self.source.addresses.write_flight_record().transpose()?)));
+        match written {
+            Ok((path, addresses)) => json(&Answer::Ok(Flight { path, addresses })),
+            Err(e) => refused("ERR", &format!("the flight record could not be written: {e}")),
+        }
     }
 
     async fn explain(&self, group: Option<&str>, nr: &str) -> String {
