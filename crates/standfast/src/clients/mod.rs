@@ -197,6 +197,11 @@ impl Clients {
         }
     }
 
+    /// Whether it was started.
+    pub(crate) fn are_watched(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// How it goes. `None`: it was not started.
     pub(crate) fn status(&self) -> Option<ClientsStatus> {
         let shared = &self.0.get()?.shared;

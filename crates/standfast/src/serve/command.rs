@@ -91,12 +91,13 @@ pub(super) async fn answer(client: &mut Client<'_>, words: &[Vec<u8>]) {
 
 /// What other nodes tell of their clients, and no Sentinel knows. Whoever may ask for votes may tell it; it is in no list of commands.
 fn partner(client: &Client<'_>, words: &[Vec<u8>]) -> Option<Value> {
-    if !words[0].eq_ignore_ascii_case(COMMAND.as_bytes()) {
+    let clients = &client.guest.port.rules.clients;
+    if !words[0].eq_ignore_ascii_case(COMMAND.as_bytes()) || !clients.are_watched() {
         return None;
     }
     let as_good_as = table::find("sentinel|is-master-down-by-addr")?;
     match admit(client, as_good_as, words) {
-        Ok(()) => client.guest.port.rules.clients.answer(words),
+        Ok(()) => clients.answer(words),
         Err(refusal) => Some(refusal),
     }
 }
