@@ -16,8 +16,11 @@ use host::neighbours::Announcer;
 use host::{HostRefused, clock};
 use machine::{Instant, Machine as _, story};
 use node::event::{Action, Valid};
+use node::node::AddressReport;
 use node::{Event, Follows, Node, Placed, Way};
 use tokio::sync::{mpsc, oneshot};
+use view::GroupName;
+use vrrp::State;
 use vrrp::health::{Check, Rule};
 
 use super::Order;
@@ -76,6 +79,9 @@ pub(super) struct Driver {
     inbox: mpsc::Receiver<Event>,
     broken: mpsc::Receiver<(String, HostRefused)>,
     ordered: mpsc::Receiver<Order>,
+    /// Who waits for nothing to be here any more that follows a group: one for each group at a time, and those who lost patience are
+    /// forgotten.
+    waiting: Vec<(GroupName, oneshot::Sender<()>)>,
     /// Who waits for all to be given up.
     stopping: Option<oneshot::Sender<()>>,
     course: Course,
@@ -133,6 +139,7 @@ impl Driver {
             inbox,
             broken,
             ordered,
+            waiting: Vec::new(),
             stopping: None,
             course: Course::On,
             config,
@@ -160,6 +167,7 @@ impl Driver {
                 self.obey(order);
             }
             self.wake_if_due();
+            self.answer_those_who_wait();
             self.beat();
             if self.own.is_empty() && self.course == Course::On {
                 match self.sleep().await {
@@ -233,6 +241,27 @@ impl Driver {
         }
     }
 
+    /// Tells those who wait for it that nothing is here any more.
+    fn answer_those_who_wait(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let report = self.machine.report();
+        let is_here = |address: &AddressReport| !address.here.is_empty() || address.state == State::Active;
+        let here: BTreeSet<&String> =
+            report.addresses.iter().filter(|address| is_here(address)).map(|address| &address.name).collect();
+        let follows = |address: &node::Address, of: &GroupName| matches!(&address.follows, Follows::Master { group, .. } if group == of);
+        for (group, left) in std::mem::take(&mut self.waiting) {
+            let all = self.told.node.addresses.iter();
+            let is_here = all.filter(|(_, address)| follows(address, &group)).any(|(name, _)| here.contains(name));
+            if is_here && !left.is_closed() {
+                self.waiting.push((group, left));
+            } else {
+                let _ = left.send(());
+            }
+        }
+    }
+
     fn on_news(&mut self, News { events, has_moved }: News) {
         events.into_iter().for_each(|event| self.happened(event));
         if has_moved {
@@ -257,6 +286,12 @@ impl Driver {
                     self.happened(Event::Wished { address, wish });
                 }
                 let _ = known.send(is_known);
+            }
+            Order::HasLeft { group, left } => {
+                // The view that is asked about may be on its way.
+                let view = self.views.of(&group);
+                view.into_iter().for_each(|event| self.happened(event));
+                self.waiting.push((group, left));
             }
             Order::BeAlone => self.sessions.be_alone(),
             Order::Stop(done) => {
@@ -452,7 +487,7 @@ fn places(told: &Told) -> BTreeMap<String, Place> {
 }
 
 /// The groups that addresses follow.
-fn followed(config: &node::Config) -> BTreeSet<view::GroupName> {
+fn followed(config: &node::Config) -> BTreeSet<GroupName> {
     let group = |address: &node::Address| match &address.follows {
         Follows::Master { group, .. } => Some(group.clone()),
         Follows::Checks => None,

@@ -48,6 +48,7 @@ use node::event::Wish;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use view::GroupName;
 
 use crate::clients::{self, Clients};
 use crate::failure::Failure;
@@ -90,6 +91,8 @@ enum Order {
     Report(oneshot::Sender<AddressesStatus>),
     /// An operator wants something of an address. `false`: there is none of this name.
     Wish { address: String, wish: Wish, known: oneshot::Sender<bool> },
+    /// Is nothing here any more that follows this group? Answered when it is so.
+    HasLeft { group: GroupName, left: oneshot::Sender<()> },
     /// The process whose place we took has left.
     BeAlone,
     /// Give everything up in order, and end.
@@ -179,6 +182,21 @@ impl Addresses {
         let Inner { recorder, needs, .. } = &*self.0;
         let is_empty = recorder.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         (!is_empty).then(|| recorder::write(recorder, needs.node.flights(), recorder::ADDRESSES))
+    }
+
+    /// Waits until no address that follows the master of this group is on this host, as of all views that were published before. At once
+    /// where none follows it. Whoever waits sets a bound to it: a command may take its time.
+    #[allow(dead_code, reason = "who votes on a planned switchover waits for it")]
+    pub(crate) fn has_left(&self, group: &GroupName) -> impl Future<Output = ()> + Send + use<> {
+        let (orders, group) = (self.orders(), group.clone());
+        async move {
+            let (left, answer) = oneshot::channel();
+            let Some(orders) = orders else { return };
+            if orders.send(Order::HasLeft { group, left }).await.is_ok() {
+                // A driver that has ended holds nothing, or another process does.
+                let _ = answer.await;
+            }
+        }
     }
 
     /// Does what an operator wants of an address. Waits for the disk. The refusal is for people.

@@ -47,6 +47,14 @@ impl Views {
     }
 }
 
+impl Views {
+    /// The truth of a group as of now, which may be on its way still.
+    pub(super) fn of(&self, group: &GroupName) -> Option<Event> {
+        let view = self.feeds.truth(group)?.borrow().clone();
+        Some(Event::Viewed { view: View::clone(&view) })
+    }
+}
+
 impl Drop for Views {
     fn drop(&mut self) {
         self.followed.values().for_each(AbortHandle::abort);
