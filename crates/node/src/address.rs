@@ -257,13 +257,18 @@ impl Address {
 
     // What follows.
 
+    /// Tells its router what is new about its right.
+    pub(crate) fn brief(&mut self) {
+        if self.is_vrrp() {
+            self.to_router.extend(self.right.news());
+        }
+    }
+
     /// What is to be done, as of now.
     pub(crate) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
         let may = self.is_started && self.leaving.is_none() && self.right.is_allowed();
         let mut has_it = may;
-        if let Mover::Vrrp = self.mover {
-            self.to_router.extend(self.right.news());
-        } else {
+        if self.mover.is_own() {
             let is_adopted = core::mem::take(&mut self.is_adopted);
             if let Mover::Command(command, _) = &mut self.mover {
                 command.want(now, may);

@@ -264,7 +264,7 @@ impl Node {
         let mut moved = false;
         let mut out = Vec::new();
         for (_, address) in self.addresses.iter_mut().filter(|(name, _)| self.touched.has(name)) {
-            address.settle(self.now, &mut out);
+            address.brief();
         }
         for team in self.teams.iter_mut().filter(|team| self.touched.has_team(&team.members)) {
             for member in &team.members.clone() {
@@ -280,6 +280,10 @@ impl Node {
                     address.on_router(self.now, action, &mut out);
                 }
             }
+        }
+        // After its router, and those of its sync group: what they give up is not renewed.
+        for (_, address) in self.addresses.iter_mut().filter(|(name, _)| self.touched.has(name)) {
+            address.settle(self.now, &mut out);
         }
         self.actions.extend(out);
         moved

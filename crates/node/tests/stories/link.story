@@ -21,11 +21,11 @@ until 400ms
          > tickle address=router
          > changed address=router from=backup to=active priority=100 why="nobody was heard to hold the addresses for 360.9375ms"
 at 500ms link interface=eth0 fault="no carrier"
-       > cut ips=[10.0.0.100]
-       > remove interface=eth0 address=10.0.0.100/24
        > cut ips=[10.0.0.101]
        > remove interface=eth0 address=10.0.0.101/24
        > router address=router action=send{to=224.0.0.18 advert={vrid=8 priority=0 interval=100ms addresses=[10.0.0.101]}}
+       > cut ips=[10.0.0.100]
+       > remove interface=eth0 address=10.0.0.100/24
        > will address=router remove=[] say=[]
        > will address=vip remove=[] say=[]
        > changed address=vip from=active to=fault priority=100 why="the interface eth0: no carrier"
