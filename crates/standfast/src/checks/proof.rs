@@ -5,14 +5,16 @@
 //!        │  half of the time is over, or the proxy says that there is no master
 //!        └─> second look: a new connection, and QUIT, which the proxy answers itself
 //!               ├─ not answered ──────────────────────────────────────────────────────> fails: the proxy is dead
-//!               └─ answered ── the view is not steady ────────────────────────────────> passes
-//!                           └─ steady ─┬─ for a while ────────────────────────────────> passes
-//!                                      └─ for longer than a failover takes to be seen > fails: cut off from the servers
+//!               ├─ answered, but no server ever was ──────────────────────────────────> fails: nothing is proved yet
+//!               └─ answered, and excused ── the view is steady, for a grace ──────────> passes
+//!                        │               └─ it is not, for as long as requests wait ──> passes
+//!                        └─ for longer ───────────────────────────────────────────────> fails: cut off from the servers
 //! ```
 //!
 //! **A proxy that lives and has no master passes.** Requests wait in it for the next master, as they would on any other host: an address
 //! that left its host at every failover would add the time of its move to that of the failover, and would flap while both hosts wait.
-//! What a live proxy cannot excuse for ever is a view that names a master which answers everybody but us; then another host serves better.
+//! It is no excuse for ever. Under a steady view there is a master that answers everybody but us; a host without a master for longer than its
+//! clients wait may be one that is cut off from the servers and from the other nodes. Then another host serves better.
 //!
 //! What waits in the proxy for a master is asked once, and its answer waited for from one look to the next: a client of ours is one client.
 //!
@@ -49,6 +51,8 @@ pub(super) struct Plan {
     write: Option<String>,
     /// How long a live proxy may be without an answer while the view is steady.
     grace: Duration,
+    /// How long it may be without one at all.
+    hold: Duration,
 }
 
 impl Plan {
@@ -65,14 +69,15 @@ impl Plan {
             read: proof.read.clone(),
             write: proof.write.clone(),
             grace: (group.down_after * DOWN_AFTERS).max(LEAST_GRACE),
+            hold: listener.hold.max(LEAST_HOLD),
         }
     }
 }
 
 #[cfg(test)]
 impl Plan {
-    pub(super) const fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+    pub(super) const fn with_patience(mut self, grace: Duration, hold: Duration) -> Self {
+        (self.grace, self.hold) = (grace, hold);
         self
     }
 }
@@ -83,8 +88,10 @@ pub(super) struct Prover {
     view: Option<watch::Receiver<Arc<View>>>,
     anybody: TlsConnector,
     kept: Option<Kept>,
-    /// Since when a live proxy has passed on no answer, under a steady view.
-    unanswered: Option<Instant>,
+    /// When a server last answered.
+    answered: Option<Instant>,
+    /// Since when the view has been steady, and none did.
+    steady: Option<Instant>,
     /// What an operator was told that does not count.
     said: Option<String>,
 }
@@ -109,7 +116,7 @@ enum Trouble {
 impl Prover {
     pub(super) fn new(plan: Plan, feeds: &Feeds) -> Self {
         let view = feeds.subscribe(&plan.group);
-        Self { plan, view, anybody: anybody(), kept: None, unanswered: None, said: None }
+        Self { plan, view, anybody: anybody(), kept: None, answered: None, steady: None, said: None }
     }
 
     pub(super) async fn prove(&mut self, limit: Duration) -> Result<(), String> {
@@ -117,7 +124,7 @@ impl Prover {
         let asked = timeout(half, self.ask()).await;
         let silent = match asked {
             Ok(Ok(())) => {
-                self.unanswered = None;
+                (self.answered, self.steady) = (Some(clock::now()), None);
                 return Ok(());
             }
             Ok(Err(Trouble::Wrong(why))) => return Err(why),
@@ -134,22 +141,30 @@ impl Prover {
 
     /// The proxy lives, and no server has answered.
     fn judge(&mut self, silent: &str) -> Result<(), String> {
-        let Plan { door, group, grace, .. } = &self.plan;
-        let phase = self.view.as_ref().map_or(Phase::Steady, |view| view.borrow().phase);
-        if phase != Phase::Steady {
-            self.unanswered = None;
-            return Ok(());
+        let Plan { door, group, grace, hold, .. } = &self.plan;
+        let (now, door) = (clock::now(), door.name());
+        let Some(answered) = self.answered else {
+            return Err(format!(
+                "the proxy at {door} lives, but no server of group {group} has ever answered through it: {silent}"
+            ));
+        };
+        let is_steady = self.view.as_ref().is_none_or(|view| view.borrow().phase == Phase::Steady);
+        self.steady = is_steady.then(|| self.steady.unwrap_or(now));
+        let lasted = now.since(answered);
+        if lasted >= *hold {
+            return Err(format!(
+                "the proxy at {door} lives, but for {} s no server of group {group} has answered through it: {silent}. Is this host cut off from \
+                 the servers?",
+                lasted.as_secs()
+            ));
         }
-        let now = clock::now();
-        let since = *self.unanswered.get_or_insert(now);
-        if now.since(since) < *grace {
-            return Ok(());
+        match self.steady {
+            Some(since) if now.since(since) >= *grace => Err(format!(
+                "the proxy at {door} lives, but for {grace:?} no server of group {group} has answered through it, although the view is steady: \
+                 {silent}. Is this host cut off from them?"
+            )),
+            _ => Ok(()),
         }
-        Err(format!(
-            "the proxy at {} lives, but for {grace:?} no server of group {group} has answered through it, although the view is steady: {silent}. \
-             Is this host cut off from them?",
-            door.name()
-        ))
     }
 
     /// Asks as a client does.
@@ -173,9 +188,12 @@ impl Prover {
             self.said = None;
             return Ok(());
         };
-        // It may have to log in anew, or go to another worker.
-        self.kept = None;
-        self.weigh(&refused)
+        let weighed = self.weigh(&refused);
+        // Who waits for a master does so where it is: a listener that holds nothing may just be connecting to it. Else it may have to log in anew.
+        if !matches!(weighed, Err(Trouble::Silent(_))) {
+            self.kept = None;
+        }
+        weighed
     }
 
     /// Asks on the kept connection. What is still owed there is old news: it is waited for, and then asked again.
@@ -258,5 +276,7 @@ impl Plan {
 const DOWN_AFTERS: u32 = 2;
 /// Whoever votes may take a moment longer, and files may name very short times.
 const LEAST_GRACE: Duration = Duration::from_secs(5);
+/// A failover takes less, and clients of a listener that holds nothing come back after a moment.
+const LEAST_HOLD: Duration = Duration::from_secs(10);
 /// What is written is gone after so many milliseconds.
 const LIFE: &str = "60000";

@@ -143,8 +143,12 @@ impl Stand {
 
     /// Whoever proves, with a short grace.
     fn prover(&self) -> proof::Prover {
+        self.prover_with(SOON)
+    }
+
+    fn prover_with(&self, hold: Duration) -> proof::Prover {
         let config::address::Follows::Proxy(proof) = &self.config.addresses[0].follows else { panic!("it does") };
-        proof::Prover::new(proof::Plan::of(&self.config, proof).with_grace(GRACE), &self.feeds)
+        proof::Prover::new(proof::Plan::of(&self.config, proof).with_patience(GRACE, hold), &self.feeds)
     }
 }
 
@@ -191,26 +195,49 @@ fn a_request_that_gets_through_proves_and_a_write_is_one() {
 fn without_a_master_a_proxy_that_lives_passes_and_one_that_is_gone_fails() {
     let dir = Dir::new("failover-redis");
     let mut server = Server::start(&dir, &[]);
-    for hold in ["", "hold = \"0s\""] {
+    for hold in ["", "hold = \"0s\"", "hold = \"0s\"\npool = \"session\""] {
         let stand = Stand::start("failover", server.addr, free(), [hold, "", ""]);
         block_on(async {
             let mut prover = stand.prover();
-            assert_eq!(prover.prove(SOON).await, Ok(()));
-            let until = clock::now() + GRACE * 3;
+            until(&mut prover, true).await;
+            let end = clock::now() + GRACE * 3;
             stand.view(Phase::Switching);
-            while clock::now() < until {
+            while clock::now() < end {
                 assert_eq!(prover.prove(LIMIT).await, Ok(()), "{hold}");
                 assert!(stand.traffic.clients() <= 2, "what waits is asked once: {}", stand.traffic.clients());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             stand.view(Phase::Steady);
-            assert_eq!(prover.prove(SOON).await, Ok(()));
+            until(&mut prover, true).await;
             stand.traffic.stop();
             let failed = prover.prove(SOON).await.unwrap_err();
             assert!(failed.contains("the proxy does not answer"), "{failed}");
         });
     }
     server.child.kill().unwrap();
+}
+
+#[test]
+fn nothing_is_proved_before_the_first_answer_and_nothing_for_ever_after_the_last() {
+    let dir = Dir::new("bounds-redis");
+    let server = Server::start(&dir, &[]);
+    let stand = Stand::start("bounds", server.addr, free(), ["", "", ""]);
+    block_on(async {
+        let mut prover = stand.prover_with(GRACE * 2);
+        stand.view(Phase::Switching);
+        let failed = prover.prove(LIMIT).await.unwrap_err();
+        assert!(failed.contains("has ever answered"), "{failed}");
+        stand.view(Phase::Steady);
+        until(&mut prover, true).await;
+        let began = clock::now();
+        stand.view(Phase::Lost);
+        let failed = until(&mut prover, false).await.unwrap();
+        assert!(clock::now() - began >= GRACE, "it was excused");
+        assert!(failed.contains("lives") && failed.contains("cut off from the servers"), "{failed}");
+        stand.view(Phase::Steady);
+        until(&mut prover, true).await;
+    });
+    stand.traffic.stop();
 }
 
 #[test]
