@@ -233,7 +233,7 @@ impl Told {
     fn write(&mut self, path: &Path, line: &str) -> Result<(), String> {
         let pipe = match self.pipe.take().filter(|pipe| pipe.is_at(path)) {
             Some(pipe) => pipe,
-            None => Fifo::open(path).map_err(|e| format!("{e}. `mkfifo {}` makes one", path.display()))?,
+            None => Fifo::open(path).map_err(|e| format!("{e}. The path of a named pipe is wanted"))?,
         };
         let said = self.pipe.insert(pipe).say(line);
         said.map_err(|e| match e.kind() {

@@ -6,7 +6,7 @@ use config::Config;
 use config::address::{Address, Check, Follows, PROOF, Proof, Target};
 use node::Event;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::far::{Gateway, Redis, Tcp};
@@ -78,7 +78,7 @@ enum Looker {
     Tcp(Tcp),
     Gateway(Gateway),
     Script { program: Program, environment: [(&'static str, String); 2] },
-    Near(Target),
+    Near(Near),
 }
 
 impl Looker {
@@ -100,7 +100,7 @@ impl Looker {
                 environment: [("STANDFAST_ADDRESS", address.clone()), ("STANDFAST_INTERFACE", interface.clone())],
             },
             Target::Interface(_) | Target::Process(_) | Target::PidFile(_) | Target::File { .. } => {
-                Self::Near(target.clone())
+                Self::Near(Near { target: target.clone(), late: None })
             }
         }
     }
@@ -123,22 +123,43 @@ impl Looker {
             }
             Self::Tcp(tcp) => in_time(limit, tcp.look()).await,
             Self::Gateway(gateway) => in_time(limit, gateway.look()).await,
-            Self::Near(target) => {
-                let target = target.clone();
-                // A file on a disk that hangs holds up its thread, and nobody else. Its next look comes when this one has ended.
-                let mut looking = tokio::task::spawn_blocking(move || near::look(&target));
-                let looked = in_time(limit, async { (&mut looking).await.unwrap_or(Ok(())) }).await;
-                if !looking.is_finished() {
-                    let _ = looking.await;
-                }
-                looked
+            Self::Near(near) => near.look(limit).await,
+        }
+    }
+}
+
+/// Something of this host.
+struct Near {
+    target: Target,
+    /// A look that has not ended in time. Another one beside it would hang, too.
+    late: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Near {
+    /// A file on a disk that hangs holds up a thread of its own, and nobody else.
+    async fn look(&mut self, limit: Duration) -> Result<(), String> {
+        let target = self.target.clone();
+        let mut looking = match self.late.take() {
+            Some(late) => late,
+            None => tokio::task::spawn_blocking(move || near::look(&target)),
+        };
+        match timeout(limit, &mut looking).await {
+            // It was cut off: the runtime goes, and nobody is told.
+            Ok(looked) => looked.unwrap_or(Ok(())),
+            Err(_) => {
+                self.late = Some(looking);
+                Err(no_answer(limit))
             }
         }
     }
 }
 
 async fn in_time(limit: Duration, look: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    timeout(limit, look).await.unwrap_or_else(|_| Err(format!("no answer within {limit:?}")))
+    timeout(limit, look).await.unwrap_or_else(|_| Err(no_answer(limit)))
+}
+
+fn no_answer(limit: Duration) -> String {
+    format!("no answer within {limit:?}")
 }
 
 /// The file allows no less; a pause of nothing would spin.

@@ -421,6 +421,37 @@ fn a_file_has_to_be_there_new_and_right() {
 }
 
 #[test]
+fn a_disk_that_hangs_fails_in_time_and_is_waited_for_by_one_look() {
+    let dir = Dir::new("hangs");
+    let path = dir.0.join("pipe");
+    // Who opens it waits until somebody writes.
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let text = format!(
+        "{HEAD}[[address.check]]\nname = \"it\"\ninterval = \"20ms\"\ntimeout = \"100ms\"\nfile = \"{}\"\ncontains = \"ready\"\n",
+        path.display()
+    );
+    let config = config::parse("standfast.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    block_on(async {
+        let (inbox, mut events) = mpsc::channel(8);
+        let mut checks = Checks::new(inbox, Feeds::default());
+        checks.configure(&config);
+        let mut failed = async || match events.recv().await {
+            Some(Event::Checked { failed, .. }) => failed,
+            other => panic!("{other:?}"),
+        };
+        for _ in 0..5 {
+            assert_eq!(failed().await.as_deref(), Some("no answer within 100ms"));
+        }
+        // One thread waits, and no more: it gets what is written, and the next look waits for the next.
+        fs::write(&path, "ready").unwrap();
+        while failed().await.is_some() {}
+        assert!(failed().await.is_some());
+        drop(checks);
+        fs::write(&path, "that the thread ends").unwrap();
+    });
+}
+
+#[test]
 fn a_script_has_to_succeed_in_time_as_nobody() {
     let dir = Dir::new("script");
     let script = |text: &str| format!("script = [\"{}\", \"argument\"]", dir.program("it", text));
