@@ -38,6 +38,7 @@ mod telling;
 mod views;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -277,11 +278,19 @@ fn live(needs: Needs, begun: &std::sync::mpsc::Sender<Result<(), Failure>>) {
     };
     // Who waits for this lives.
     let _ = begun.send(told);
-    if let Some((runtime, driver)) = driven {
-        runtime.block_on(driver.run());
+    let Some((runtime, driver)) = driven else { return };
+    let run = AssertUnwindSafe(|| runtime.block_on(driver.run()));
+    if catch_unwind(run).is_err() {
+        // The guard takes the addresses away. A node that goes on would never hold one again, and nobody would notice.
+        tracing::error!(
+            "a bug ended the thread of addresses: the process ends with it. Whoever supervises it starts it anew"
+        );
+        std::process::exit(PANICKED);
     }
 }
 
+/// What a Rust program ends with that panics.
+const PANICKED: i32 = 101;
 /// Events that wait for the driver. At the bound who brings them waits, and then the kernel's buffers do.
 const MAX_INBOX: usize = 1_024;
 /// Operators, reloads and looks of the page that wait for the driver.
