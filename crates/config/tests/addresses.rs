@@ -175,3 +175,21 @@ fn every_change_of_an_address_counts_at_once_and_no_password_is_told() {
         ]
     );
 }
+
+#[test]
+fn a_host_has_as_many_addresses_as_its_machine_takes() {
+    let with = |count: usize| {
+        let address = |nr: usize| {
+            let (third, last) = (nr / 250, nr % 250 + 1);
+            format!(
+                "[[address]]\nname = \"v{nr}\"\nheld = [\"10.9.{third}.{last}\"]\ninterface = \"eth0\"\nfollows = \"master\"\n\
+                 group = \"cache\"\nservers = [\"10.30.1.1:6379\"]\n"
+            )
+        };
+        // One is there already.
+        config::parse("f", &(LEAST.to_owned() + &(1..count).map(address).collect::<String>()))
+    };
+    assert_eq!(with(512).expect("so many may be").addresses.len(), 512);
+    let problems = with(513).expect_err("that is one too many");
+    assert!(problems.render(false).contains("513 addresses"), "{}", problems.render(false));
+}

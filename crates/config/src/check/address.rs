@@ -57,6 +57,10 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
         command(found, address);
         look::all(found, address);
     }
+    if let Some(further) = tables.addresses.get(MOST) {
+        let wrong = format!("this file has {} addresses", tables.addresses.len());
+        found.push(Problem::new(at(further, "name"), wrong, format!("expected at most {MOST}")));
+    }
     side_door(found, tables);
     names(found, &tables.addresses);
     held_twice(found, &tables.addresses);
@@ -389,6 +393,8 @@ const PROXY: &[&str] = &["listener", "interval", "timeout", "rise", "fall", "rea
 const MASTER: &[&str] = &["group", "servers"];
 /// A dot and eight digits.
 const SIDE_DOOR: usize = 9;
+/// Addresses of one host, at each of which every event is looked at: hosts that were seen have up to forty.
+const MOST: usize = 512;
 const WAYS: [&str; 3] = ["vrrp", "bgp", "command"];
 
 #[cfg(test)]
