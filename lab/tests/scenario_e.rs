@@ -173,6 +173,24 @@ fn after_a_crash_the_address_comes_when_the_promotion_is_confirmed() {
     kept_the_order(&seen, &holders, began);
 }
 
+/// The host that was cut off does not know that it lost the master: its cable looks well. What it may not do is keep the address when it
+/// can know.
+#[test]
+fn after_a_partition_the_address_is_where_the_agreed_master_is() {
+    let world = World::start();
+    let (clients, holders) = watched(&world);
+    world.network.part(A, &["eth0"]);
+    wait_until("the address is on the other host", || world.holds(B));
+    clients.wait_for_all_after(wall_ms());
+    let healed = wall_ms();
+    world.network.heal(A);
+    world.agrees_on(B);
+    clients.wait_for_all_after(wall_ms());
+    let seen = clients.stop();
+    assert_eq!(holders.stints(0).len(), 1, "it did not come back: {:?}", holders.stints(0));
+    kept_the_order(&seen, &holders, healed);
+}
+
 fn at(host: &str) -> &'static str {
     match host {
         A => "192.168.111.45",
