@@ -58,8 +58,7 @@ pub fn measure(kind: Kind, terms: Terms, fault: Fault, reach: &Path) -> Value {
     let clients = Reach::start(&pair.network, CLIENT, reach, address, "bench");
     thread::sleep(QUIET);
 
-    let began = wall_ms();
-    strike(&mut pair, kind, fault);
+    let began = strike(&mut pair, kind, fault);
     let struck = wall_ms();
     clients.wait_for_answer_after(struck);
     pair_moved(&holders, began);
@@ -67,14 +66,15 @@ pub fn measure(kind: Kind, terms: Terms, fault: Fault, reach: &Path) -> Value {
     // Long enough to tell a client that hangs from one that was a little late.
     let released = clients.is_released(1, OBSERVED_MS);
     thread::sleep(AFTERMATH);
-    // While the host is cut off nobody can know what it has; from then on the link is whole.
-    let (healing, whole_from) = (wall_ms(), if fault == Fault::Host { wall_ms() } else { began });
+    let healing = wall_ms();
     mend(&mut pair, kind, fault);
     pair.wait_for_holder(A);
     let back = wall_ms();
     clients.wait_for_answer_after(back);
     thread::sleep(AFTERMATH);
-    let both = holders.both(whole_from, wall_ms());
+    // While the host is cut off nobody can know what it has; from then on the link is whole.
+    let taken = if fault == Fault::Host { (0.0, 0) } else { holders.both(began, healing) };
+    let returned = holders.both(healing, wall_ms());
     let stints = [0, 1].map(|host| {
         let stints = holders.stints(host).into_iter();
         stints.map(|(from, to)| json!([from - began, to.map(|to| to - began)])).collect::<Vec<_>>()
@@ -90,7 +90,7 @@ pub fn measure(kind: Kind, terms: Terms, fault: Fault, reach: &Path) -> Value {
         "steady_pause_ms": pause(seen.steady_gap(began, healing)),
         "released_ms": seen.released_after(began).filter(|at| released && *at < until).map(|at| at - began),
         "return_pause_ms": pause(seen.gap(healing, wall_ms())),
-        "both_ms": both.0, "both_moments": both.1, "stints_ms": stints, "strike_took_ms": struck - began,
+        "both_ms": taken.0, "both_moments": taken.1, "return_both_ms": returned.0, "return_both_moments": returned.1, "stints_ms": stints, "strike_took_ms": struck - began,
     })
 }
 
@@ -98,9 +98,11 @@ fn pair_moved(holders: &Holders, began: f64) {
     crate::routers::wait_until("the other host has the address", || holders.arrivals(1, began) > 0);
 }
 
-fn strike(pair: &mut Pair, kind: Kind, fault: Fault) {
+/// Tells when it struck.
+fn strike(pair: &mut Pair, kind: Kind, fault: Fault) -> f64 {
+    let began = wall_ms();
     match fault {
-        Fault::Host => pair.cables(A, "down"),
+        Fault::Host => return pair.cables(A, "down"),
         Fault::Proxy => pair.kill(A, kind.proxy()),
         Fault::Hang => pair.signal(A, kind.proxy(), Signal::STOP),
         Fault::Planned => {
@@ -110,11 +112,12 @@ fn strike(pair: &mut Pair, kind: Kind, fault: Fault) {
             }
         }
     }
+    began
 }
 
 fn mend(pair: &mut Pair, kind: Kind, fault: Fault) {
     match fault {
-        Fault::Host => pair.cables(A, "up"),
+        Fault::Host => _ = pair.cables(A, "up"),
         Fault::Proxy => pair.start_program(A, kind.proxy()),
         Fault::Hang => pair.signal(A, kind.proxy(), Signal::CONT),
         Fault::Planned => {

@@ -12,13 +12,14 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::{Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
-use crate::program::{require, said};
+use crate::program::{require, said, wall_ms};
 
 /// Hosts that reach each other. Dropping it removes every namespace, and the scratch directory, also when a test panics.
 #[derive(Debug)]
@@ -140,15 +141,28 @@ impl Network {
         ip(&["-n", &self.namespace(SWITCH), "link", "set", "dev", host, "up"]);
     }
 
-    /// Pulls, or plugs in again, all cables of the host at one moment, as if its power went: `down`, `up`.
+    /// Pulls, or plugs in again, all cables of the host at one moment, as if its power went: `down`, `up`. Tells when.
     ///
     /// # Panics
     /// When the kernel refuses.
-    pub fn set_all_cables(&self, host: &str, interfaces: &[&str], state: &str) {
-        let batch = self.scratch.join(format!("cables.{host}"));
+    pub fn set_all_cables(&self, host: &str, interfaces: &[&str], state: &str) -> f64 {
+        // On a busy machine a program takes long to start: it is there before the moment is taken.
+        let mut command = Command::new("ip");
+        command.args(["-n", &self.namespace(SWITCH), "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("`ip` is on the PATH");
+        let mut input = child.stdin.take().expect("it was asked for");
+        // It answers a first question when it is ready for others.
+        let mut ready = [0];
+        let asked = input.write_all(format!("link show dev {}\n", port(host, interfaces[0])).as_bytes());
+        asked.expect("it reads");
+        child.stdout.take().expect("it was asked for").read_exact(&mut ready).expect("it answers");
         let lines = interfaces.iter().map(|interface| format!("link set dev {} {state}\n", port(host, interface)));
-        fs::write(&batch, lines.collect::<String>()).expect("the scratch directory can be written");
-        ip(&["-n", &self.namespace(SWITCH), "-batch", &batch.to_string_lossy()]);
+        let lines: String = lines.collect();
+        let at = wall_ms();
+        input.write_all(lines.as_bytes()).expect("it reads");
+        drop(input);
+        assert!(child.wait().is_ok_and(|status| status.success()), "the cables of {host} go {state}");
+        at
     }
 
     /// Lets nothing of a host through the switch, in either direction; its cables still look well to everybody. The network is parted.

@@ -361,9 +361,9 @@ impl Pair {
         fs::read_to_string(self.dir(host).join(format!("{name}.log"))).unwrap_or_default()
     }
 
-    /// Pulls all cables of a host, or plugs them in again: `down`, `up`.
-    pub fn cables(&self, host: &str, state: &str) {
-        self.network.set_all_cables(host, &["eth0", "eth1"], state);
+    /// Pulls all cables of a host, or plugs them in again: `down`, `up`. Tells when.
+    pub fn cables(&self, host: &str, state: &str) -> f64 {
+        self.network.set_all_cables(host, &["eth0", "eth1"], state)
     }
 
     /// Where the files of a host are.

@@ -115,8 +115,7 @@ fn a_waiting_client_is_released_whatever_happens_to_the_host_that_served_it() {
     let mut scene = Scene::start([Kind::Ours; 2], Terms::Tuned, B);
     thread::sleep(Duration::from_secs(1));
     // A host whose power goes says nothing any more.
-    let began = wall_ms();
-    scene.pair.cables(A, "down");
+    let began = scene.pair.cables(A, "down");
     scene.releases_whoever_waits(1, 1, began);
     scene.clients.wait_for_all_after(wall_ms());
     scene.pair.cables(A, "up");
