@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{Instant, Rng};
 use sentinel::Fault;
-use view::RunId;
+use view::{GroupName, RunId};
 
 use crate::coverage::Coverage;
 use crate::faults::{Kind, Recovery, Tripwire};
@@ -27,6 +27,8 @@ pub(crate) enum Happening {
     Wake { node: usize, life: u32 },
     /// A disk finished a write.
     DiskDone { node: usize, life: u32, seq: u64 },
+    /// A node's address that goes with a master has left.
+    Cleared { node: usize, life: u32, group: GroupName, nr: u64 },
     /// A stock Sentinel's timer.
     Tick { stock: usize, life: u32 },
     /// A server's own timer, ten times a second as in Redis.

@@ -28,6 +28,8 @@ pub struct Options {
     pub failover_timeout: Duration,
     /// How long a switchover may hold writes.
     pub switchover_timeout: Duration,
+    /// Whether an address of each node goes with the master, and leaves before a vote does.
+    pub ties_address: bool,
     /// The longest latency of a path.
     pub latency: Duration,
     /// The longest time a disk takes.
@@ -68,6 +70,7 @@ impl Options {
             confirm: Duration::from_millis(100),
             failover_timeout: Duration::from_secs(10),
             switchover_timeout: Duration::from_secs(2),
+            ties_address: false,
             latency: Duration::from_millis(1),
             disk: Duration::from_millis(4),
             drift_ppm: 0,
@@ -120,7 +123,7 @@ impl Options {
         let may_join = faults.contains(&Kind::NodeJoins) || faults.contains(&Kind::NodeLeaves);
         let spares = if nodes >= 2 && may_join { pick(rng, &[0, 1, 1, 2]) } else { 0 };
         let is_ambush = faults.first() == Some(&Kind::Ambush);
-        Self {
+        let options = Self {
             nodes,
             spares,
             stocks,
@@ -143,7 +146,10 @@ impl Options {
             faults,
             safety: ms(if is_ambush { 40_000 } else { pick(rng, &[10_000, 20_000, 30_000]) }),
             groups,
-        }
+            ties_address: false,
+        };
+        // Not drawn: what else a seed says stays the same.
+        Self { ties_address: options.pace == Duration::from_millis(50), ..options }
     }
 
     /// How many servers there are.

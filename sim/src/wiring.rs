@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sentinel::record::Record;
 use sentinel::{Action, Announcement, Answer, Ask, CallId, Event, Fault, LinkId, Reply, Request};
@@ -61,6 +62,13 @@ impl Node {
                 assert!(!self.disk.is_busy(), "B1: a second save is ordered while one is under way");
                 let wait = self.disk.write(seq, state, &mut g.rng);
                 g.after(wait, Happening::DiskDone { node: self.index, life: self.nr, seq });
+            }
+            // Now and then whoever moves addresses is stuck.
+            Action::Clear { .. } if g.rng.chance(50) => g.coverage.mark("address: stuck"),
+            Action::Clear { group, nr } => {
+                g.coverage.mark("address: leaves before a vote");
+                let wait = g.rng.jitter(Duration::from_millis(20));
+                g.after(wait, Happening::Cleared { node: self.index, life: self.nr, group, nr });
             }
             Action::Reply { call, reply } => self.reply(g, call, reply),
             Action::Publish { view } => {
@@ -260,6 +268,13 @@ impl Node {
     }
 
     /// A disk write ended.
+    /// Its address has left. Who is frozen does not hear of it.
+    pub(crate) fn on_cleared(&mut self, g: &mut Ground, life: u32, group: GroupName, nr: u64) {
+        if self.nr == life && self.life == Life::Up {
+            self.drive(g, Some(Event::Cleared { group, nr }));
+        }
+    }
+
     pub(crate) fn on_disk(&mut self, g: &mut Ground, life: u32, seq: u64) {
         if self.nr != life {
             return;

@@ -142,6 +142,9 @@ impl World {
                     node.wake(&mut self.ground);
                 }
             }
+            Happening::Cleared { node, life, group, nr } => {
+                self.nodes[node].on_cleared(&mut self.ground, life, group, nr)
+            }
             Happening::DiskDone { node, life, seq } => self.nodes[node].on_disk(&mut self.ground, life, seq),
             Happening::Tick { stock, life } => {
                 let stock = &mut self.stocks[stock];
@@ -418,6 +421,7 @@ fn make_node(options: &Options, i: usize, rng: &mut Rng) -> Node {
         confirm: options.confirm,
         failover_timeout: options.failover_timeout,
         switchover_timeout: options.switchover_timeout,
+        ties_address: options.ties_address,
         ..GroupConfig::of(
             options.first_master(g),
             options.quorum,

@@ -53,6 +53,9 @@ pub struct GroupConfig {
     /// restarting it. Zero: no longer than any other.
     #[serde(default, with = "span", skip_serializing_if = "Duration::is_zero")]
     pub restart_grace: Duration,
+    /// An address of this host goes with the master: it has to be gone before this host's vote makes another server master.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub ties_address: bool,
     /// Program to run for every loud event about this group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notification_script: Option<String>,
@@ -64,6 +67,11 @@ pub struct GroupConfig {
 /// No bound on replicas that copy at a time: after sealing they share the new master's history, and copy next to nothing.
 const fn all_at_once() -> u32 {
     u32::MAX
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_not(it: &bool) -> bool {
+    !*it
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -103,6 +111,7 @@ impl GroupConfig {
             parallel_syncs: all_at_once(),
             reboot_down_after: Duration::ZERO,
             restart_grace: Duration::ZERO,
+            ties_address: false,
             notification_script: None,
             client_reconfig_script: None,
         }

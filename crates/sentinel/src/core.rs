@@ -10,6 +10,7 @@ use machine::{Instant, Rng};
 use serde::{Deserialize, Serialize};
 use view::{Epoch, GroupName, RunId};
 
+use crate::clearance::Clearances;
 use crate::event::{Action, Announcement, CallId, Level, LinkId, Reply};
 use crate::group::Group;
 use crate::hello::Hello;
@@ -58,6 +59,7 @@ pub(crate) struct Core {
     /// Somebody wants us to end right after these points.
     pub(crate) simulate: Simulated,
     held: VecDeque<Held>,
+    pub(crate) clearances: Clearances,
     links: u32,
 }
 
@@ -121,6 +123,7 @@ impl Core {
             impostor: None,
             simulate: Simulated::default(),
             held: VecDeque::new(),
+            clearances: Clearances::default(),
             links: 0,
         }
     }
@@ -176,7 +179,7 @@ impl Core {
     /// The number of the save to order now, if one is due. One is under way at a time.
     pub(crate) fn next_save(&mut self) -> Option<u64> {
         let saves = &mut self.saves;
-        let blocked = saves.under_way || saves.retry_at.is_some_and(|at| at > self.now);
+        let blocked = self.clearances.is_awaited() || saves.under_way || saves.retry_at.is_some_and(|at| at > self.now);
         if blocked || !saves.dirty {
             return None;
         }

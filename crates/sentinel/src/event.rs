@@ -102,6 +102,13 @@ pub enum Event {
         /// Which save.
         seq: u64,
     },
+    /// What `Clear { group, nr }` asked for: no address that goes with the group's master is on this host.
+    Cleared {
+        /// Of which group.
+        group: GroupName,
+        /// Which time.
+        nr: u64,
+    },
     /// The state could not be written.
     SaveFailed {
         /// Which save.
@@ -282,6 +289,14 @@ pub enum Action {
         seq: u64,
         /// What to write.
         state: State,
+    },
+    /// Let no address that goes with this group's master be on this host, as the view that was published last says, and tell when that
+    /// is so (`Cleared`). Only where the group has one ([`crate::GroupConfig::ties_address`]).
+    Clear {
+        /// Of which group.
+        group: GroupName,
+        /// Which time; rises.
+        nr: u64,
     },
     /// Answer a request.
     Reply {
@@ -537,6 +552,8 @@ pub enum Timer {
     Fix,
     /// When to make stray clients of a former master ask anew.
     Kick,
+    /// When to go on without word from an address that was to leave.
+    Clear,
     /// When to try again to save.
     Save,
     /// When to trust the clock again.

@@ -117,11 +117,11 @@ impl Failover {
         !matches!(self.stage, Stage::Reconfiguring { .. })
     }
 
-    /// Whether requests have to wait for it.
-    pub(crate) const fn holds_requests(&self) -> bool {
+    /// Whether requests have to wait for it. `ties_address`: an address must leave in time.
+    pub(crate) const fn holds_requests(&self, ties_address: bool) -> bool {
         let planned = self.plan.is_some();
         match self.stage {
-            Stage::Electing { .. } => !planned,
+            Stage::Electing { .. } => !planned || ties_address,
             Stage::Reconfiguring { .. } => false,
             _ => true,
         }

@@ -17,11 +17,11 @@ impl Group {
     pub(crate) fn publish(&mut self, core: &mut Core) {
         self.awaits_decision = self.decision_awaited_until(core).is_some();
         let view = self.view();
-        if self.published.as_ref().is_some_and(|old| is_same_to_readers(old, &view)) {
-            return;
+        if self.published.as_ref().is_none_or(|old| !is_same_to_readers(old, &view)) {
+            self.published = Some(view.clone());
+            core.act(Action::Publish { view });
         }
-        self.published = Some(view.clone());
-        core.act(Action::Publish { view });
+        core.order_clearance(&self.name);
     }
 
     /// The view as of now.
@@ -42,7 +42,7 @@ impl Group {
     }
 
     fn phase(&self) -> Phase {
-        let switching = self.failover.as_ref().is_some_and(|f| f.holds_requests());
+        let switching = self.failover.as_ref().is_some_and(|f| f.holds_requests(self.rules.ties_address));
         if switching {
             return Phase::Switching;
         }

@@ -202,6 +202,7 @@ impl Sentinel {
     fn advance(&mut self) {
         let Self { core, groups } = self;
         core.watched = groups.len();
+        core.give_up_clearances();
         for group in groups.values_mut() {
             group.advance(core);
         }
@@ -240,6 +241,11 @@ impl Machine for Sentinel {
                     group.on_saved(&self.core);
                 }
             }
+            Event::Cleared { group, nr } => {
+                if !self.core.clearances.on_cleared(&group, nr) {
+                    self.core.stats.stray += 1;
+                }
+            }
             Event::SaveFailed { seq } => self.core.on_save_failed(seq),
             Event::Requested { call, request } => self.on_request(call, request),
             Event::Moved { from, to } => self.on_moved(from, to),
@@ -262,7 +268,8 @@ impl Machine for Sentinel {
     fn deadline(&self) -> Option<(Instant, Timer)> {
         let save = self.core.saves.retry_at.map(|at| (at, Timer::Save));
         let tilt = self.core.tilt_until.map(|at| (at, Timer::Tilt));
+        let clear = self.core.clearances.deadline();
         let script = self.core.scripts.deadline().map(|at| (at, Timer::Script));
-        soonest(self.deadline_of_groups(), soonest(soonest(save, tilt), script))
+        [save, tilt, clear, script].into_iter().fold(self.deadline_of_groups(), soonest)
     }
 }

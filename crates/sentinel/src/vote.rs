@@ -137,6 +137,9 @@ impl Group {
         let text = words(&[&leader, &epoch]);
         core.announce(Level::Warning, Some(&self.name), "+vote-for-leader", text);
         self.promise = Some(Promise { to: Some(leader.clone()), until: core.now + PROMISE, is_fresh: true });
+        if self.rules.ties_address {
+            core.await_clearance(&self.name);
+        }
         // A former master may be the next one: who is connected to it then is no stray.
         let decided_by = core.now + PROMISE;
         for server in self.servers.values_mut() {

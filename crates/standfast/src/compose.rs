@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use config::address::Follows;
 use config::{Config, Origin, Pace};
 use sentinel::GroupConfig;
 use sentinel::check::{Exchange, Rules};
@@ -17,12 +18,13 @@ use crate::link::Ways;
 /// What the Sentinel machine is told. No secret is in it: it is written into flight records.
 pub(crate) fn sentinel(config: &Config, id: RunId) -> sentinel::Config {
     let voted = config.groups.iter().filter(|group| group.origin == Origin::Monitor);
-    let groups = voted.map(|group| (GroupName::from(group.name.as_str()), watched(group)));
+    let groups = voted.map(|group| (GroupName::from(group.name.as_str()), watched(config, group)));
     sentinel::Config { id, announce: config.node.announce, groups: groups.collect() }
 }
 
 /// The rules of one group.
-pub(crate) fn watched(group: &config::Group) -> GroupConfig {
+pub(crate) fn watched(config: &Config, group: &config::Group) -> GroupConfig {
+    let is_tied = |follows: &Follows| matches!(follows, Follows::Master { group: name, .. } if *name == group.name);
     GroupConfig {
         down_after: group.down_after,
         confirm: group.confirm,
@@ -31,6 +33,7 @@ pub(crate) fn watched(group: &config::Group) -> GroupConfig {
         restart_grace: group.restart_grace,
         parallel_syncs: group.parallel_syncs.unwrap_or(u32::MAX),
         notification_script: group.notification_script.as_deref().map(script),
+        ties_address: config.addresses.iter().any(|address| is_tied(&address.follows)),
         client_reconfig_script: group.client_reconfig_script.as_deref().map(script),
         ..GroupConfig::of(group.master, group.quorum, group.nodes)
     }

@@ -119,6 +119,7 @@ impl Life {
         let needs =
             clients::Needs { name: name.clone(), node: node.clone(), ways: to_partners, traffic: traffic.clone() };
         let addresses = Addresses::new(feeds.clone(), clients, needs, store.flatten());
+        node_loop.tie(addresses.clone());
         let source =
             Source { name, node: node.clone(), traffic, feeds, outside, history, addresses: addresses.clone() };
         let port = port(&node);

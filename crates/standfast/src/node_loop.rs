@@ -19,8 +19,9 @@ use host::clock;
 use machine::{Instant, Machine as _};
 use sentinel::{Action, Announcement, CallId, Event, Fault, LinkId, Reply, Request, Sentinel, State};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use view::{Epoch, View};
+use view::{Epoch, GroupName, View};
 
+use crate::addresses::Addresses;
 use crate::disk::{Disk, Keep, Order};
 use crate::feeds::Feeds;
 use crate::link::{Door, Link, Ways};
@@ -99,6 +100,8 @@ pub(crate) struct NodeLoop {
     ways: Ways,
     disk: Disk,
     scripts: Scripts,
+    /// Who holds addresses that go with a master, if this host may have any.
+    addresses: Option<Addresses>,
     links: BTreeMap<LinkId, Link>,
     /// Who waits for a reply. The machine answers every call, so it bounds this.
     calls: BTreeMap<CallId, oneshot::Sender<Reply>>,
@@ -150,6 +153,7 @@ impl NodeLoop {
             ways,
             disk,
             scripts: Scripts::new(inbox.clone()),
+            addresses: None,
             links: BTreeMap::new(),
             calls: BTreeMap::new(),
             last_call: 0,
@@ -163,6 +167,11 @@ impl NodeLoop {
             inputs,
         };
         Ok((node_loop, node))
+    }
+
+    /// Tells who holds addresses that go with a master: they leave before a vote does.
+    pub(crate) fn tie(&mut self, addresses: Addresses) {
+        self.addresses = Some(addresses);
     }
 
     /// Goes on until all that was to be saved is on the disk, and decides nothing any more from then on: the links end, what is asked waits.
@@ -312,6 +321,7 @@ impl NodeLoop {
                 }
             }
             Action::Publish { view } => self.publish(view),
+            Action::Clear { group, nr } => self.clear(group, nr),
             Action::Announce { event } => self.announce(event),
             Action::RunScript { nr, path, args } => {
                 let names = &self.ways.names;
@@ -321,6 +331,19 @@ impl NodeLoop {
             Action::KillScript { nr } => self.scripts.kill(nr),
             Action::Exit { status } => std::process::exit(i32::from(status)),
         }
+    }
+
+    /// The view that was published last makes addresses leave; whoever moves them says when they have.
+    fn clear(&mut self, group: GroupName, nr: u64) {
+        let Some(addresses) = self.addresses.clone() else {
+            return self.own.push_back(Input::Happened(Event::Cleared { group, nr }));
+        };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            addresses.has_left(&group).await;
+            // Nobody to tell: the node is stopping.
+            let _ = inbox.send(Input::Happened(Event::Cleared { group, nr })).await;
+        });
     }
 
     fn connect(&mut self, link: LinkId, door: Door) {

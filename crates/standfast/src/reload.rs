@@ -177,11 +177,11 @@ impl Inner {
             troubles.extend(self.ask(name.as_str(), Request::Remove { group: name.clone() }).await);
         }
         for group in &groups.added {
-            let request = Request::Monitor { group: name(group), rules: compose::watched(group) };
+            let request = Request::Monitor { group: name(group), rules: compose::watched(after, group) };
             troubles.extend(self.ask(&group.name, request).await);
         }
         for (group, reconnect) in &groups.altered {
-            let rules = compose::watched(group);
+            let rules = compose::watched(after, group);
             let request = Request::Reload { group: name(group), rules, reconnect: *reconnect };
             troubles.extend(self.ask(&group.name, request).await);
         }
@@ -226,6 +226,8 @@ impl Groups {
             let voted = config.groups.iter().filter(|group| group.origin == config::Origin::Monitor);
             voted.map(|group| (group.name.clone(), group.clone())).collect()
         };
+        let rules = |config: &Config, group: &Group| compose::watched(config, group);
+        let (before, after) = (old, new);
         let (old, new) = (by_name(old), by_name(new));
         let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| GroupName::from(name.as_str()));
         let removed = removed.collect();
@@ -237,7 +239,7 @@ impl Groups {
             };
             let login = |group: &Group| (group.username.clone(), group.password.clone(), group.server_tls.clone());
             let reconnect = login(old) != login(&group);
-            if reconnect || compose::watched(old) != compose::watched(&group) {
+            if reconnect || rules(before, old) != rules(after, &group) {
                 altered.push((group, reconnect));
             }
         }

@@ -187,7 +187,6 @@ impl Addresses {
 
     /// Waits until no address that follows the master of this group is on this host, as of all views that were published before. At once
     /// where none follows it. Whoever waits sets a bound to it: a command may take its time.
-    #[allow(dead_code, reason = "who votes on a planned switchover waits for it")]
     pub(crate) fn has_left(&self, group: &GroupName) -> impl Future<Output = ()> + Send + use<> {
         let (orders, group) = (self.orders(), group.clone());
         async move {
