@@ -262,7 +262,7 @@ impl Driver {
         }
     }
 
-    fn on_news(&mut self, News { events, has_moved }: News) {
+    fn on_news(&mut self, News { events, has_moved, .. }: News) {
         events.into_iter().for_each(|event| self.happened(event));
         if has_moved {
             self.settle(false);

@@ -43,6 +43,12 @@ pub(super) struct News {
     pub(super) events: Vec<Event>,
     /// Links or own addresses are others than before: what stands on them is to be looked at.
     pub(super) has_moved: bool,
+    /// What was told may be another thing than it seems.
+    must_look: bool,
+    /// Something was not told at all.
+    has_missed: bool,
+    /// Ordered addresses that were told as gone.
+    gone: Vec<(String, Address)>,
 }
 
 impl Links {
@@ -181,6 +187,7 @@ impl Links {
                 Err(_) => break,
             }
         }
+        self.look_again(&mut news);
         news.events.extend(self.faults());
         news
     }
@@ -193,6 +200,7 @@ impl Links {
         {
             (self.watch, self.is_deaf) = (watch, false);
             self.on_change(Change::Missed, &mut news);
+            self.look_again(&mut news);
             news.events.extend(self.faults());
         }
         news
@@ -205,7 +213,8 @@ impl Links {
                 news.has_moved |= before.is_none_or(|before| before != link);
             }
             // A link that leaves a bridge is told as gone, too.
-            Change::LinkGone(_) | Change::Missed => self.on_missed(news),
+            Change::LinkGone(_) => (news.must_look, news.has_moved) = (true, true),
+            Change::Missed => (news.must_look, news.has_moved, news.has_missed) = (true, true, true),
             Change::Address(held) => {
                 let before = self.held.insert(held.address, held);
                 let same = |before: Held| (before.is_tentative, before.is_ours) == (held.is_tentative, held.is_ours);
@@ -219,28 +228,30 @@ impl Links {
         let was_ours = self.held.remove(&address).is_some_and(|held| held.is_ours);
         news.has_moved |= !was_ours;
         let Some(interface) = self.links.get(&address.link).map(|link| link.name.clone()) else { return };
-        if !self.ordered.contains(&(interface.clone(), placed(address))) {
-            return;
-        }
-        // It may have been put there again since.
-        if let Err(refused) = self.look() {
-            tracing::error!("{refused}");
-        }
-        if !self.held.contains_key(&address) {
-            news.events.push(Event::Gone { interface, address: placed(address) });
+        if self.ordered.contains(&(interface.clone(), placed(address))) {
+            // It may have been put there again since.
+            news.must_look = true;
+            news.gone.push((interface, address));
         }
     }
 
-    fn on_missed(&mut self, news: &mut News) {
-        news.has_moved = true;
-        if let Err(refused) = self.look() {
-            tracing::error!("{refused}");
+    /// Looks at everything, if something that was told asks for it: once, however much was told.
+    fn look_again(&mut self, news: &mut News) {
+        if !news.must_look {
             return;
         }
-        let interfaces: Vec<String> = self.told.keys().cloned().collect();
-        for interface in interfaces {
-            let there = self.there(&interface);
-            news.events.push(Event::Listed { interface, there });
+        if let Err(refused) = self.look() {
+            tracing::error!("{refused}");
+        }
+        for (interface, address) in std::mem::take(&mut news.gone) {
+            if !self.held.contains_key(&address) {
+                news.events.push(Event::Gone { interface, address: placed(address) });
+            }
+        }
+        if news.has_missed {
+            let interfaces = self.told.keys().cloned();
+            let listed = |interface: String| Event::Listed { there: self.there(&interface), interface };
+            news.events.extend(interfaces.map(listed));
         }
     }
 
