@@ -200,6 +200,33 @@ fn an_interface_that_disappears_and_returns_is_used_again() {
 }
 
 #[test]
+fn what_moves_together_leaves_together() {
+    const OTHER: &str = "10.1.0.100";
+    let mut stage = Stage::set();
+    for host in ["a", "b"] {
+        stage.lay_second_link(host);
+    }
+    let both = |priority| {
+        let first = vrrp(priority, "sync-group = \"both\"", "");
+        let second =
+            first.replace("eth0", "eth1").replace(VIP, OTHER).replace(NAME, "other").replace("id = 51", "id = 52");
+        format!("{first}\n{second}")
+    };
+    stage.run_both(&both(150), &both(100));
+    let holds = |host: &str, other: &str| {
+        let all = [VIP, OTHER].into_iter();
+        all.clone().all(|ip| stage.holds(host, ip)) && !all.into_iter().any(|ip| stage.holds(other, ip))
+    };
+    stage.wait("a holds both", || holds("a", "b").then_some(()));
+    stage.ip("a", &["link", "set", "eth1", "down"]);
+    stage.wait("b holds both", || holds("b", "a").then_some(()));
+    let status = stage.done("a", &["status"]);
+    assert!(status.contains("sync group both (other, vip) is fault"), "{status}");
+    stage.ip("a", &["link", "set", "eth1", "up"]);
+    stage.wait("a holds both again", || holds("a", "b").then_some(()));
+}
+
+#[test]
 fn without_an_address_of_its_own_it_waits_and_says_so() {
     let mut stage = Stage::set();
     stage.ip("a", &["address", "del", "10.0.0.1/24", "dev", "eth0"]);
