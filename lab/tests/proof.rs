@@ -39,10 +39,18 @@ fn signal_redis(stage: &Stage, signal: &str) {
 
 #[test]
 fn a_dead_master_is_no_reason_to_move() {
-    let stage = proven_on_a();
+    let mut stage = Stage::set();
+    // Slow enough for a machine that has something else to do: nothing but the proof may move it.
+    let calm = |priority| {
+        let text = proven(priority).replace("interval = \"100ms\"", "interval = \"1s\"");
+        text.replace("timeout = \"400ms\"", "timeout = \"1s\"\nlifetime = \"4s\"")
+    };
+    stage.run_both(&calm(150), &calm(100));
+    stage.wait_for_holder("a");
+    stage.answers();
     signal_redis(&stage, "KILL");
     // Longer than a check may fail, and than the kernel keeps the address without a proof.
-    for _ in 0..40 {
+    for _ in 0..60 {
         assert!(stage.holds("a", VIP) && !stage.holds("b", VIP), "the proxy lives, and waits for a master");
         thread::sleep(Duration::from_millis(100));
     }
@@ -151,5 +159,40 @@ fn what_is_missing_is_said_before_anything_is_started() {
         }
         assert!(log.contains("`AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_ADMIN CAP_NET_RAW`"), "{log}");
         assert!(!stage.dir("a").join("state").exists(), "nothing was written");
+    }
+}
+
+#[test]
+fn an_upgrade_and_a_reload_keep_what_is_proved() {
+    let stage = proven_on_a();
+    let removals = stage.watch_for_removals("a");
+    let mut successors = Vec::new();
+    for host in ["a", "b"] {
+        let told = stage.done(host, &["upgrade"]);
+        let pid = told.split_whitespace().find_map(|word| word.parse().ok()).expect("the new process is named");
+        successors.push(Successor(pid));
+        // Another proof, of the same listener.
+        let text = stage.file(host, &proven(if host == "a" { 150 } else { 100 }));
+        let text = text.replace("timeout = \"400ms\"", "timeout = \"450ms\"");
+        fs::write(stage.dir(host).join("standfast.toml"), text).expect("it can be written");
+        let told = stage.done(host, &["reload"]);
+        assert!(told.contains("timeout"), "{told}");
+    }
+    stage.answers();
+    thread::sleep(Duration::from_secs(3));
+    assert!(stage.holds("a", VIP));
+    assert_eq!(removals.lines(), Vec::<String>::new(), "{}", stage.log("a"));
+    // `b` was proved by its side door, which the new process has from the old one.
+    drop(successors.remove(0));
+    stage.wait_for_holder("b");
+    stage.answers();
+}
+
+/// The process of an upgrade, which is nobody's child when the test ends.
+struct Successor(u32);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-9", &self.0.to_string()]).status();
     }
 }
