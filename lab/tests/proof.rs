@@ -131,6 +131,7 @@ fn three_rights_are_enough_for_the_node_and_its_guard() {
     assert!(said(&second.expect("redis-cli is on the PATH")).contains("PONG"));
     stage.write("b", &proven(100));
     stage.run("b");
+    stage.wait("b listens", || (stage.stands("b")?["state"] == "backup").then_some(()));
     drop(node);
     stage.wait_for_holder("b");
     stage.answers();
