@@ -78,8 +78,12 @@ fn announced(network: &Network, more: &str) -> String {
 fn bird_hears_of_it_while_it_is_healthy_and_until_a_clean_stop() {
     let network = Network::lay(&["server", "us"]);
     let bird = Bird::start(&network);
-    let program = Program::start(&network, "us", &announced(&network, ""));
+    let another = "[[address]]\nname = \"another\"\nheld = [\"10.0.0.77\"]\ninterface = \"eth0\"\nfollows = \"checks\"\n[address.vrrp]\nid = 9\n";
+    let program = Program::start(&network, "us", another);
+    wait_until("it answers", || program.status().contains("another"));
+    program.reload(&(another.to_owned() + &announced(&network, "")));
     wait_until("the session stands", || program.status().contains("Established"));
+    assert!(!program.log().contains("nobody answered"), "the first attempt was made: {}", program.log());
     assert!(!bird.has("192.0.2.7/32"), "it is not known to be healthy");
     let healthy = network.scratch().join("healthy");
     fs::write(&healthy, "").expect("it can be written");

@@ -74,6 +74,8 @@ pub(super) struct Driver {
     checks: Checks,
     guard: Guard,
     beaten: Instant,
+    /// When the last turn of the loop began.
+    turned: Instant,
     /// What an order led to at once: it comes before the inbox.
     own: VecDeque<Event>,
     inbox: mpsc::Receiver<Event>,
@@ -135,6 +137,7 @@ impl Driver {
             clients,
             guard: Guard::start(STANDSTILL),
             beaten: now,
+            turned: now,
             own: VecDeque::new(),
             inbox,
             broken,
@@ -153,6 +156,7 @@ impl Driver {
     /// Drives until all is given up, or another process goes on with it.
     pub(super) async fn run(mut self) {
         while self.course == Course::On {
+            self.forget_what_is_stale();
             self.wake_if_due();
             for _ in 0..BUDGET {
                 let Some(event) = self.own.pop_front().or_else(|| self.inbox.try_recv().ok()) else { break };
@@ -188,6 +192,17 @@ impl Driver {
             tokio::task::yield_now().await;
         }
         self.end().await;
+    }
+
+    /// After a standstill: what checks found before it proves nothing of now.
+    fn forget_what_is_stale(&mut self) {
+        let now = clock::now();
+        if now.since(std::mem::replace(&mut self.turned, now)) < STANDSTILL {
+            return;
+        }
+        let waiting: Vec<Event> = std::iter::from_fn(|| self.inbox.try_recv().ok()).take(MAX_STALE).collect();
+        let is_proof = |event: &Event| matches!(event, Event::Checked { failed: None, .. });
+        self.own.extend(waiting.into_iter().filter(|event| !is_proof(event)));
     }
 
     async fn end(mut self) {
@@ -308,11 +323,12 @@ impl Driver {
     /// Makes everything stand on links and own addresses as they are. `is_new`: the file may say something else than before.
     fn settle(&mut self, is_new: bool) {
         let told = told(&self.config, &mut self.links, &self.memory);
-        if told.node != self.told.node {
-            self.happened(Event::Configured { config: Box::new(told.node.clone()) });
+        // The terms of new sessions are asked for at once.
+        let before = std::mem::replace(&mut self.told, told);
+        if before.node != self.told.node {
+            self.happened(Event::Configured { config: Box::new(self.told.node.clone()) });
             self.ports.tell_again();
         }
-        self.told = told;
         self.links.faults().into_iter().for_each(|event| self.happened(event));
         let told = self.ports.settle(clock::now(), places(&self.told), &self.links);
         told.into_iter().for_each(|event| self.happened(event));
@@ -497,6 +513,8 @@ fn followed(config: &node::Config) -> BTreeSet<GroupName> {
 
 /// Inputs that are taken between two looks at the clock.
 const BUDGET: usize = 64;
+/// Events that may be waiting after a standstill: as many as the inbox has room for.
+const MAX_STALE: usize = 1_024;
 /// A look at the clock at least this often, whatever the deadline says: a host that slept tells nobody.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Sockets that broke and were not yet looked at: at the bound their tasks wait, and read nothing meanwhile.
