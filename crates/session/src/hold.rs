@@ -58,7 +58,10 @@ impl Hold {
     }
 
     pub(crate) fn deadline(&self, rules: &Rules) -> Option<Instant> {
-        self.began.map(|began| began + rules.hold.saturating_sub(self.spent))
+        // That a connection is made to a server that is there is no wait for one: also whoever may not wait has time for that.
+        let is_made = rules.hold.is_zero() && !self.held;
+        let bound = if is_made { MAKING } else { rules.hold };
+        self.began.map(|began| began + bound.saturating_sub(self.spent))
     }
 
     /// How long it has waited in all.
@@ -101,3 +104,6 @@ pub(crate) const fn phase(phase: Phase) -> &'static str {
         Phase::Lost => "lost",
     }
 }
+
+/// How long a connection may take to be made where nobody may wait for a server; the driver gives up sooner, and says so.
+const MAKING: Duration = Duration::from_secs(5);

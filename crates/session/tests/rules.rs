@@ -402,6 +402,20 @@ fn a_connection_that_is_not_made_is_tried_again_until_the_hold_ends() {
 }
 
 #[test]
+fn who_may_not_wait_has_time_to_be_connected() {
+    let impatient = || Talk::new(Rules { hold: Duration::ZERO, ..Rules::default() }, view(1, Phase::Steady, 1, &[]));
+    let mut talk = impatient();
+    talk.c("GET a").pass(50).connected().server_hears("GET a").s("$-1").client_hears("$-1");
+
+    let mut talk = impatient();
+    talk.c("GET a").pass(50);
+    let conn = talk.conn;
+    talk.step(Event::ServerFailed { conn }).pass(0);
+    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
+    assert!(heard.starts_with("-MASTERDOWN Standfast: the master 10.0.0.1:1"), "{heard}");
+}
+
+#[test]
 fn replicas_are_chosen_in_turn() {
     let rules = Arc::new(Rules { role: Role::Replica, ..Rules::default() });
     let loads = Rc::default();
