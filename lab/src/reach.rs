@@ -63,6 +63,12 @@ impl Reach {
         self.wait_for("an answer", |tick| tick["last"].as_f64() > Some(at));
     }
 
+    /// Waits until a probe is answered that was answered after this moment; `false` if that does not come within so many milliseconds.
+    #[must_use]
+    pub fn is_answered_after(&self, at: f64, within: f64) -> bool {
+        self.hears(within, |tick| tick["last"].as_f64() > Some(at)).is_some()
+    }
+
     /// Waits until all three kinds are at work again, with answers after this moment.
     ///
     /// # Panics

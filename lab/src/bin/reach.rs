@@ -65,11 +65,7 @@ fn run(addr: SocketAddr, key: &str, request: &[String]) {
     let request = if request.is_empty() { &usual } else { request };
     for n in 0..PROBES {
         let (books, request) = (books.clone(), request.to_vec());
-        thread::spawn(move || {
-            // Not all at the same moment.
-            thread::sleep(PATIENCE * n / PROBES);
-            probe(addr, &request, &books);
-        });
+        thread::spawn(move || probe(addr, &request, &books, f64::from(n) / f64::from(PROBES) * PERIOD_MS));
     }
     let (waiting, list) = (books.clone(), format!("{key}:never"));
     thread::spawn(move || block(addr, &list, &waiting));
@@ -93,9 +89,12 @@ fn run(addr: SocketAddr, key: &str, request: &[String]) {
     println!("{}", json!({ "books": all }));
 }
 
-fn probe(addr: SocketAddr, request: &[String], books: &Shared) {
+/// Asks at moments that are fixed beforehand, `after` in each period. If each asked when it has its answer, a fault that many are told of at
+/// once would make them ask at the same moments from then on.
+fn probe(addr: SocketAddr, request: &[String], books: &Shared, after: f64) {
     let words: Vec<&str> = request.iter().map(String::as_str).collect();
     loop {
+        thread::sleep(Duration::from_secs_f64((after - wall_ms()).rem_euclid(PERIOD_MS).max(1.0) / 1e3));
         let reply = Connection::open_within(addr, PATIENCE).and_then(|mut connection| connection.request(&words));
         let now = wall_ms();
         match reply {
@@ -103,7 +102,6 @@ fn probe(addr: SocketAddr, request: &[String], books: &Shared) {
             Ok(reply) => open(books).failed.push((now, reply["error"].as_str().unwrap_or_default().to_owned())),
             Err(e) => open(books).failed.push((now, e.to_string())),
         }
-        thread::sleep(PROBE_PAUSE);
     }
 }
 
@@ -161,10 +159,13 @@ fn open(books: &Shared) -> MutexGuard<'_, Books> {
     books.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Enough that one of them is about to ask at any moment.
-const PROBES: u32 = 6;
+/// One of them asks each six milliseconds.
+const PROBES: u32 = 12;
+/// From one question of a probe to its next.
+const PERIOD_MS: f64 = 72.0;
 /// Of a probe, for the connection and for the answer: less, and a busy machine would look like a dead host.
 const PATIENCE: Duration = Duration::from_millis(60);
+/// Of the others, when they come back.
 const PROBE_PAUSE: Duration = Duration::from_millis(5);
 const STEADY_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(50);
