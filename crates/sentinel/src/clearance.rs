@@ -6,17 +6,18 @@
 //! ```
 //!
 //! The vote, a leader's own included, waits in front of the disk, where it waits anyway (V2). Whoever asked for it promotes nobody without
-//! it, so the demotion comes after. The wait has a bound: an address that cannot be moved must not keep a dead master in its place.
+//! it, so the demotion comes after; and who leads a planned switchover hears every node that answers, also where a majority would do. The wait has a bound: an address that cannot be moved must not keep a dead master in its place.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use machine::Instant;
 use serde::{Deserialize, Serialize};
-use view::GroupName;
+use view::{Epoch, GroupName};
 
 use crate::core::Core;
 use crate::event::{Action, Level, Timer};
+use crate::group::Group;
 
 /// The addresses that are to leave.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -79,5 +80,21 @@ impl Core {
     }
 }
 
+impl Group {
+    /// A planned switchover that could go on: whose vote is not needed may have the address. So every node that can be asked is heard first;
+    /// who has not answered by `until` at the latest is not waited for.
+    pub(crate) fn waits_for_all(&mut self, core: &Core, epoch: Epoch, until: Instant) -> bool {
+        let all_answered = self.undecided(epoch).next().is_none();
+        let is_urgent = self.odown.is_some() || self.master_is_down();
+        let Some(failover) = self.failover.as_mut().filter(|f| f.plan.is_some() && !is_urgent) else { return false };
+        let all_by = *failover.all_by.get_or_insert_with(|| (core.now + ALL_WAIT).min(until - ALL_MARGIN));
+        !all_answered && core.now < all_by
+    }
+}
+
+/// A vote that waits for an address comes later than [`CLEAR_WAIT`] by the way there and back and a save.
+const ALL_WAIT: Duration = Duration::from_millis(350);
+/// An election that was won must not end for want of time.
+const ALL_MARGIN: Duration = Duration::from_millis(10);
 /// It leaves within milliseconds, on a busy host within tens of them. A failover may be delayed by this much, and no more.
 const CLEAR_WAIT: Duration = Duration::from_millis(250);

@@ -67,6 +67,8 @@ pub(crate) struct Failover {
     /// (M4), and what we know of the group is all there is to know.
     pub(crate) lease_until: Instant,
     votes: BTreeSet<RunId>,
+    /// A planned one that has its majority: how long it waits for the votes of the others.
+    pub(crate) all_by: Option<Instant>,
     /// Whom we ordered to follow nobody: all of them are to be released if nothing comes of it.
     pub(crate) sealed: BTreeMap<SocketAddr, Seal>,
     /// How far the others are in following the new master.
@@ -204,7 +206,8 @@ impl Failover {
     pub(crate) fn deadline(&self) -> Option<(Instant, Timer)> {
         match self.stage {
             Stage::Electing { ask_at, until, .. } => {
-                soonest(Some((ask_at, Timer::Election)), Some((until, Timer::Election)))
+                let all = self.all_by.unwrap_or(until);
+                Some((ask_at.min(until).min(all), Timer::Election))
             }
             Stage::CatchingUp { look_at, until } => {
                 soonest(Some((look_at, Timer::CatchUp)), Some((until, Timer::Step)))
@@ -282,6 +285,7 @@ impl Group {
             record,
             lease_until: core.now + ATTEMPT_LIMIT,
             votes: BTreeSet::from([me]),
+            all_by: None,
             sealed: BTreeMap::new(),
             syncs: BTreeMap::new(),
             told: false,
@@ -340,8 +344,9 @@ impl Group {
             self.abort(core, "-failover-abort-not-elected", &why);
             return true;
         }
+        let is_elected = is_saved && votes >= votes_needed && !self.waits_for_all(core, epoch, until);
         let Some(failover) = &mut self.failover else { return false };
-        if is_saved && votes >= votes_needed {
+        if is_elected {
             let note = alloc::format!("{votes} votes, {votes_needed} needed");
             failover.record.step(core.now, Moment::Elected, note);
             core.announce(Level::Warning, Some(&self.name), "+elected-leader", self.id_of_master());
