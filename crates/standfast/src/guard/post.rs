@@ -132,7 +132,7 @@ impl Duty {
                 return read;
             }
             if is_dying(self.node) {
-                return Ok(0);
+                return self.last_words(room);
             }
             let took = clock::now().since(began);
             match (wait, left) {
@@ -144,6 +144,15 @@ impl Duty {
                 (_, Some(rest)) if rest > took => left = Some(rest.saturating_sub(took).max(LEAST_WAIT)),
                 _ => return read,
             }
+        }
+    }
+
+    /// What a node that is dead by now said after the wait was over and before it died: it may have gone in order.
+    fn last_words(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.line.set_read_timeout(Some(LEAST_WAIT))?;
+        match self.line.read(room) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            read => read,
         }
     }
 
@@ -269,7 +278,20 @@ const BETWEEN: Duration = Duration::from_millis(10);
 mod tests {
     use super::*;
     use host::process::{Handle, Signal};
+    use std::io::Write as _;
     use std::process::Command;
+
+    #[test]
+    fn what_a_node_said_last_counts_though_it_is_dead() {
+        let (line, mut node) = UnixStream::pair().unwrap();
+        let kernel = Netlink::open().unwrap();
+        let (wills, speakers) = (BTreeMap::new(), BTreeMap::new());
+        let mut duty = Duty { line, node: 0, kernel, wills, speakers, patience: None, is_silent: false };
+        let mut room = [0; 64];
+        assert_eq!(duty.last_words(&mut room).unwrap(), 0, "its line may end later than itself");
+        node.write_all(b"goodbye").unwrap();
+        assert_eq!(duty.last_words(&mut room).unwrap(), 7);
+    }
 
     #[test]
     fn who_was_killed_is_dying_and_who_stands_still_is_not() {
