@@ -111,11 +111,12 @@ impl Program {
     fn start(&self, more: &[String], environment: &[(String, String)]) -> Result<(Running, Receiver), String> {
         let Some((path, own)) = self.argv.split_first() else { return Err("no program is named".to_owned()) };
         let user = self.who.user()?;
-        may_be_run(Path::new(path), user.as_ref())?;
+        // Run is what was looked at: the link that led to it may be another one by then.
+        let real = may_be_run(Path::new(path), user.as_ref())?;
         let start = || -> io::Result<(Running, Receiver)> {
             let (said, says) = io::pipe()?;
-            let mut command = std::process::Command::new(path);
-            command.args(own).args(more).env_clear().env("PATH", path_variable()).current_dir("/");
+            let mut command = std::process::Command::new(&real);
+            command.arg0(path).args(own).args(more).env_clear().env("PATH", path_variable()).current_dir("/");
             command.envs(environment.iter().map(|(name, value)| (name, value)));
             // In a group of its own: it ends as one, and a Ctrl-C at our terminal is for us.
             command.stdin(Stdio::null()).stdout(says.try_clone()?).stderr(says).process_group(0);
@@ -219,11 +220,11 @@ fn in_words(status: ExitStatus) -> String {
 }
 
 /// That nobody but root, us, and the user that it is run as can change what is run: neither the file nor the way to it (Keepalived:
-/// `enable_script_security`).
+/// `enable_script_security`). Returns the file itself, behind all links.
 ///
 /// # Errors
 /// Who can, where.
-pub(crate) fn may_be_run(path: &Path, user: Option<&User>) -> Result<(), String> {
+pub(crate) fn may_be_run(path: &Path, user: Option<&User>) -> Result<PathBuf, String> {
     let refused = |e| HostRefused::new("look at the program", path, e).to_string();
     let real = path.canonicalize().map_err(refused)?;
     let mut at: PathBuf = PathBuf::new();
@@ -245,7 +246,7 @@ pub(crate) fn may_be_run(path: &Path, user: Option<&User>) -> Result<(), String>
             ));
         }
     }
-    Ok(())
+    Ok(real)
 }
 
 /// Where programs are looked for by the program: ours, or the usual places.

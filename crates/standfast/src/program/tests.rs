@@ -160,3 +160,14 @@ fn what_others_can_write_to_is_not_run() {
     assert!(run(&program).unwrap_err().contains("belongs to another user"));
     assert_eq!(run(&Program { who: Who::NotRoot, ..program }), Ok(()));
 }
+
+#[test]
+fn what_is_run_is_what_was_looked_at_behind_all_links() {
+    let dir = Dir::new("link");
+    let mut program = dir.program("echo $0; exit 1", SOON);
+    let link = dir.0.join("link");
+    std::os::unix::fs::symlink(dir.0.join("program"), &link).unwrap();
+    program.argv[0] = link.display().to_string();
+    let failed = run(&program).unwrap_err();
+    assert!(failed.ends_with("/program"), "{failed}");
+}
