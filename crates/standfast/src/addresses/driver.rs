@@ -341,6 +341,7 @@ impl Driver {
     }
 
     fn happened(&mut self, event: Event) {
+        let event = self.views.newest(event);
         let now = clock::now();
         lock(&self.recorder).event(now, &event);
         let mut actions = Vec::new();

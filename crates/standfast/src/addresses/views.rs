@@ -48,6 +48,14 @@ impl Views {
 }
 
 impl Views {
+    /// A view that has waited in a queue may be older than what the machine was told in between: the newest one counts.
+    pub(super) fn newest(&self, event: Event) -> Event {
+        match event {
+            Event::Viewed { view } => self.of(&view.group).unwrap_or(Event::Viewed { view }),
+            other => other,
+        }
+    }
+
     /// The truth of a group as of now, which may be on its way still.
     pub(super) fn of(&self, group: &GroupName) -> Option<Event> {
         let view = self.feeds.truth(group)?.borrow().clone();
@@ -67,5 +75,31 @@ async fn tell(mut views: watch::Receiver<Arc<View>>, events: mpsc::Sender<Event>
         if events.send(Event::Viewed { view }).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use view::{Epoch, Phase};
+
+    use super::*;
+
+    #[test]
+    fn a_view_that_waited_in_a_queue_takes_nothing_back() {
+        let text = "[[group]]\nname = \"cache\"\nsource = \"probe\"\nservers = [\"10.0.0.1:1\", \"10.0.0.1:2\"]\n";
+        let feeds = Feeds::of(&config::parse("f", text).unwrap());
+        let view = |group: &str, phase| {
+            let master = ([10, 0, 0, 1], 1).into();
+            View { group: group.into(), epoch: Epoch(1), phase, master, replicas: Vec::new() }
+        };
+        let (events, _inbox) = mpsc::channel(1);
+        let views = Views::new(feeds.clone(), events);
+        let old = view("cache", Phase::Steady);
+        assert!(feeds.publish(old.clone()));
+        assert!(feeds.publish(view("cache", Phase::Switching)));
+        let newest = views.newest(Event::Viewed { view: old });
+        assert_eq!(newest, Event::Viewed { view: view("cache", Phase::Switching) });
+        let unknown = Event::Viewed { view: view("other", Phase::Steady) };
+        assert_eq!(views.newest(unknown.clone()), unknown);
     }
 }
