@@ -17,7 +17,7 @@ use host::{HostRefused, clock};
 use machine::{Instant, Machine as _, story};
 use node::event::{Action, Valid};
 use node::node::AddressReport;
-use node::{Event, Follows, Node, Placed, Way};
+use node::{Event, Follows, Node, Way};
 use tokio::sync::{mpsc, oneshot};
 use view::GroupName;
 use vrrp::State;
@@ -34,10 +34,11 @@ use super::sessions::Sessions;
 use super::status::AddressesStatus;
 use super::telling;
 use super::views::Views;
+use super::wills::Wills;
 use crate::checks::Checks;
 use crate::clients::{Clients, Watched};
 use crate::feeds::Feeds;
-use crate::guard::{Guard, Packet, Removal, Will};
+use crate::guard::Guard;
 use crate::recorder::{self, Recorder};
 
 /// What a driver is made of.
@@ -73,6 +74,7 @@ pub(super) struct Driver {
     clients: Clients,
     checks: Checks,
     guard: Guard,
+    wills: Wills,
     beaten: Instant,
     /// When the last turn of the loop began.
     turned: Instant,
@@ -136,6 +138,7 @@ impl Driver {
             checks: Checks::new(events, feeds),
             clients,
             guard: Guard::start(STANDSTILL),
+            wills: Wills::default(),
             beaten: now,
             turned: now,
             own: VecDeque::new(),
@@ -323,14 +326,17 @@ impl Driver {
     /// Makes everything stand on links and own addresses as they are. `is_new`: the file may say something else than before.
     fn settle(&mut self, is_new: bool) {
         let told = told(&self.config, &mut self.links, &self.memory);
-        // The terms of new sessions are asked for at once.
+        // What the machine orders at once is carried out by what the file says now.
         let before = std::mem::replace(&mut self.told, told);
-        if before.node != self.told.node {
+        if self.told.node != before.node {
             self.happened(Event::Configured { config: Box::new(self.told.node.clone()) });
             self.ports.tell_again();
         }
         self.links.faults().into_iter().for_each(|event| self.happened(event));
         let told = self.ports.settle(clock::now(), places(&self.told), &self.links);
+        for (address, will) in self.wills.again(&self.links, &self.ports) {
+            self.guard.will(&address, will);
+        }
         told.into_iter().for_each(|event| self.happened(event));
         if is_new {
             self.clients.watch(watched(&self.config));
@@ -382,7 +388,10 @@ impl Driver {
                 self.ports.send(&address, to, &advert);
             }
             Action::Peer { address, neighbor, action } => self.peer((address, neighbor), action),
-            Action::Will { address, remove, say } => self.will(&address, remove, say),
+            Action::Will { address, remove, say } => {
+                let will = self.wills.want(&address, (remove, say), &self.links, &self.ports);
+                self.guard.will(&address, will);
+            }
             Action::Run { address, nr, job } => self.checks.run(&address, nr, job),
             Action::Changed { address, from, to, priority, .. } => self.checks.changed(&address, from, to, priority),
             Action::GroupChanged { group, from, to } => self.checks.group_changed(&group, from, to),
@@ -441,23 +450,6 @@ impl Driver {
             bgp::Action::Close { conn } => self.sessions.close(&session, conn),
             bgp::Action::StateChanged { .. } | bgp::Action::Told { .. } | bgp::Action::Untold { .. } => {}
         }
-    }
-
-    /// Tells the guard what is to be done for this address should we die.
-    fn will(&mut self, address: &str, remove: Vec<(String, Placed)>, say: Vec<vrrp::Action>) {
-        let index = |interface: &str| self.links.link(interface).map(|link| link.index);
-        let remove: Vec<Removal> = remove
-            .into_iter()
-            .filter_map(|(interface, address)| Some(Removal { link: index(&interface)?, interface, address }))
-            .collect();
-        let packet = |action| {
-            let vrrp::Action::Send { to, advert } = action else { return None };
-            let (place, bytes) = self.ports.written(address, to, &advert)?;
-            let interface = place.interface.clone();
-            Some(Packet { link: index(&interface)?, interface, from: place.primary, to, bytes })
-        };
-        let say: Vec<Packet> = say.into_iter().filter_map(packet).collect();
-        self.guard.will(address, Will { remove, say });
     }
 }
 

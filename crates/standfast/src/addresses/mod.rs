@@ -20,6 +20,7 @@
 //! | [`claims`] | does another host say that it has one that is here? |
 //! | [`ear`] | how does the event loop wait for a raw socket? |
 //! | [`views`] | how does it hear who is master? |
+//! | [`wills`] | what is the guard to do on the links as they are? |
 //! | [`memory`] | what did an operator want before the last restart? |
 //! | [`status`] | how do they stand, for people and programs? |
 //! | [`telling`] | how is it logged? |
@@ -36,6 +37,7 @@ mod sessions;
 mod status;
 mod telling;
 mod views;
+mod wills;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
