@@ -360,6 +360,8 @@ impl Driver {
             lock(&self.recorder).action(&action);
             telling::log(&action);
             self.act(action);
+            // Many addresses that leave at once take their time, and nobody hangs.
+            self.beat();
         }
         let mut recorder = lock(&self.recorder);
         if recorder.wants_segment() {

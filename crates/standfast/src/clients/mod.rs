@@ -179,8 +179,10 @@ impl Clients {
         });
         let cut = lock(&running.traffic).as_ref().map(|traffic| traffic.cut(ips, CUT));
         // Others may serve clients there, too: Redis itself, or a process before this one.
+        let until = host::clock::now() + CUT;
+        let left = || until.since(host::clock::now());
         let reset_all =
-            |mut kernel: Connections| ips.iter().try_fold(0, |reset, ip| Ok(reset + kernel.reset(*ip, CUT)?));
+            |mut kernel: Connections| ips.iter().try_fold(0, |reset, ip| Ok(reset + kernel.reset(*ip, left())?));
         match connections.and_then(reset_all) {
             Ok(others) => tracing::debug!(?ips, ?cut, others, "clients of addresses that leave were reset"),
             Err(e) => {
