@@ -329,6 +329,9 @@ impl Driver {
         // What the machine orders at once is carried out by what the file says now.
         let before = std::mem::replace(&mut self.told, told);
         if self.told.node != before.node {
+            if is_new {
+                self.checks.introduce(&self.config, |name| before.node.addresses.contains_key(name));
+            }
             self.happened(Event::Configured { config: Box::new(self.told.node.clone()) });
             self.ports.tell_again();
         }

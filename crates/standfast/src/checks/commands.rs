@@ -30,6 +30,11 @@ impl Commands {
         Self { inbox, known: BTreeMap::new(), running: JoinSet::new() }
     }
 
+    /// This address is new.
+    pub(super) fn introduce(&mut self, address: &Address) {
+        self.known.extend(known(address).map(|known| (address.name.clone(), known)));
+    }
+
     /// Whoever runs at this moment goes on, also of an address that is gone from the file: its machine still waits for the end.
     pub(super) fn configure(&mut self, config: &Config) {
         // An address that leaves the file is brought down by the command that it had.

@@ -31,6 +31,17 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
+    /// This address is new.
+    pub(super) fn introduce(&mut self, address: &Address) {
+        self.addresses.insert(address.name.clone(), address.notify.clone());
+        if let Some(group) = &address.sync_group {
+            let members = self.groups.entry(group.clone()).or_default();
+            if !members.contains(&address.name) {
+                members.push(address.name.clone());
+            }
+        }
+    }
+
     pub(super) fn configure(&mut self, config: &Config) {
         let told = |address: &Address| (address.name.clone(), address.notify.clone());
         // An address that leaves the file is stopped, and who was told of it is told that.

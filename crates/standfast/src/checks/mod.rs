@@ -68,6 +68,15 @@ impl Checks {
         Self { inbox, feeds, looks: BTreeMap::new(), commands, hooks: Hooks::default() }
     }
 
+    /// Addresses that are new in the file: what is to be run for them at once, and who is told. The others go on by what they had, until
+    /// [`configure`](Self::configure).
+    pub(crate) fn introduce(&mut self, config: &Config, is_known: impl Fn(&str) -> bool) {
+        for address in config.addresses.iter().filter(|address| !is_known(&address.name)) {
+            self.commands.introduce(address);
+            self.hooks.introduce(address);
+        }
+    }
+
     /// Looks at what the file says by now. A check of which nothing has changed goes on. In a runtime of Tokio.
     pub(crate) fn configure(&mut self, config: &Config) {
         let mut before = std::mem::take(&mut self.looks);

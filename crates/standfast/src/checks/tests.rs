@@ -528,3 +528,29 @@ fn commands_are_told_what_for_and_their_end_is_an_event() {
     let told = fs::read_to_string(Path::new(&told)).unwrap();
     assert_eq!(told, "up vip lo 192.0.2.130/32 a b\ndown vip lo 192.0.2.130/32 \n");
 }
+
+#[test]
+fn a_new_address_has_its_commands_before_all_else_and_others_keep_theirs() {
+    let dir = Dir::new("introduced");
+    let (up, other) = (dir.program("up", "exit 0"), dir.program("other", "exit 3"));
+    let parse = |up: &str| {
+        let text = format!("{HEAD}[address.command]\nup = [\"{up}\"]\ndown = [\"{up}\"]\n");
+        config::parse("standfast.toml", &text).unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    block_on(async {
+        let (inbox, mut events) = mpsc::channel(8);
+        let mut checks = Checks::new(inbox, Feeds::default());
+        let mut end = async |checks: &mut Checks, nr| {
+            checks.run("vip", nr, Job::Down);
+            match events.recv().await {
+                Some(Event::Ran { nr: told, end, .. }) if told == nr => end,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(matches!(end(&mut checks, 1).await, node::End::Failed(_)), "nobody knows it");
+        checks.introduce(&parse(&up), |_| false);
+        assert_eq!(end(&mut checks, 2).await, node::End::Done);
+        checks.introduce(&parse(&other), |name| name == "vip");
+        assert_eq!(end(&mut checks, 3).await, node::End::Done, "what is there is given back by what fetched it");
+    });
+}
