@@ -133,6 +133,11 @@ impl Addresses {
         let (orders, ordered) = mpsc::channel(MAX_ORDERS);
         let inbox = match std::mem::replace(&mut *place, Place::Broken) {
             Place::Empty { inbox } => inbox,
+            Place::Broken => {
+                return Err(Failure::host(
+                    "the addresses could not be held when that was tried first: restart the node",
+                ));
+            }
             other => {
                 *place = other;
                 return Ok(());
