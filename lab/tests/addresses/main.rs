@@ -79,6 +79,28 @@ fn what_changes_in_the_file_counts_at_once_and_the_address_stays() {
 }
 
 #[test]
+fn who_is_killed_after_another_password_resigns_with_that_one() {
+    let mut stage = Stage::set();
+    let with = |priority, password: &str| {
+        let other = format!("version = 2\ninterval = \"1s\"\npassword = \"{password}\"");
+        vrrp(priority, "", &other).replace("version = 3\n", "").replace("interval = \"100ms\"\n", "")
+    };
+    stage.run_both(&with(150, "first"), &with(100, "first"));
+    stage.wait_for_holder("a");
+    for (host, priority) in [("a", 150), ("b", 100)] {
+        stage.write(host, &with(priority, "second"));
+        stage.done(host, &["reload"]);
+    }
+    // Whoever missed the other in between has heard it since.
+    thread::sleep(Duration::from_secs(5));
+    stage.wait_for_holder("a");
+    stage.kill("a");
+    stage.wait_for_holder("b");
+    let log = stage.log("b");
+    assert!(log.contains("10.0.0.1, which held the addresses, said that it goes"), "{log}");
+}
+
+#[test]
 fn an_upgrade_leaves_no_gap() {
     let stage = held_by_a();
     let gone = stage.watch_for_removals("a");
