@@ -27,6 +27,20 @@ pub struct Config {
     pub groups: BTreeMap<String, BTreeSet<String>>,
 }
 
+impl Config {
+    /// How long this host may stand still before its addresses should be taken off it: after the last advertisement that was heard, others
+    /// take over in three intervals, and the last one may be an interval old. Not sooner than a busy host may make a thread wait.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let intervals = self.addresses.values().filter_map(|address| match &address.way {
+            Way::Vrrp(config) => Some(config.interval.duration()),
+            _ => None,
+        });
+        let shortest = intervals.min().map_or(MOST_PATIENCE, |interval| interval * 2);
+        shortest.clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    }
+}
+
 /// One `[[address]]`: what moves together, as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,6 +181,11 @@ impl<'de> Deserialize<'de> for Placed {
 const fn yes() -> bool {
     true
 }
+
+/// Longer than a busy host's scheduler, a disk or the kernel's lock of its network makes a thread wait; shorter than any lifetime.
+const MOST_PATIENCE: Duration = Duration::from_millis(300);
+/// With less, a host that is merely busy would lose its addresses for a moment.
+const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// An optional duration as stories write it: `2s`.
 mod some_span {

@@ -120,3 +120,17 @@ fn sync_groups_are_of_routers_each_in_one() {
     assert_eq!(with(&["nobody"]), "more: there is no address nobody");
     assert_eq!(with(&["cmd"]), "more: cmd moves in another way than VRRP, which alone has sync groups");
 }
+
+#[test]
+fn a_host_that_stands_still_is_given_less_time_than_others_take_to_miss_it() {
+    let mut config = good();
+    let mut with = |interval: &str| {
+        let address = config.addresses.get_mut("vip").expect("it is there");
+        let Way::Vrrp(router) = &mut address.way else { panic!("a router") };
+        router.interval = story::from_line(interval).expect("an interval");
+        config.patience()
+    };
+    assert_eq!(with("1000ms"), Duration::from_millis(300));
+    assert_eq!(with("100ms"), Duration::from_millis(200), "they take over after 2.x intervals of silence");
+    assert_eq!(with("10ms"), Duration::from_millis(100), "a busy host is not a hung one");
+}

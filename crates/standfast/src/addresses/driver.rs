@@ -122,6 +122,7 @@ impl Driver {
         let seed = host::random::seed();
         let beginning = story::to_line(&told.node).unwrap_or_else(|e| format!("unwritable {e}"));
         lock(&recorder).begin_with(format!("machine node\nconfig {beginning}\nseed {seed}\n"));
+        let patience = told.node.patience();
         let mut driver = Self {
             machine: Node::new(told.node.clone(), seed, now),
             told,
@@ -137,7 +138,7 @@ impl Driver {
             views: Views::new(feeds.clone(), events.clone()),
             checks: Checks::new(events, feeds),
             clients,
-            guard: Guard::start(STANDSTILL),
+            guard: Guard::start(patience),
             wills: Wills::default(),
             beaten: now,
             turned: now,
@@ -332,6 +333,7 @@ impl Driver {
             if is_new {
                 self.checks.introduce(&self.config, |name| before.node.addresses.contains_key(name));
             }
+            self.guard.be_patient(self.told.node.patience());
             self.happened(Event::Configured { config: Box::new(self.told.node.clone()) });
             self.ports.tell_again();
         }
@@ -519,6 +521,5 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const MAX_BROKEN: usize = 64;
 /// How often the guard hears from us while it has a will.
 const BEAT: Duration = Duration::from_millis(20);
-/// How long we may stand still before the guard takes the addresses off. Longer than a busy host's scheduler, a disk or the kernel's lock of
-/// its network makes a thread wait; shorter than any lifetime.
+/// How long we may stand still before what waits to be heard is taken for old: about as long as the guard has patience.
 const STANDSTILL: Duration = Duration::from_millis(300);

@@ -80,6 +80,17 @@ impl Guard {
         Self { program, patience, wills: BTreeMap::new(), standing: Standing::Unneeded, failures: 0 }
     }
 
+    /// How long we may be silent from here on.
+    pub(crate) fn be_patient(&mut self, patience: Duration) {
+        if std::mem::replace(&mut self.patience, patience) == patience {
+            return;
+        }
+        if let Standing::On(post) = &mut self.standing {
+            let said = post.say(&Word::Patience(patience));
+            self.judge(said);
+        }
+    }
+
     /// What is to be done for this address if we die. Replaces what was said before; an empty one: nothing.
     pub(crate) fn will(&mut self, address: &str, will: Will) {
         if will.is_empty() {

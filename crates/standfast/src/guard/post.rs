@@ -201,15 +201,17 @@ impl Duty {
 
     /// Takes away all that is there; what was.
     fn remove(&mut self) -> Vec<String> {
-        let mut removed = Vec::new();
+        let (mut removed, mut refused) = (Vec::new(), Vec::new());
         for removal in self.wills.values().flat_map(|will| &will.remove) {
             let address = Address { link: removal.link, ip: removal.address.ip, prefix: removal.address.prefix };
             match self.kernel.remove(&address) {
                 Ok(true) => removed.push(format!("{}@{}", removal.address, removal.interface)),
                 Ok(false) => {}
-                Err(e) => tracing::error!("{e}"),
+                Err(e) => refused.push(e),
             }
         }
+        // Whoever reads the log may have stopped: nothing is written before all of it is done.
+        refused.into_iter().for_each(|e| tracing::error!("{e}"));
         removed
     }
 
