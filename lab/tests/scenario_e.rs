@@ -228,7 +228,9 @@ fn after_a_partition_the_address_is_where_the_agreed_master_is() {
     world.network.heal(A);
     world.agrees_on(B);
     clients.wait_for_all_after(wall_ms());
-    assert_eq!(holders.stints(0).len(), 1, "it did not come back: {:?}", holders.stints(0));
+    // The leader's orders to the old master may break our link to that: then it leaves, and is back until the decision is heard.
+    let left = holders.stints(0).last().and_then(|(_, to)| *to);
+    assert!(left.is_some_and(|at| at - healed < GENEROUS_MS), "it stays: {:?}", holders.stints(0));
     two_had_it(&holders, healed, GENEROUS_MS);
     let refused = refused_as_replica(&clients.stop(), healed);
     println!("a replica was met at the address for a moment: {refused:.0?}");

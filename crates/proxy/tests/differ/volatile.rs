@@ -38,6 +38,8 @@ const UNORDERED: &[&str] = &[
 ];
 /// Requests whose replies are drawn by lot: only their length in lines says something.
 const DRAWN: &[&str] = &["RANDOMKEY", "SRANDMEMBER", "SPOP", "HRANDFIELD", "ZRANDMEMBER", "ACL GENPASS", "DUMP"];
+/// Requests whose replies are one piece, made in the order of a hash table and summed: only their length says something.
+const SIZED: &[&str] = &["FUNCTION DUMP"];
 /// Of a line of CLIENT LIST or CLIENT INFO: where the client is, since when, and what it costs.
 const OF_A_CLIENT: &[&str] = &[
     "id",
@@ -79,6 +81,8 @@ pub fn normal(request: &[u8], reply: &[u8]) -> Vec<u8> {
     } else if asks(DRAWN) {
         let lines = reply.split(|b| *b == b'\n').map(|line| line.first().copied().unwrap_or(b'.'));
         lines.map(|first| if b"*$:%~_+".contains(&first) { first } else { b'.' }).collect()
+    } else if asks(SIZED) {
+        reply.split(|b| *b == b'\n').next().unwrap_or_default().to_vec()
     } else if asks(UNORDERED) {
         sorted_words(reply)
     } else {
