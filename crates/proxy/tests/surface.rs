@@ -6,6 +6,7 @@ mod real;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use differ::script::{Script, Step};
 use differ::surface::{self, Reply, Request};
@@ -17,6 +18,8 @@ use resp::command::{Spec, all};
 
 /// Streams of one run: they take some seconds for each pool.
 const STREAMS: u64 = 8;
+/// Longer than a server takes for one request.
+const A_TURN: Duration = Duration::from_millis(5);
 /// Phrases of one stream.
 const PHRASES: usize = 150;
 /// They speak in turn, and hear of each other (CLIENT TRACKING, PUBLISH).
@@ -56,6 +59,8 @@ fn play(pair: &Pair, seed: u64, who: &str) {
             let bytes = [0, 1].map(|side| spoken(&request.words, &ids, side));
             speaker.say(&mut rng, &bytes);
             if request.reply == Reply::None {
+                // Nobody says when it is done. What comes together with the next one is told of behind that one's reply (CLIENT TRACKING, BCAST).
+                std::thread::sleep(A_TURN);
                 continue;
             }
             let [direct, through] = [0, 1].map(|side| speaker.hear(side, &request));
