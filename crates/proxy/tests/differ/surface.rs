@@ -302,7 +302,8 @@ const PHRASES: &[&str] = &[
     "SRANDMEMBER @",
     "HRANDFIELD @ 2",
     "ZRANDMEMBER @ 2 WITHSCORES",
-    "SPOP @",
+    // All of it: what was left after one would be another set on each server.
+    "SPOP @ 99",
     "ZMPOP 1 @ MIN",
     "LMPOP 1 @ LEFT COUNT 2",
 ];
