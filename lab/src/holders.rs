@@ -101,7 +101,14 @@ fn follow(address: IpAddr, told: &Mutex<Vec<Stint>>, ends: &AtomicBool) {
         }
     };
     let mut look = || {
-        let all = netlink.addresses().expect("the kernel lists addresses");
+        // While very much changes no list comes to its end.
+        let mut tries = 0..LOOKS;
+        let all = loop {
+            match netlink.addresses() {
+                Ok(all) => break all,
+                Err(refused) => assert!(tries.next().is_some(), "the kernel lists addresses: {refused}"),
+            }
+        };
         all.iter().any(|held| held.address.ip == address)
     };
     note(look());
@@ -129,6 +136,8 @@ fn both(a: &[Stint], b: &[Stint], from: f64, to: f64) -> (f64, usize) {
     overlaps.fold((0.0, 0), |(sum, count), overlap| (sum + overlap, count + 1))
 }
 
+/// How often the addresses are listed anew while they change under our eyes: each time takes milliseconds.
+const LOOKS: u32 = 1_000;
 /// How soon a watcher sees that it shall end, in nanoseconds.
 const LOOK_UP: i64 = 50_000_000;
 

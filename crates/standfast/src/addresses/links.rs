@@ -241,7 +241,10 @@ impl Links {
             return;
         }
         if let Err(refused) = self.look() {
-            tracing::error!("{refused}");
+            tracing::error!("{refused} What is known of interfaces may be old; they are listed again in a moment");
+            // While very much changes no list comes to its end: `hear_again` begins anew with all of it.
+            self.is_deaf = true;
+            return;
         }
         for (interface, address) in std::mem::take(&mut news.gone) {
             if !self.held.contains_key(&address) {
