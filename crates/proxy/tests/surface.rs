@@ -105,7 +105,7 @@ impl Speaker {
         let mut all = Vec::new();
         loop {
             match self.wires[side].hear() {
-                Heard::Reply(bytes) if bytes.starts_with(b">") && request.reply == Reply::Usual => {
+                Heard::Reply(bytes) if is_pushed(&bytes) && (request.reply == Reply::Usual || is_of_others(&bytes)) => {
                     all.push(Heard::Reply(bytes));
                 }
                 Heard::Reply(bytes) => {
@@ -122,6 +122,16 @@ impl Speaker {
             }
         }
     }
+}
+
+fn is_pushed(frame: &[u8]) -> bool {
+    frame.starts_with(b">")
+}
+
+/// What somebody else did. Taken for the answer to a request, the next speaker would not wait until that is done.
+fn is_of_others(pushed: &[u8]) -> bool {
+    let kind = pushed.split(|b| *b == b'\n').nth(2);
+    kind.is_some_and(|kind| matches!(kind, b"invalidate\r" | b"message\r" | b"pmessage\r" | b"smessage\r"))
 }
 
 fn told(heard: &[Heard]) -> String {

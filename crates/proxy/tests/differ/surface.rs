@@ -69,7 +69,8 @@ const CHANGES: &[&str] = &[
     "HELLO 3",
     "RESET ; HELLO 2",
     "RESET",
-    "QUIT",
+    // Who leaves does not wait for what the server was about to tell it of others: heard first, so that both sides have told it.
+    "PING ; QUIT",
     "AUTH guest word ; GET @ ; SET @ x ; ACL WHOAMI ; CONFIG GET port ; RESET",
     "HELLO 3 AUTH guest word SETNAME me ; GET @ ; SET @ x ; CLIENT GETNAME ; CLIENT ID ; RESET ; HELLO 3",
     "AUTH default any ; ACL WHOAMI",
