@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::HostRefused;
+use crate::clock::now;
 use message::{Message, Refusal, Request};
 use socket::Socket;
 
@@ -108,13 +109,32 @@ impl Netlink {
     }
 
     /// Puts an address on its link, or gives one that is there another lifetime; `None`: it stays until it is removed. The kernel
-    /// counts in seconds, at least one.
+    /// counts in seconds, at least one. Then what is sent to it is heard, if its link is up.
     ///
     /// # Errors
     /// The kernel refuses: the link is gone, or the capability is missing.
     pub fn put(&mut self, address: &Address, valid: Option<Duration>) -> Result<(), HostRefused> {
         let put = self.0.order(&Request::put(address, valid));
-        put.map_err(|refusal| refused("put an address on a network interface", address, refusal))
+        put.map_err(|refusal| refused("put an address on a network interface", address, refusal))?;
+        self.wait_until_heard(address.ip);
+        Ok(())
+    }
+
+    /// The kernel says at once that it has an IPv6 address; packets for it are let in a moment later, when another thread of its own has come
+    /// to it. Who heard of the address before would be told nothing: a neighbour that was asked where a client is answers once, and is asked
+    /// again after a second.
+    fn wait_until_heard(&mut self, ip: IpAddr) {
+        let until = now() + LATEST;
+        while ip.is_ipv6() && !self.is_heard(ip) && now() < until {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Whether packets for this address are let in.
+    pub fn is_heard(&mut self, ip: IpAddr) -> bool {
+        let mut is_local = false;
+        let told = self.0.each(&Request::way_to(ip), |kind, body| is_local |= message::is_way_to_itself(kind, body));
+        told.is_ok() && is_local
     }
 
     /// Takes an address from its link. False: it was not there.
@@ -146,3 +166,7 @@ fn refused(what: &'static str, address: &Address, Refusal { error, words }: Refu
     }
     HostRefused::new(what, format!("{address} on interface {}", address.link), error).with_remedy(remedy)
 }
+
+/// A fraction of a millisecond as a rule. Longer than this only on a host that is as busy; what is announced then is announced again.
+const LATEST: Duration = Duration::from_millis(50);
+const LOOK_AGAIN: Duration = Duration::from_micros(100);

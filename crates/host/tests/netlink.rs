@@ -2,7 +2,7 @@
 
 mod net;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -46,6 +46,28 @@ fn an_address_comes_and_goes() {
             assert!(ip("address show near").contains(&address.to_string()), "{address}");
             assert!(netlink.remove(&address).unwrap());
             assert!(netlink.addresses().unwrap().iter().all(|held| held.address != address));
+        }
+    });
+}
+
+/// The kernel believes in an IPv6 address at once, and lets packets in that are for it a moment later, from another thread of its own.
+#[test]
+fn an_address_that_was_put_is_heard_at_once() {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
+        let near = link(netlink, "near").index;
+        for (text, prefix) in [("192.0.2.8", 24), ("192.0.2.7", 32), ("2001:db8::8", 64), ("2001:db8::7", 128)] {
+            let address = Address { link: near, ip: text.parse().unwrap(), prefix };
+            let ears = UdpSocket::bind("[::]:0").unwrap();
+            ears.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+            let to = (address.ip, ears.local_addr().unwrap().port());
+            for round in 0..50 {
+                netlink.put(&address, Some(Duration::from_secs(60))).unwrap();
+                let mouth = UdpSocket::bind(if address.ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).unwrap();
+                mouth.send_to(b"x", to).unwrap();
+                assert!(ears.recv(&mut [0]).is_ok(), "{address} in round {round}");
+                netlink.remove(&address).unwrap();
+            }
         }
     });
 }

@@ -82,6 +82,7 @@ const ATTRIBUTE_KIND: u16 = 0x3fff;
 const HEADER: usize = 16;
 const LINK: usize = 16;
 const ADDRESS: usize = 8;
+const ROUTE: usize = 12;
 const FOREVER: u32 = u32::MAX;
 
 impl Request {
@@ -125,12 +126,18 @@ impl Request {
         Self { kind: libc::RTM_DELADDR, flags: flags(libc::NLM_F_ACK), body: Self::of(address) }
     }
 
+    /// Where what is sent to this address goes.
+    pub(super) fn way_to(ip: IpAddr) -> Self {
+        let (family, octets) = family(ip);
+        let mut body = vec![0; ROUTE];
+        // All bits of it.
+        body[..2].copy_from_slice(&[family, if ip.is_ipv4() { 32 } else { 128 }]);
+        attribute(&mut body, libc::RTA_DST, &octets);
+        Self { kind: libc::RTM_GETROUTE, flags: flags(libc::NLM_F_ACK), body }
+    }
+
     fn of(address: &Address) -> Vec<u8> {
-        let (family, octets) = match address.ip {
-            IpAddr::V4(ip) => (libc::AF_INET, ip.octets().to_vec()),
-            IpAddr::V6(ip) => (libc::AF_INET6, ip.octets().to_vec()),
-        };
-        let family = u8::try_from(family).expect("2 or 10");
+        let (family, octets) = family(address.ip);
         let mut body = vec![family, address.prefix, 0, 0];
         body.extend(address.link.to_ne_bytes());
         attribute(&mut body, libc::IFA_LOCAL, &octets);
@@ -154,6 +161,19 @@ impl Request {
         bytes.extend(&self.body);
         bytes
     }
+}
+
+fn family(ip: IpAddr) -> (u8, Vec<u8>) {
+    let (family, octets) = match ip {
+        IpAddr::V4(ip) => (libc::AF_INET, ip.octets().to_vec()),
+        IpAddr::V6(ip) => (libc::AF_INET6, ip.octets().to_vec()),
+    };
+    (u8::try_from(family).expect("2 or 10"), octets)
+}
+
+/// Whether this says that what is sent there ends at this host.
+pub(super) fn is_way_to_itself(kind: u16, body: &[u8]) -> bool {
+    kind == libc::RTM_NEWROUTE && body.get(7) == Some(&libc::RTN_LOCAL)
 }
 
 fn is_of_one_host(address: &Address) -> bool {
