@@ -37,6 +37,7 @@ at 1260ms checked address=vip check=proxy
 until 1500ms
   at 1331.875ms wake
          > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=200ms addresses=[10.0.0.100]}}
+         > tickle address=vip
 at 1510ms checked address=vip check=proxy
        > put interface=eth0 address=10.0.0.100/24 valid=2000ms
 until 1750ms

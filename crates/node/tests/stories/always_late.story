@@ -16,6 +16,7 @@ at 530ms wake
        > tickle address=vip
 at 790ms wake
        > put interface=eth0 address=10.0.0.100/24 valid=1000ms
+       > tickle address=vip
 at 1050ms wake
        > put interface=eth0 address=10.0.0.100/24 valid=1000ms
        > tickle address=vip

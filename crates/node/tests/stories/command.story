@@ -29,6 +29,8 @@ until 12000ms
          > tickle address=eip
   at 2200ms wake
          > tickle address=eip
+  at 2500ms wake
+         > tickle address=eip
   at 2900ms wake
          > announce interface=eth0 ips=[10.0.0.100]
          > tickle address=eip

@@ -30,6 +30,8 @@ until 1000ms
          > put interface=eth0 address=10.0.0.100/24 valid=1000ms
   at 560.9375ms wake
          > router address=router action=send{to=224.0.0.18 advert={vrid=8 priority=100 interval=100ms addresses=[10.0.0.101]}}
+  at 610ms wake
+         > tickle address=vip
   at 610.9375ms wake
          > put interface=eth0 address=10.0.0.101/24 valid=1000ms
   at 660.9375ms wake
@@ -44,6 +46,7 @@ until 1000ms
          > put interface=eth0 address=10.0.0.101/24 valid=1000ms
   at 960.9375ms wake
          > router address=router action=send{to=224.0.0.18 advert={vrid=8 priority=100 interval=100ms addresses=[10.0.0.101]}}
+         > tickle address=router
 at 1900ms wake
        > cut ips=[10.0.0.101]
        > remove interface=eth0 address=10.0.0.101/24

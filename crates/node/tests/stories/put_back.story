@@ -25,6 +25,9 @@ until 1150ms
   at 310ms wake
          > tickle address=other
          > tickle address=vip
+  at 610ms wake
+         > tickle address=other
+         > tickle address=vip
   at 1010ms wake
          > tickle address=other
          > tickle address=vip

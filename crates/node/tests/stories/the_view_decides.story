@@ -20,6 +20,8 @@ until 1300ms
   at 700ms wake
          > put interface=eth0 address=10.0.0.100/24 valid=2000ms
          > announce interface=eth0 ips=[10.0.0.100]
+  at 800ms wake
+         > tickle address=vip
   at 1200ms wake
          > put interface=eth0 address=10.0.0.100/24 valid=2000ms
          > tickle address=vip

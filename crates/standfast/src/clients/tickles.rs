@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use host::HostRefused;
 use host::clock::now;
+use host::netlink::Netlink;
 use host::netlink::connections::{Connection, Connections};
 use host::tickle::Tickler;
 use machine::Instant;
@@ -33,6 +34,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut errands: mpsc::Receiver<Errand>
     // When something was last said about an address: rounds follow each other.
     let mut said = BTreeMap::<String, Instant>::new();
     while let Some(errand) = errands.recv().await {
+        until_heard(&errand.ips).await;
         let waiting = shared.store().waiting(now(), &errand.ips);
         let before = waiting.len();
         let own = own(&errand.ips);
@@ -60,6 +62,15 @@ pub(super) async fn run(shared: Arc<Shared>, mut errands: mpsc::Receiver<Errand>
         if !whom.is_empty() {
             said.insert(address, now());
         }
+    }
+}
+
+/// Waits until clients' answers would be let in: a client that gave one in vain gives no other one for half a second.
+async fn until_heard(ips: &[IpAddr]) {
+    let Ok(mut netlink) = Netlink::open() else { return };
+    let until = now() + UNHEARD;
+    while !ips.iter().all(|ip| netlink.is_heard(*ip)) && now() < until {
+        sleep(PAUSE).await;
     }
 }
 
@@ -110,6 +121,9 @@ async fn send(tickler: &Tickler, at: std::net::SocketAddr, client: std::net::Soc
 /// Packets that leave at once, and the pause after them: 100,000 a second. A switch takes them, and 20,000 clients have heard in 0.2 s.
 const BURST: usize = 200;
 const PAUSE: Duration = Duration::from_millis(2);
+/// An address that has come is heard after a fraction of a millisecond, or after some hundred on a host that does much to its networks at the
+/// same time. One that has gone meanwhile never is.
+const UNHEARD: Duration = Duration::from_millis(300);
 /// The next round comes anyway.
 const TRIES: u32 = 20;
 /// Rounds of one takeover come within this of each other: only the first has a line.
