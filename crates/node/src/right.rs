@@ -119,9 +119,10 @@ impl Right {
             Phase::Steady => {
                 Some(format!("the agreed master of {group} is {}, which is not on this host", view.master))
             }
-            Phase::Switching => {
-                Some(format!("the master of {group} is being replaced; the last agreed one was {}", view.master))
-            }
+            Phase::Switching => Some(format!(
+                "the master of {group} is being replaced, or too few nodes name it (`standfast status` tells more); the last agreed one was {}",
+                view.master
+            )),
             Phase::Lost => Some(format!(
                 "{group} has no master, and nobody can be promoted at present; the last agreed one was {}",
                 view.master

@@ -552,6 +552,8 @@ pub enum Timer {
     Fix,
     /// When to make stray clients of a former master ask anew.
     Kick,
+    /// When to ask a node whom it takes for master, and when its answer is too old to count.
+    Backing,
     /// When to go on without word from an address that was to leave.
     Clear,
     /// When to try again to save.

@@ -57,6 +57,8 @@ pub(crate) struct Group {
     pub(crate) promise: Option<Promise>,
     /// Whoever has our vote may be about to replace the master (as of the last view).
     pub(crate) awaits_decision: bool,
+    /// A majority names the master (as of the last view).
+    pub(crate) is_backed: bool,
     /// Since when the quorum says that the master is down.
     pub(crate) odown: Option<Instant>,
     /// When to ask the others about the master next.
@@ -105,6 +107,7 @@ impl Group {
             promise: promise.filter(|_| state.vote.as_ref().is_some_and(|v| v.epoch > state.config_epoch)),
             vote: state.vote,
             awaits_decision: false,
+            is_backed: false,
             odown: None,
             ask_at: now,
             check_at: now,
@@ -146,6 +149,7 @@ impl Group {
         self.mend(core);
         self.ask_peers(core);
         self.keep(core);
+        self.ask_for_backing(core);
         self.publish(core);
     }
 
@@ -180,6 +184,7 @@ impl Group {
             self.awaited.as_ref().map(Awaited::deadline),
             self.failover.as_ref().and_then(Failover::deadline),
             self.mend_deadline(core),
+            self.backing_deadline(core.now),
         ];
         servers.chain(peers).chain(own).fold(None, soonest)
     }
@@ -298,6 +303,7 @@ impl Group {
             }
             (Ask::WhoIsMaster { .. }, Answer::Named { master: Some(master) }) => {
                 peer.named = Some(Named { asked: at, master });
+                self.on_named(core.now, id);
             }
             _ => {}
         }
@@ -453,6 +459,7 @@ impl Group {
         self.keep_promise_until_decided();
         core.touch();
         self.hello_now(core.now);
+        self.seek_backing(core.now);
     }
 
     pub(crate) fn master_is_down(&self) -> bool {

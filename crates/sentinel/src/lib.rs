@@ -23,6 +23,7 @@
 //! | `evidence`, `down` | what was seen, and from when on does it mean *down*? |
 //! | [`hello`] | how do nodes find each other and spread a decision? |
 //! | `vote` | who may lead, and what is promised by a vote? |
+//! | `backing` | does a majority still name our master? |
 //! | `clearance` | has the address that goes with the master left this host? |
 //! | `failover`, `switchover` | what are the steps, and what ends each? |
 //! | `seal` | how are the replicas made to stand still, to be compared? |
@@ -43,6 +44,7 @@
 extern crate alloc;
 
 pub mod answer;
+mod backing;
 pub mod check;
 mod clearance;
 pub mod command;

@@ -122,6 +122,11 @@ impl Line {
         self.link.as_ref().is_some_and(|l| l.up)
     }
 
+    /// Whether a command of this kind still waits for its answer.
+    pub(crate) fn awaits(&self, is_kind: impl Fn(&Ask) -> bool) -> bool {
+        self.link.as_ref().is_some_and(|link| link.awaits(is_kind))
+    }
+
     /// The link, if it is connected.
     pub(crate) fn up(&mut self) -> Option<&mut Link> {
         self.link.as_mut().filter(|l| l.up)

@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) line: Line,
     ping_at: Instant,
     pub(crate) hello_at: Instant,
+    /// When to ask it whom it takes for master, where ours needs its backing.
+    pub(crate) backing_at: Instant,
     pub(crate) evidence: Evidence,
     pub(crate) down: Option<Down>,
     /// Its last hello.
@@ -75,6 +77,7 @@ impl Peer {
             line: Line::new(now),
             ping_at: now,
             hello_at: now,
+            backing_at: now,
             evidence: Evidence::new(now),
             down: None,
             said: None,

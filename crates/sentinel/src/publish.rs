@@ -16,6 +16,7 @@ impl Group {
     /// Tells the view if it changed.
     pub(crate) fn publish(&mut self, core: &mut Core) {
         self.awaits_decision = self.decision_awaited_until(core).is_some();
+        self.is_backed = self.has_backing(core.now);
         let view = self.view();
         if self.published.as_ref().is_none_or(|old| !is_same_to_readers(old, &view)) {
             self.published = Some(view.clone());
@@ -51,7 +52,7 @@ impl Group {
             // A broken connection may mean that it restarts, perhaps empty: nothing is sent to it before it has said more.
             // Who gives a vote away knows of a switchover before the master is made to hold writes: its clients wait at once, and an
             // address that follows the master is gone before that is demoted.
-            let is_calm = self.confirmed && !in_doubt && !self.awaits_decision;
+            let is_calm = self.confirmed && !in_doubt && !self.awaits_decision && self.is_backed;
             return if is_calm { Phase::Steady } else { Phase::Switching };
         }
         let hopeless = self.attempt.nobody_fit || self.attempt.failures >= HOPELESS || !self.may_be_elected();
@@ -95,6 +96,9 @@ impl Group {
         }
         if !self.confirmed {
             return alloc::format!("Waiting for {master} to say that it is the master.");
+        }
+        if !self.is_backed {
+            return self.explain_backing(core.now);
         }
         let up = self.view().readable(u64::MAX).count();
         let replicas = self.servers.len().saturating_sub(1);

@@ -61,7 +61,7 @@ pub(crate) struct Attempt {
 
 impl Group {
     /// How many nodes there are to vote: as many as the file says, or were ever seen.
-    fn voters(&self) -> usize {
+    pub(crate) fn voters(&self) -> usize {
         (self.rules.nodes as usize).max(self.peers.len() + 1)
     }
 

@@ -27,7 +27,7 @@ pub struct View {
 pub enum Phase {
     /// There is a master and nothing speaks against it: send.
     Steady,
-    /// The master is agreed down, or is being replaced on purpose: wait, a new view is under way.
+    /// The master is agreed down, or is being replaced on purpose, or it cannot be known that nobody has replaced it: wait, a new view is under way.
     Switching,
     /// The master is down and nobody can be promoted at present: no majority, or no fit replica. Waiting may be in vain.
     Lost,

@@ -33,6 +33,6 @@ at 1500ms viewed view={group=cache epoch=2 phase=switching master=10.0.0.1:6379 
        > cut ips=[10.0.0.100]
        > remove interface=eth0 address=10.0.0.100/24
        > will address=vip remove=[] say=[]
-       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced; the last agreed one was 10.0.0.1:6379"
+       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced, or too few nodes name it (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"
 at 1600ms viewed view={group=cache epoch=3 phase=steady master=10.0.0.2:6379 replicas=[]}
 until 3000ms

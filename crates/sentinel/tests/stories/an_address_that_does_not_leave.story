@@ -18,7 +18,7 @@ at 2ms answered link=10.0.0.1:6379#1 answer=info{run-id="11111111111111111111111
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > connect link=10.0.0.2:6379#3 group=cache target=server channel=command
        > connect link=10.0.0.2:6379#4 group=cache target=server channel=hello
-       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
        > save seq=1 state={epoch=0 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 2ms answered link=10.0.0.1:6379#1 answer=pong
 at 2ms answered link=10.0.0.1:6379#1 answer=ok
@@ -31,7 +31,7 @@ at 3ms connected link=10.0.0.2:6379#3
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 4ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
-       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 at 4ms answered link=10.0.0.2:6379#3 answer=pong
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
@@ -50,14 +50,18 @@ at 8ms connected link=10.0.0.8:26379#5
        > send link=10.0.0.8:26379#5 ask=auth
        > send link=10.0.0.8:26379#5 ask=ping
        > send link=10.0.0.8:26379#5 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
+       > send link=10.0.0.8:26379#5 ask=who-is-master{group=cache}
 at 8ms connected link=10.0.0.7:26379#6
        > send link=10.0.0.7:26379#6 ask=auth
        > send link=10.0.0.7:26379#6 ask=ping
        > send link=10.0.0.7:26379#6 ask=hello{text="10.0.0.9,26379,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,0,cache,10.0.0.1,6379,0"}
+       > send link=10.0.0.7:26379#6 ask=who-is-master{group=cache}
 at 9ms saved seq=3
 at 10ms answered link=10.0.0.7:26379#6 answer=ok
 at 10ms answered link=10.0.0.7:26379#6 answer=pong
 at 10ms answered link=10.0.0.7:26379#6 answer=ok
+at 10ms answered link=10.0.0.7:26379#6 answer=named{master=10.0.0.1:6379}
+       > publish view={group=cache epoch=0 phase=steady master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 # we vote for b in epoch 1: promised until 2.5 s; b now has a majority (b, a) and may promote
 at 20ms requested call=3 request=is-master-down{master=10.0.0.1:6379 epoch=1 candidate=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}
        > announce event={level=warning group=cache name=+new-epoch payload="1"}
@@ -67,6 +71,7 @@ at 20ms requested call=3 request=is-master-down{master=10.0.0.1:6379 epoch=1 can
 at 269ms wake
        > send link=10.0.0.1:6379#1 ask=ping
        > send link=10.0.0.2:6379#3 ask=ping
+       > send link=10.0.0.7:26379#6 ask=who-is-master{group=cache}
 at 270ms wake
        > announce event={level=notice group=cache name=+address-late payload="no word for 250ms that it has left; its clients may meet a replica there"}
        > save seq=4 state={epoch=1 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee vote={epoch=1 leader=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb} servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[{id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb addr=10.0.0.8:26379} {id=cccccccccccccccccccccccccccccccccccccccc addr=10.0.0.7:26379}]}}}
