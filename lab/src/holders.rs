@@ -20,13 +20,8 @@ use crate::program::wall_ms;
 /// Watches hosts until it is dropped.
 #[derive(Debug)]
 pub struct Holders {
-    hosts: Vec<Watched>,
+    stints: Arc<Mutex<Vec<Vec<Stint>>>>,
     ends: Arc<AtomicBool>,
-}
-
-#[derive(Debug)]
-struct Watched {
-    stints: Arc<Mutex<Vec<Stint>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,33 +35,32 @@ impl Holders {
     /// When the kernel refuses.
     #[must_use]
     pub fn watch(network: &Network, hosts: &[&str], address: IpAddr) -> Self {
-        let ends = Arc::<AtomicBool>::default();
-        let watch = |host: &&str| {
+        let open = |host: &&str| {
             let namespace = File::open(Path::new("/run/netns").join(network.name_of(host)));
-            let namespace = namespace.expect("the namespace has a file");
-            let stints = Arc::<Mutex<Vec<Stint>>>::default();
-            let (told, ends) = (Arc::clone(&stints), Arc::clone(&ends));
-            let thread = thread::spawn(move || {
-                // Of this thread alone.
-                let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
-                entered.expect("root may enter it");
-                follow(address, &told, &ends);
-            });
-            Watched { stints, thread: Some(thread) }
+            namespace.expect("the namespace has a file")
         };
-        Self { hosts: hosts.iter().map(watch).collect(), ends }
+        let namespaces: Vec<File> = hosts.iter().map(open).collect();
+        let stints = Arc::new(Mutex::new(vec![Vec::new(); hosts.len()]));
+        let ends = Arc::<AtomicBool>::default();
+        let (told, over) = (Arc::clone(&stints), Arc::clone(&ends));
+        let thread = thread::spawn(move || {
+            let ears: Vec<Ear> = namespaces.iter().map(|namespace| Ear::open(namespace, address)).collect();
+            follow(ears, &told, &over);
+        });
+        Self { stints, ends, thread: Some(thread) }
     }
 
     /// The stints of a host, by its place in the list; the last one has no end while it lasts.
     ///
     /// # Panics
-    /// When a watcher has.
+    /// When the watcher has.
     #[must_use]
     pub fn stints(&self, host: usize) -> Vec<Stint> {
-        self.hosts[host].stints.lock().expect("watchers do not panic").clone()
+        self.stints.lock().expect("the watcher does not panic")[host].clone()
     }
 
-    /// For how many milliseconds of this time both of two hosts had it, and in how many moments.
+    /// For how many milliseconds of this time both of two hosts had it, and in how many moments. None of them is an error of the
+    /// measurement; what began and ended while the watcher had no processor is missing.
     #[must_use]
     pub fn both(&self, from: f64, to: f64) -> (f64, usize) {
         both(&self.stints(0), &self.stints(1), from, to)
@@ -82,46 +76,86 @@ impl Holders {
 impl Drop for Holders {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Relaxed);
-        for thread in self.hosts.iter_mut().filter_map(|host| host.thread.take()) {
+        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn follow(address: IpAddr, told: &Mutex<Vec<Stint>>, ends: &AtomicBool) {
-    let mut watch = Watch::open().expect("netlink can be opened");
-    let mut netlink = Netlink::open().expect("netlink can be opened");
-    let note = |is_here: bool| {
-        let mut stints = told.lock().expect("watchers do not panic");
-        let open = stints.last_mut().filter(|stint| stint.1.is_none());
-        match (open, is_here) {
-            (None, true) => stints.push((wall_ms(), None)),
-            (Some(stint), false) => stint.1 = Some(wall_ms()),
-            _ => {}
-        }
-    };
-    let mut look = || {
+/// What one host's kernel tells.
+struct Ear {
+    address: IpAddr,
+    watch: Watch,
+    netlink: Netlink,
+}
+
+impl Ear {
+    /// Of this thread, which is on another host then; what it has opened stays where it was opened.
+    fn open(namespace: &File, address: IpAddr) -> Self {
+        let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
+        entered.expect("root may enter it");
+        let watch = Watch::open().expect("netlink can be opened");
+        let netlink = Netlink::open().expect("netlink can be opened");
+        Self { address, watch, netlink }
+    }
+
+    fn look(&mut self) -> bool {
         // While very much changes no list comes to its end.
         let mut tries = 0..LOOKS;
         let all = loop {
-            match netlink.addresses() {
+            match self.netlink.addresses() {
                 Ok(all) => break all,
                 Err(refused) => assert!(tries.next().is_some(), "the kernel lists addresses: {refused}"),
             }
         };
-        all.iter().any(|held| held.address.ip == address)
-    };
-    note(look());
-    while !ends.load(Ordering::Relaxed) {
-        let mut fds = [PollFd::new(&watch, PollFlags::IN)];
-        let _ = event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: LOOK_UP }));
-        for change in watch.changes().expect("the kernel tells") {
+        all.iter().any(|held| held.address.ip == self.address)
+    }
+
+    /// Whether the address is there, after each change that is of interest.
+    fn hear(&mut self) -> Vec<bool> {
+        let mut news = Vec::new();
+        for change in self.watch.changes().expect("the kernel tells") {
             match change {
-                Change::Address(held) if held.address.ip == address => note(true),
-                Change::AddressGone(gone) if gone.ip == address => note(false),
+                Change::Address(held) if held.address.ip == self.address => news.push(true),
+                Change::AddressGone(gone) if gone.ip == self.address => news.push(false),
                 // An interface takes its addresses along without a word about each.
-                Change::Missed | Change::LinkGone(_) => note(look()),
+                Change::Missed | Change::LinkGone(_) => news.push(self.look()),
                 _ => {}
+            }
+        }
+        news
+    }
+}
+
+fn follow(mut ears: Vec<Ear>, told: &Mutex<Vec<Vec<Stint>>>, ends: &AtomicBool) {
+    let note = |host: usize, is_here: bool, now: f64| {
+        let stints = &mut told.lock().expect("nobody panics with it")[host];
+        let open = stints.last_mut().filter(|stint| stint.1.is_none());
+        match (open, is_here) {
+            (None, true) => stints.push((now, None)),
+            (Some(stint), false) => stint.1 = Some(now),
+            _ => {}
+        }
+    };
+    for (host, ear) in ears.iter_mut().enumerate() {
+        note(host, ear.look(), wall_ms());
+    }
+    while !ends.load(Ordering::Relaxed) {
+        let mut fds: Vec<PollFd<'_>> = ears.iter().map(|ear| PollFd::new(&ear.watch, PollFlags::IN)).collect();
+        let _ = event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: LOOK_UP }));
+        let now = wall_ms();
+        // All that is heard in one go has happened at one moment, and it goes on until nothing is left: so what left one host before it came
+        // to another is never taken for two holders, however late this thread is.
+        for _ in 0..LOOKS {
+            let mut is_quiet = true;
+            for (host, ear) in ears.iter_mut().enumerate() {
+                for is_here in ear.hear() {
+                    is_quiet = false;
+                    note(host, is_here, now);
+                }
+            }
+            if is_quiet {
+                break;
             }
         }
     }
