@@ -68,6 +68,9 @@ pub struct Priority(pub u8);
 impl Priority {
     /// Said once by a holder that goes: the others need not wait until they miss it.
     pub const RESIGN: Self = Self(0);
+    /// Said once by a holder that has given way to more right: the least that is no resignation, so that no backup takes it for a reason to
+    /// take over.
+    pub const GIVES_WAY: Self = Self(1);
     /// What a router has if nobody says otherwise.
     pub const USUAL: Self = Self(100);
     /// That of the router whose own addresses these are.

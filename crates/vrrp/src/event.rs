@@ -27,7 +27,7 @@ pub enum State {
     Fault,
     /// Listens whether somebody holds them.
     Backup,
-    /// Holds them. Keepalived and RFC 3768 call it *Master*, which here is a Redis.
+    /// Holds them, or has told their holder to go and takes them in a moment. Keepalived and RFC 3768 call it *Master*, which here is a Redis.
     Active,
 }
 
@@ -181,6 +181,8 @@ pub enum Timer {
     ActiveDown,
     /// When to say that we hold (Adver_Timer).
     Adver,
+    /// When to take a holder that was told to go for gone.
+    Gone,
     /// When to tell the network again where the addresses are.
     Announce,
     /// When to try again to take addresses that could not be taken.

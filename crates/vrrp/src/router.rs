@@ -11,6 +11,7 @@
 //! ```
 //!
 //! What the RFCs leave open:
+//! - **A holder that is sent away** needs a moment to let go. Whoever sends it away says so first, and takes when it has gone (`succession`).
 //! - **Two holders have met.** Whoever stays must tell the network again where the addresses are, and learns that there were two only if it
 //!   hears the other. So whoever goes says one more advertisement as it goes (Keepalived: `higher_prio_send_advert`), and whoever stays
 //!   announces again.
@@ -21,6 +22,7 @@
 mod configure;
 mod explain;
 mod grouped;
+mod succession;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -39,6 +41,7 @@ use crate::refused::Refused;
 use crate::stats::Stats;
 use crate::telling::Telling;
 use crate::timing;
+use succession::Predecessor;
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -101,12 +104,15 @@ struct Active {
     /// When a rival was last answered.
     answered: Option<Instant>,
     series: Series,
+    /// Who held before, and is told to go: until then nothing is taken.
+    predecessor: Option<Predecessor>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     at: IpAddr,
     priority: Priority,
+    interval: Interval,
     heard: Instant,
 }
 
@@ -271,9 +277,7 @@ impl Router {
             self.actions.extend(self.telling.line(self.now, Some(from), refused, true));
         }
         match self.phase {
-            Phase::Initialize | Phase::Fault => {
-                self.holder = Some(Holder { at: from, priority: advert.priority, heard: self.now })
-            }
+            Phase::Initialize | Phase::Fault => self.holder = Some(self.heard(from, &advert)),
             Phase::Backup(_) => self.on_heard_in_backup(from, &advert),
             Phase::Active(_) => self.on_heard_in_active(from, &advert),
         }
@@ -291,7 +295,7 @@ impl Router {
             backup.resigned = Some(from);
             return;
         }
-        self.holder = Some(Holder { at: from, priority: advert.priority, heard: self.now });
+        self.holder = Some(self.heard(from, advert));
         let Phase::Backup(backup) = &mut self.phase else { return };
         backup.resigned = None;
         backup.lower_since = if is_lower { backup.lower_since.or(Some(self.now)) } else { None };
@@ -302,6 +306,10 @@ impl Router {
             backup.silent_since = self.now;
             backup.was_late = false;
         }
+    }
+
+    const fn heard(&self, at: IpAddr, advert: &Advert) -> Holder {
+        Holder { at, priority: advert.priority, interval: advert.interval, heard: self.now }
     }
 
     /// Whether a holder with less right is to be sent away, as of now.
@@ -322,14 +330,14 @@ impl Router {
         } else if advert.priority == self.priority && from > self.config.primary {
             self.give_way(from, advert, Why::Tie { by: from });
         } else {
+            self.on_last_word(from, advert);
             self.on_rival();
         }
     }
 
     fn give_way(&mut self, from: IpAddr, advert: &Advert, why: Why) {
-        self.holder = Some(Holder { at: from, priority: advert.priority, heard: self.now });
-        // Our own priority, not zero: that would set off the other backups, which may not hear the new holder.
-        self.leave_active(self.priority);
+        self.holder = Some(self.heard(from, advert));
+        self.leave_active(self.last_word());
         self.enter_backup(why, self.down(advert.interval), advert.interval);
     }
 
@@ -338,8 +346,10 @@ impl Router {
         self.stats.rivals_heard += 1;
         let gap = self.config.interval.duration() / ANSWERS;
         let Phase::Active(active) = &mut self.phase else { return };
-        // Every time: the one that goes may have announced itself after we were last told of it.
-        active.series.start(self.now, &self.config.announce);
+        if active.predecessor.is_none() {
+            // Every time: the one that goes may have announced itself after we were last told of it.
+            active.series.start(self.now, &self.config.announce);
+        }
         if active.answered.is_none_or(|last| self.now.since(last) >= gap) {
             active.answered = Some(self.now);
             self.advertise();
@@ -407,19 +417,6 @@ impl Router {
         }
     }
 
-    fn become_active(&mut self, why: Why) {
-        self.stats.became_active += 1;
-        self.actions.push_back(Action::Take { addresses: self.config.held() });
-        let mut series = Series::default();
-        series.start(self.now, &self.config.announce);
-        let active = Active { next: self.now, said: self.now, answered: None, series };
-        let from = self.state();
-        self.phase = Phase::Active(active);
-        self.advertise();
-        self.announce_if_due();
-        self.note(from, why);
-    }
-
     /// If Active: releases, and says so with this priority. The state is then to be changed.
     fn leave_active(&mut self, last_word: Priority) {
         if matches!(self.phase, Phase::Active(_)) {
@@ -429,7 +426,9 @@ impl Router {
     }
 
     fn release(&mut self) {
-        self.actions.push_back(Action::Release { addresses: self.config.held() });
+        if !self.awaits_predecessor() {
+            self.actions.push_back(Action::Release { addresses: self.config.held() });
+        }
     }
 
     fn change(&mut self, phase: Phase, why: Why) {
@@ -540,6 +539,7 @@ impl Machine for Router {
         if self.retry.is_some_and(|at| at <= now) {
             self.on_allowed(Cause::Address);
         }
+        self.take_if_due();
         match &self.phase {
             Phase::Backup(backup) if backup.down.is_some_and(|at| at <= now) => self.on_down(),
             Phase::Active(active) if active.next <= now => self.advertise(),
@@ -559,7 +559,8 @@ impl Machine for Router {
             Phase::Backup(backup) => backup.down.map(|at| (at, Timer::ActiveDown)),
             Phase::Active(active) => {
                 let announce = active.series.next().map(|at| (at, Timer::Announce));
-                soonest(Some((active.next, Timer::Adver)), announce)
+                let gone = active.predecessor.map(|it| (it.until(), Timer::Gone));
+                soonest(soonest(Some((active.next, Timer::Adver)), announce), gone)
             }
         };
         soonest(own, retry)

@@ -8,6 +8,7 @@ mod stage;
 use std::thread;
 use std::time::Duration;
 
+use lab::holders::Holders;
 use lab::program::{run, said, wall_ms};
 use stage::{NAME, Stage, VIP, vrrp};
 
@@ -20,6 +21,13 @@ fn held_by_a() -> Stage {
     stage
 }
 
+/// Over a link that is whole, whoever goes has let go before the other takes.
+fn never_both(holders: &Holders) {
+    let stints = [0, 1].map(|host| holders.stints(host));
+    println!("{stints:?}");
+    assert_eq!(holders.both(0.0, wall_ms()), (0.0, 0), "{stints:?}");
+}
+
 #[test]
 fn the_one_with_more_right_holds_it_and_the_other_takes_over_when_it_is_killed() {
     let mut stage = held_by_a();
@@ -28,9 +36,11 @@ fn the_one_with_more_right_holds_it_and_the_other_takes_over_when_it_is_killed()
     stage.wait_for_holder("b");
     stage.answers();
     assert!(stage.log("b").contains("ACTIVE (keepalived: MASTER)"), "{}", stage.log("b"));
+    let holders = stage.watch_holders();
     stage.run("a");
     stage.wait_for_holder("a");
     stage.answers();
+    never_both(&holders);
 }
 
 #[test]
@@ -60,6 +70,7 @@ fn a_clean_stop_resigns_and_leaves_nothing() {
 #[test]
 fn what_changes_in_the_file_counts_at_once_and_the_address_stays() {
     let stage = held_by_a();
+    let holders = stage.watch_holders();
     stage.write("b", &vrrp(200, "", ""));
     stage.done("b", &["reload"]);
     stage.wait_for_holder("b");
@@ -76,6 +87,7 @@ fn what_changes_in_the_file_counts_at_once_and_the_address_stays() {
     stage.write("b", &vrrp(200, "", ""));
     stage.done("b", &["reload"]);
     stage.wait_for_holder("b");
+    never_both(&holders);
 }
 
 #[test]
@@ -312,8 +324,10 @@ fn an_operator_releases_takes_and_preempts() {
     stage.wait("it answers", || stage.stands("a"));
     thread::sleep(Duration::from_secs(1));
     assert!(stage.holds("b", VIP), "preemption is off");
+    let holders = stage.watch_holders();
     stage.done("a", &["address", "preempt", NAME]);
     stage.wait_for_holder("a");
+    never_both(&holders);
     let table = stage.done("a", &["address"]);
     assert!(table.contains(NAME) && table.contains("active"), "{table}");
     let status = stage.done("b", &["status"]);

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use lab::holders::Holders;
 use lab::netns::Network;
 use lab::program::{require, said, standfast, wall_ms};
 use serde_json::Value;
@@ -165,6 +166,11 @@ impl Stage {
     /// What the host's node has logged.
     pub(crate) fn log(&self, host: &str) -> String {
         fs::read_to_string(self.network.scratch().join(format!("{host}.log"))).unwrap_or_default()
+    }
+
+    /// Watches from here on who has the address: `a`, then `b`.
+    pub(crate) fn watch_holders(&self) -> Holders {
+        Holders::watch(&self.network, &["a", "b"], VIP.parse().expect("an address"))
     }
 
     /// Calls `ip` on a host.

@@ -53,6 +53,7 @@ impl Address {
                     (State::Active, self.why_here())
                 }
                 State::Active if self.is_here() => (State::Active, why.to_string()),
+                State::Active if router.awaits_predecessor() => (State::Backup, router.explain()),
                 State::Active => (State::Backup, self.almost()),
                 // That another host has the master is no fault of this one.
                 State::Fault if !has_team_fault => (State::Backup, self.why_not(why)),

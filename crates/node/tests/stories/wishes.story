@@ -19,12 +19,13 @@ at 400ms wished address=vip wish=release
        > changed address=vip from=active to=fault priority=200 why="this host must not hold the addresses (operator): an operator has released it; `standfast address take` gives it back"
 at 500ms router address=vip event=heard{from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
 at 600ms wished address=vip wish=take
+       > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}}
+       > changed address=vip from=fault to=backup priority=200 why="takes the addresses when their holder has let go; 10.0.0.2 was last heard to hold them, with priority 100"
+at 700ms wished address=nobody wish=take
+at 800ms wished address=vip wish=preempt
        > will address=vip remove=[[eth0 10.0.0.100/24]] say=[send{to=224.0.0.18 advert={vrid=7 priority=0 interval=100ms addresses=[10.0.0.100]}}]
        > put interface=eth0 address=10.0.0.100/24
        > router address=vip action=send{to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}}
        > announce interface=eth0 ips=[10.0.0.100]
        > tickle address=vip
-       > changed address=vip from=fault to=active priority=200 why="an operator wants the addresses here"
-at 700ms wished address=nobody wish=take
-at 800ms wished address=vip wish=preempt
-       > tickle address=vip
+       > changed address=vip from=backup to=active priority=200 why="an operator wants the addresses here"

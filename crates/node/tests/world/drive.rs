@@ -7,9 +7,9 @@ use node::event::Valid;
 use node::{Action, Event};
 use vrrp::State;
 
-use super::judge::Invariant;
+use super::judge::{Course, Invariant};
 use super::plan::{CHECKED, GRANULARITY, INTERFACE, Kind, held, own, server};
-use super::{Coming, World};
+use super::{Coming, Saboteur, World};
 
 impl World {
     pub(super) fn wake(&mut self, host: usize) {
@@ -73,6 +73,10 @@ impl World {
                     self.hosts[host].kernel.insert(address, until);
                 }
                 Action::Cut { .. } => has_cut = true,
+                Action::Remove { address, .. } if self.saboteur == Some(Saboteur::LateRemoves) => {
+                    let process = self.hosts[host].process;
+                    self.comes(self.now + LATE, Coming::Removed { host, process, address });
+                }
                 Action::Remove { address, .. } => {
                     let was_there = self.hosts[host].kernel.remove(&address).is_some();
                     if was_there && !has_cut && self.hosts[host].state == State::Active {
@@ -115,6 +119,7 @@ impl World {
         self.hosts[host].state = to;
         self.judge.changed(&self.plan, self.now, self.course, host, to);
         let is_new = to == State::Active && !why.contains("handed over");
+        self.look_at_whom_it_sent_away(host, to, why);
         self.seen.came += u64::from(is_new);
         // A round that was just gone is followed by the next within as long.
         let is_told = self.hosts[host].tickled.is_some_and(|at| self.now.since(at) <= Duration::from_millis(100));
@@ -124,6 +129,19 @@ impl World {
                 self.now,
                 format!("{host} has it, and the clients of others are not told"),
             );
+        }
+    }
+
+    fn look_at_whom_it_sent_away(&mut self, host: usize, to: State, why: &str) {
+        let Course { whole, excused, .. } = self.course;
+        let heard = self.plan.interval + self.plan.delay * 2;
+        let is_whole = whole.is_some_and(|whole| whole.max(excused) + heard <= self.now);
+        let Some(by_right) = why.find(" has less right").filter(|_| to == State::Active && is_whole) else { return };
+        self.seen.sent_away += 1;
+        let was = |other: &usize| why[..by_right].starts_with(&format!("{},", own(*other)));
+        let stays = |other: &usize| self.hosts[*other].kernel.contains_key(&held());
+        if let Some(other) = (0..self.hosts.len()).filter(was).find(stays) {
+            self.judge.breaks(Invariant::A7, self.now, format!("{host} has sent {other} away, which has it"));
         }
     }
 
@@ -173,6 +191,9 @@ impl World {
                 let view = self.truth.clone();
                 self.tell(host, Event::Viewed { view });
             }
+            Coming::Removed { host, process, address } if self.is_process(host, process) => {
+                self.hosts[host].kernel.remove(&address);
+            }
             Coming::Thaw { host, process } if self.is_process(host, process) => self.thaw(host),
             Coming::Guard { host, process } if self.is_process(host, process) => self.guard_removes(host),
             Coming::Check { host, process } if self.is_process(host, process) => self.check(host),
@@ -201,6 +222,7 @@ impl World {
             }
             Coming::Event { .. }
             | Coming::View { .. }
+            | Coming::Removed { .. }
             | Coming::Thaw { .. }
             | Coming::Guard { .. }
             | Coming::Check { .. }
@@ -243,3 +265,6 @@ impl World {
         }
     }
 }
+
+/// How late a kernel lets go that is slow: less than a holder that is sent away is waited for.
+const LATE: Duration = Duration::from_millis(15);

@@ -25,6 +25,8 @@ pub(crate) enum Invariant {
     A5,
     /// Whoever gets it tells the clients of others; whoever gives it up cuts its own first.
     A6,
+    /// Over whole links, a router that sends a holder away puts the address when that one has let go.
+    A7,
 }
 
 /// One host as it is now.

@@ -38,6 +38,7 @@ pub(crate) struct Seen {
     put_back: u64,
     refused: u64,
     late: u64,
+    sent_away: u64,
 }
 
 impl Seen {
@@ -49,12 +50,13 @@ impl Seen {
         self.put_back += other.put_back;
         self.refused += other.refused;
         self.late += other.late;
+        self.sent_away += other.sent_away;
     }
 
     /// Enough of everything to prove something.
     pub(crate) fn is_much(&self) -> bool {
         self.came > 500
-            && [self.expired, self.guarded, self.conflicts, self.put_back, self.refused, self.late]
+            && [self.expired, self.guarded, self.conflicts, self.put_back, self.refused, self.late, self.sent_away]
                 .iter()
                 .all(|n| *n > 20)
     }
@@ -95,6 +97,7 @@ enum Coming {
     Packet { to: usize, from: IpAddr, at: IpAddr, advert: Advert },
     Event { host: usize, process: u64, event: Event },
     View { host: usize, process: u64 },
+    Removed { host: usize, process: u64, address: Placed },
     Thaw { host: usize, process: u64 },
     Guard { host: usize, process: u64 },
     Check { host: usize, process: u64 },

@@ -21,17 +21,20 @@ pub(crate) enum Saboteur {
     LostWills,
     /// Clients are not told.
     LostTickles,
+    /// Addresses leave a moment after others were told that they have.
+    LateRemoves,
 }
 
 impl Saboteur {
     /// All, with what each breaks.
-    pub(crate) const ALL: [(Self, Invariant); 6] = [
+    pub(crate) const ALL: [(Self, Invariant); 7] = [
         (Self::Immortal, Invariant::A1),
         (Self::Deaf, Invariant::A2),
         (Self::LostRemoves, Invariant::A3),
         (Self::LostNews, Invariant::A4),
         (Self::LostWills, Invariant::A5),
         (Self::LostTickles, Invariant::A6),
+        (Self::LateRemoves, Invariant::A7),
     ];
 
     /// `None`: it does not arrive.

@@ -33,6 +33,10 @@ impl Router {
         let without = |these: &[IpAddr], those: &[IpAddr]| -> Vec<IpAddr> {
             these.iter().filter(|address| !those.contains(address)).copied().collect()
         };
+        if self.awaits_predecessor() {
+            // All of it is taken in a moment.
+            return self.advertise();
+        }
         let (gone, come) = (without(&before, &after), without(&after, &before));
         if !gone.is_empty() {
             self.actions.push_back(Action::Release { addresses: gone });

@@ -20,6 +20,9 @@ impl Router {
                 let whys: Vec<&str> = self.faults.values().map(String::as_str).collect();
                 format!("must not hold the addresses: {}", whys.join("; "))
             }
+            Phase::Active(_) if self.awaits_predecessor() => {
+                format!("takes the addresses when their holder has let go; {others}")
+            }
             Phase::Active(_) => {
                 format!("holds the addresses with priority {}: {}", self.priority, self.why)
             }

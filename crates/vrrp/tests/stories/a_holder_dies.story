@@ -21,7 +21,7 @@ until 8000ms
 # It comes back, and takes what it has more right to. Whoever goes says one more word, so that the other knows of it.
 at 8100ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=200 interval=1000ms addresses=[10.0.0.100]}
        > release addresses=[10.0.0.100 10.0.0.101]
-       > send to=224.0.0.18 advert={vrid=7 priority=100 interval=1000ms addresses=[10.0.0.100]}
+       > send to=224.0.0.18 advert={vrid=7 priority=1 interval=1000ms addresses=[10.0.0.100]}
        > changed from=active to=backup why=outranked{by=10.0.0.2 priority=200}
 at 9100ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=200 interval=1000ms addresses=[10.0.0.100]}
 # It goes for good, and says so: the wait is the skew alone.

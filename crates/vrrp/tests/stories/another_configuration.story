@@ -27,5 +27,5 @@ at 4150ms configured config={version=v3 vrid=7 primary=10.0.0.1 addresses=[10.0.
        > announce addresses=[10.0.0.102 10.0.0.103]
 at 4200ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=200 interval=200ms addresses=[10.0.0.103 10.0.0.102]}
        > release addresses=[10.0.0.102 10.0.0.103]
-       > send to=224.0.0.18 advert={vrid=7 priority=100 interval=200ms addresses=[10.0.0.102 10.0.0.103]}
+       > send to=224.0.0.18 advert={vrid=7 priority=1 interval=200ms addresses=[10.0.0.102 10.0.0.103]}
        > changed from=active to=backup why=outranked{by=10.0.0.2 priority=200}

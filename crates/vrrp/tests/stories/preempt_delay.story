@@ -11,6 +11,7 @@ at 4500ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=50 interval=
 at 5500ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=50 interval=1000ms addresses=[10.0.0.100]}
 until 6500ms
   at 6109.375ms wake
-         > take addresses=[10.0.0.100]
          > send to=224.0.0.18 advert={vrid=7 priority=100 interval=1000ms addresses=[10.0.0.100]}
          > changed from=backup to=active why=preempted{holder=10.0.0.2 priority=50}
+  at 6129.375ms wake
+         > take addresses=[10.0.0.100]

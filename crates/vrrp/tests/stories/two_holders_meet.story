@@ -47,6 +47,6 @@ at 1114ms heard from=10.0.0.3 to=224.0.0.18 advert={vrid=7 priority=1 interval=1
 # The same priority, and a greater address: this one goes.
 at 1120ms heard from=10.0.0.10 to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
        > release addresses=[10.0.0.100]
-       > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
+       > send to=224.0.0.18 advert={vrid=7 priority=1 interval=100ms addresses=[10.0.0.100]}
        > changed from=active to=backup why=tie{by=10.0.0.10}
 until 1400ms

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::Instant;
 use vrrp::config::Preempt;
-use vrrp::{Priority, State};
+use vrrp::{Priority, State, Why};
 
 use super::plan::Plan;
 
@@ -22,12 +22,16 @@ pub(crate) enum Invariant {
     H4,
     /// When nothing more follows from anything, no state changes any more.
     H5,
-    /// A host holds the addresses if and only if its router is Active; it is told to take and to release them by turns.
+    /// A host holds the addresses if and only if its router is Active, but for the moment in which a predecessor lets go; it is told to take
+    /// and to release them by turns.
     H6,
     /// No router says more in one interval than its answers, its turns and its own advertisement.
     H7,
     /// When nothing more follows, every neighbour knows the holder for the one that holds.
     H8,
+    /// Over a whole link, whoever sends a holder away takes the addresses when that one has let go; and of two hosts on a whole link never both
+    /// hold them. (Where packets take longer than a holder is waited for, H1 is all there is.)
+    H9,
 }
 
 /// One host as it is now.
@@ -35,6 +39,8 @@ pub(crate) enum Invariant {
 pub(crate) struct Sight {
     pub state: State,
     pub holds: bool,
+    /// It lives, and does not stand still.
+    pub is_awake: bool,
     pub priority: Priority,
 }
 
@@ -49,6 +55,10 @@ pub(crate) struct Judge {
     alone: Option<(usize, Instant)>,
     /// That one when all must have heard of it.
     sitting: Option<usize>,
+    /// Who is Active and does not hold, and since when.
+    waiting: BTreeMap<usize, Instant>,
+    /// Who sends whom away, and has not yet taken.
+    sent_away: BTreeMap<usize, usize>,
     said: BTreeMap<usize, Vec<Instant>>,
 }
 
@@ -65,14 +75,19 @@ impl Judge {
     pub(crate) fn look(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
         let holders: Vec<usize> = (0..hosts.len()).filter(|&i| hosts[i].holds).collect();
         for (i, host) in hosts.iter().enumerate() {
-            if host.holds != (host.state == State::Active) {
+            let waits = host.is_awake && host.state == State::Active && !host.holds;
+            let since = if waits { *self.waiting.entry(i).or_insert(now) } else { now };
+            if !waits {
+                self.waiting.remove(&i);
+            }
+            if host.holds && host.state != State::Active || now.since(since) > PATIENCE + TINY {
                 self.breaks(Invariant::H6, now, format!("{i} is {:?} and holds: {}", host.state, host.holds));
             }
         }
+        self.watch_those_sent_away(plan, now, course, hosts);
         self.count_holders(plan, now, course, hosts, &holders);
         self.watch_the_sitting_one(plan, now, course, hosts, &holders);
-        let is_settled = course.whole.is_some() && now.since(course.op) > plan.settles();
-        if is_settled {
+        if course.whole.is_some() && now.since(course.op) > plan.settles() {
             self.look_at_rest(plan, now, hosts, &holders);
         }
     }
@@ -93,6 +108,22 @@ impl Judge {
         let lasted = now.since(none.max(able));
         if lasted > plan.down() + plan.delay + TINY {
             self.breaks(Invariant::H2, now, format!("nobody holds for {lasted:?}: {hosts:?}"));
+        }
+    }
+
+    fn watch_those_sent_away(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
+        let taken: Vec<_> = self.sent_away.extract_if(.., |host, _| hosts[*host].holds).collect();
+        let is_whole = course.whole.is_some_and(|whole| now.since(whole) > plan.settles());
+        if !is_whole || plan.delay * 2 >= PATIENCE {
+            return;
+        }
+        for (host, holder) in taken.into_iter().filter(|(_, holder)| hosts[*holder].holds) {
+            self.breaks(Invariant::H9, now, format!("{host} takes, and {holder} holds"));
+        }
+        // An owner that begins takes what is its own without listening.
+        let listen = plan.configs.iter().all(|config| !config.priority.is_owner());
+        if listen && hosts.len() == 2 && hosts.iter().all(|host| host.holds) {
+            self.breaks(Invariant::H9, now, "both of two hold".into());
         }
     }
 
@@ -126,7 +157,12 @@ impl Judge {
     }
 
     /// A state has changed.
-    pub(crate) fn changed(&mut self, plan: &Plan, now: Instant, course: Course, host: usize, to: State) {
+    pub(crate) fn changed(&mut self, plan: &Plan, now: Instant, course: Course, host: usize, to: State, why: &Why) {
+        self.sent_away.remove(&host);
+        if let Why::Preempted { holder, .. } = why {
+            let holder = plan.configs.iter().position(|config| config.primary == *holder);
+            self.sent_away.extend(holder.map(|holder| (host, holder)));
+        }
         if course.whole.is_some() && now.since(course.op) > plan.settles() {
             self.breaks(Invariant::H5, now, format!("{host} became {to:?} long after anything happened"));
         }
@@ -165,5 +201,7 @@ impl Judge {
 
 /// Eight answers, one advertisement, and a few words of turns that fall into the same interval.
 const MOST_SAID: usize = 16;
+/// How long a holder that was told to go is waited for.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// Fractions of nanoseconds that divisions leave.
 const TINY: Duration = Duration::from_micros(1);

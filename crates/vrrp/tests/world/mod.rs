@@ -193,6 +193,7 @@ impl World {
         let sight = |host: &Host| Sight {
             state: if host.is_up { host.router.state() } else { State::Initialize },
             holds: host.holds,
+            is_awake: host.is_up && host.frozen_until.is_none(),
             priority: host.router.priority(),
         };
         self.hosts.iter().map(sight).collect()
@@ -249,7 +250,9 @@ impl World {
                 }
                 Action::Send { to, advert } => self.send(host, to, &advert),
                 Action::Announce { .. } => self.announce(host),
-                Action::Changed { to, .. } => self.judge.changed(&self.plan, self.now, self.course, host, to),
+                Action::Changed { to, why, .. } => {
+                    self.judge.changed(&self.plan, self.now, self.course, host, to, &why)
+                }
                 Action::Tell { .. } => {}
             }
         }

@@ -28,11 +28,13 @@ pub(crate) enum Saboteur {
     Stutter,
     /// Who gives way goes without a word.
     SilentWay,
+    /// Addresses are taken before whoever held them has let go.
+    Haste,
 }
 
 impl Saboteur {
     /// All, with what each breaks.
-    pub(crate) const ALL: [(Self, Invariant); 8] = [
+    pub(crate) const ALL: [(Self, Invariant); 9] = [
         (Self::DeafHolders, Invariant::H1),
         (Self::LostWakes, Invariant::H2),
         (Self::Flattery, Invariant::H3),
@@ -41,6 +43,7 @@ impl Saboteur {
         (Self::LostReleases, Invariant::H6),
         (Self::Stutter, Invariant::H7),
         (Self::SilentWay, Invariant::H8),
+        (Self::Haste, Invariant::H9),
     ];
 
     /// What the routers are told, as against what the judge believes that they were told.
@@ -80,6 +83,12 @@ impl Saboteur {
             Self::Stutter => {
                 let times = |a: &Action| if matches!(a, Action::Send { .. }) { 20 } else { 1 };
                 actions.into_iter().flat_map(|a| std::iter::repeat_n(a.clone(), times(&a))).collect()
+            }
+            Self::Haste => {
+                let is_active = actions.iter().any(|a| matches!(a, Action::Changed { to: State::Active, .. }));
+                let takes = actions.iter().any(|a| matches!(a, Action::Take { .. }));
+                let early = (is_active && !takes).then(|| Action::Take { addresses: Vec::new() });
+                early.into_iter().chain(actions).collect()
             }
             Self::SilentWay if gives_way => actions.into_iter().filter(|a| !matches!(a, Action::Send { .. })).collect(),
             _ => actions,

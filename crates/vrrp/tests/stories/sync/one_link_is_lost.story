@@ -24,7 +24,7 @@ until 500ms
 # Somebody with more right comes on one link: the other link is given up with it.
 at 510ms member name=inside event=heard{from=10.0.0.2 to=224.0.0.18 advert={vrid=1 priority=200 interval=100ms addresses=[10.0.0.100]}}
        > member name=inside action=release{addresses=[10.0.0.100]}
-       > member name=inside action=send{to=224.0.0.18 advert={vrid=1 priority=100 interval=100ms addresses=[10.0.0.100]}}
+       > member name=inside action=send{to=224.0.0.18 advert={vrid=1 priority=1 interval=100ms addresses=[10.0.0.100]}}
        > member name=inside action=changed{from=active to=backup why=outranked{by=10.0.0.2 priority=200}}
        > member name=outside action=release{addresses=[10.1.0.100]}
        > member name=outside action=send{to=224.0.0.18 advert={vrid=2 priority=0 interval=100ms addresses=[10.1.0.100]}}
