@@ -52,6 +52,8 @@ pub(crate) struct Address {
     /// It is here since a life, or a router, of before.
     is_inherited: bool,
     leaving: Option<Leaving>,
+    /// Its routes are withdrawn, and until then it serves whoever is still led here.
+    lingers: Option<Instant>,
     will: Will,
     state: State,
     since: Instant,
@@ -87,7 +89,7 @@ impl Address {
     pub(crate) fn new(name: &str, config: config::Address, now: Instant, conns: u64, rng: &mut Rng) -> Self {
         let mover = match &config.way {
             Way::Vrrp(_) => Mover::Vrrp,
-            Way::Bgp { neighbors, routes } => Mover::Bgp(Peers::new(neighbors, routes, conns, rng)),
+            Way::Bgp { neighbors, routes, .. } => Mover::Bgp(Peers::new(neighbors, routes, conns, rng)),
             Way::View { .. } => Mover::View(Series::default()),
             Way::Command { check } => Mover::Command(Command::new(*check, config.put_back), Series::default()),
         };
@@ -104,6 +106,7 @@ impl Address {
             is_adopted: false,
             is_inherited: false,
             leaving: None,
+            lingers: None,
             will: Will::default(),
             state: State::Initialize,
             since: now,
@@ -181,7 +184,7 @@ impl Address {
                     self.to_router.push_back(vrrp::Event::Configured { config: alloc::boxed::Box::new(vrrp.clone()) });
                 }
             }
-            (Mover::Bgp(peers), Way::Bgp { neighbors, routes }) => {
+            (Mover::Bgp(peers), Way::Bgp { neighbors, routes, .. }) => {
                 peers.configure(now, &self.name, (neighbors, routes), rng, out);
             }
             (Mover::Command(command, _), Way::Command { check }) => command.configure(*check, self.config.put_back),
@@ -197,20 +200,7 @@ impl Address {
     }
 
     /// It is to give everything up, and then to be what comes next.
-    pub(crate) fn leave(
-        &mut self,
-        now: Instant,
-        next: Option<config::Address>,
-        why: &'static str,
-        out: &mut Vec<Action>,
-    ) {
-        if let Mover::Bgp(peers) = &mut self.mover {
-            peers.set_health(now, &self.name, false, out);
-            self.release(None, out);
-            if let Mover::Bgp(peers) = &mut self.mover {
-                peers.stop(now, &self.name, why, out);
-            }
-        }
+    pub(crate) fn leave(&mut self, next: Option<config::Address>, why: &'static str) {
         self.leaving = Some(Leaving { next, why });
     }
 
@@ -281,10 +271,9 @@ impl Address {
                 self.renew_will(out);
                 self.hold.refresh(now, true, &mut self.stats, out);
             }
-            if !has_it && self.hold.is_wanted() {
-                if let Mover::Bgp(peers) = &mut self.mover {
-                    peers.set_health(now, &self.name, false, out);
-                }
+            if has_it {
+                self.lingers = None;
+            } else if self.hold.is_wanted() && !self.may_linger(now, out) {
                 self.release(None, out);
             }
         }
@@ -292,12 +281,28 @@ impl Address {
         if self.refresh_deadline().is_some_and(|at| at <= now) {
             self.hold.refresh(now, false, &mut self.stats, out);
         }
-        let is_here = self.is_here();
+        let is_announced = self.is_here() && self.lingers.is_none();
         match &mut self.mover {
-            Mover::Bgp(peers) => peers.set_health(now, &self.name, is_here, out),
+            Mover::Bgp(peers) => {
+                peers.set_health(now, &self.name, is_announced, out);
+                if let Some(leaving) = self.leaving.as_ref().filter(|_| !self.hold.is_wanted()) {
+                    peers.stop(now, &self.name, leaving.why, out);
+                }
+            }
             Mover::Command(command, _) if self.is_started => command.advance(now, &self.name, &mut self.stats, out),
             Mover::Vrrp | Mover::View(_) | Mover::Command(..) => {}
         }
+    }
+
+    /// Whether it stays for a moment, though it is not to be here: its routes are withdrawn, and until routers have heard of that they lead clients
+    /// here, where they are served. Who came after their own had been cut would be on a connection that nobody answers a moment later.
+    fn may_linger(&mut self, now: Instant, out: &mut Vec<Action>) -> bool {
+        let (Mover::Bgp(peers), Way::Bgp { linger, .. }) = (&mut self.mover, &self.config.way) else { return false };
+        if peers.set_health(now, &self.name, false, out) {
+            self.lingers = Some(now + *linger);
+        }
+        self.lingers = self.lingers.filter(|until| *until > now && self.right.still_serves());
+        self.lingers.is_some()
     }
 
     /// Puts what is due, and tells who has to know.
@@ -407,7 +412,8 @@ impl Address {
 
     /// When a lifetime has to begin anew, where no check says so.
     fn refresh_deadline(&self) -> Option<Instant> {
-        let is_alone = !self.right.proof.is_named() && self.right.is_proven() && self.right.is_allowed();
+        let stays = self.right.is_allowed() || self.lingers.is_some();
+        let is_alone = !self.right.proof.is_named() && self.right.is_proven() && stays;
         self.hold.refresh_deadline().filter(|_| is_alone)
     }
 
@@ -422,6 +428,7 @@ impl Address {
             (self.hold.back_deadline(self.right.is_proven()), Timer::Retry),
             (self.refresh_deadline(), Timer::Refresh),
             (self.tickle.next(), Timer::Tickle),
+            (self.lingers, Timer::Linger),
         ];
         let own = own.into_iter().map(|(at, timer)| at.map(|at| (at, timer))).fold(None, soonest);
         let movers = match &self.mover {

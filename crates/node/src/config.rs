@@ -103,6 +103,9 @@ pub enum Way {
         neighbors: BTreeMap<String, Neighbor>,
         /// What is told to them.
         routes: Routes,
+        /// How long it stays, and is served, after its routes were withdrawn in order: routers need a moment to lead clients elsewhere.
+        #[serde(default, with = "span", skip_serializing_if = "Duration::is_zero")]
+        linger: Duration,
     },
     /// A command moves it: it is ours when `Job::Up` has succeeded.
     Command {

@@ -278,6 +278,8 @@ pub enum Timer {
     Announce,
     /// When to tickle once more.
     Tickle,
+    /// When nobody is led here any more whose route was withdrawn.
+    Linger,
     /// When to run a command again, or ask by one whether the address is still here.
     Command,
     /// When to put an address again that could not be put.

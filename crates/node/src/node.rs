@@ -151,11 +151,7 @@ impl Node {
         }
         self.stage = Stage::Ending { since: self.now };
         self.teams.iter_mut().for_each(|team| team.stop(self.now));
-        let mut out = Vec::new();
-        for address in self.addresses.values_mut() {
-            address.leave(self.now, None, "stopped", &mut out);
-        }
-        self.actions.extend(out);
+        self.addresses.values_mut().for_each(|address| address.leave(None, "stopped"));
     }
 
     /// The address of this name, if there is one.

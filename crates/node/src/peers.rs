@@ -102,19 +102,22 @@ impl Peers {
         }
     }
 
-    /// This host can serve what is announced, or not.
-    pub(crate) fn set_health(&mut self, now: Instant, address: &str, healthy: bool, out: &mut Vec<Action>) {
+    /// This host can serve what is announced, or not. Whether that is news.
+    pub(crate) fn set_health(&mut self, now: Instant, address: &str, healthy: bool, out: &mut Vec<Action>) -> bool {
         if self.healthy == healthy {
-            return;
+            return false;
         }
         self.healthy = healthy;
         for name in self.names() {
             self.tell(now, address, &name, bgp::Event::Health { healthy }, out);
         }
+        true
     }
 
     pub(crate) fn stop(&mut self, now: Instant, address: &str, text: &str, out: &mut Vec<Action>) {
-        self.is_started = false;
+        if !core::mem::take(&mut self.is_started) {
+            return;
+        }
         for name in self.names() {
             self.tell(now, address, &name, bgp::Event::Stopped { text: text.into() }, out);
             let state = self.peers[&name].peer.state();

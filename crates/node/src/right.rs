@@ -173,6 +173,13 @@ impl Right {
         self.released.then(|| "an operator has released it; `standfast address take` gives it back".into())
     }
 
+    /// Whether this host serves as well as before, though it may not have the address any more: an operator wants it away, or a check beside the
+    /// proof, or the process is to end. A proof has to say so; without one nobody knows what a failing check means.
+    pub(crate) fn still_serves(&self) -> bool {
+        let is_sound = self.proof.is_named() || self.veto().is_none();
+        self.is_proven() && is_sound && self.elsewhere.is_none() && self.link.is_none() && self.blocked.is_none()
+    }
+
     /// The checks that fail, each with its own words.
     fn veto(&self) -> Option<String> {
         let veto = self.proof.veto()?;

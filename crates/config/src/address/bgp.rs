@@ -30,6 +30,8 @@ pub struct Bgp {
     pub large_communities: Vec<(u32, u32, u32)>,
     /// How often our AS number stands in AS_PATH beside the first time; at most 24.
     pub prepend: u8,
+    /// How long it is served after it was withdrawn in order; at most 10 s.
+    pub linger: Duration,
 }
 
 /// `[address.bgp.lelastic]`: what lelastic is told on its command line.
@@ -116,6 +118,7 @@ impl Bgp {
             communities: list("communities").iter().map(pair).collect(),
             large_communities: list("large-communities").iter().map(triple).collect(),
             prepend: byte(sure(table, "prepend")),
+            linger: sure(table, "linger"),
         }
     }
 }

@@ -14,6 +14,7 @@ impl Address {
     /// What it is doing and why, in one sentence.
     pub(crate) fn explain(&self, router: Option<&Router>) -> String {
         let mut text = match (self.state, router) {
+            (State::Active, _) if self.lingers.is_some() => LINGERS.into(),
             (State::Active, _) => format!("is here: {}", self.why),
             (State::Fault, _) => format!("must not be here: {}", self.right.fault().as_ref().unwrap_or(&self.why)),
             (State::Backup, Some(router)) if self.right.waits().is_none() => router.explain(),
@@ -68,3 +69,5 @@ impl Address {
         }
     }
 }
+
+const LINGERS: &str = "is about to leave: its routes are withdrawn, and whoever is still led here is served for a moment";

@@ -38,7 +38,7 @@ impl Address {
     }
 
     pub(super) fn standing(&self, router: Option<&Router>, has_team_fault: bool) -> (State, String) {
-        if let Some(leaving) = &self.leaving {
+        if let Some(leaving) = self.leaving.as_ref().filter(|_| self.lingers.is_none()) {
             return (State::Initialize, leaving.why.into());
         }
         if !self.is_started {

@@ -25,8 +25,8 @@ impl Node {
                 (Some(it), Some(new)) if !it.is_leaving() && is_same(it.config(), &new) => {
                     it.configure(self.now, new, &mut self.rng, &mut out);
                 }
-                (Some(it), Some(new)) => it.leave(self.now, Some(new), CHANGED, &mut out),
-                (Some(it), None) => it.leave(self.now, None, REMOVED, &mut out),
+                (Some(it), Some(new)) => it.leave(Some(new), CHANGED),
+                (Some(it), None) => it.leave(None, REMOVED),
                 (None, None) => {}
             }
             self.actions.extend(out);

@@ -148,7 +148,8 @@ fn way(rng: &mut Rng, sort: usize, n: u8, held: &[Placed]) -> Way {
             let mut neighbor = Neighbor::new(([192, 0, 2, 1 + n], 179).into(), 65_001, 65_002, [10, 0, 0, 1].into());
             neighbor.hold_time = if rng.chance(500) { 90 } else { 30 };
             let routes = held.iter().map(|placed| (Prefix::host(placed.ip), Attributes::default())).collect();
-            Way::Bgp { neighbors: [("rs".into(), neighbor)].into(), routes }
+            let linger = Duration::from_millis([0, 200, 3_000][below(rng, 3)]);
+            Way::Bgp { neighbors: [("rs".into(), neighbor)].into(), routes, linger }
         }
         2 => Way::Command { check: rng.chance(500).then(|| Duration::from_secs(2)) },
         _ => Way::View { announce },

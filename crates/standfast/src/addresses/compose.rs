@@ -88,7 +88,10 @@ fn check(check: &address::Check) -> Check {
 fn way(address: &Address, own: &dyn Fn(bool) -> Option<IpAddr>) -> node::Way {
     match &address.way {
         Way::Vrrp(vrrp) => node::Way::Vrrp(router(address, vrrp, own)),
-        Way::Bgp(bgp) => node::Way::Bgp { neighbors: neighbors(bgp), routes: routes(&address.held, bgp) },
+        Way::Bgp(bgp) => {
+            let (neighbors, routes) = (neighbors(bgp), routes(&address.held, bgp));
+            node::Way::Bgp { neighbors, routes, linger: bgp.linger }
+        }
         Way::Command(command) => node::Way::Command { check: command.check.as_ref().map(|_| command.interval) },
         Way::View => node::Way::View { announce: announce(address) },
     }

@@ -94,6 +94,17 @@ pub(in crate::options) const BGP: Section = Section {
             example: "2",
             also: &["as-path-prepend", "as-prepend"],
         },
+        Definition {
+            key: "linger",
+            kind: Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(10) },
+            absent: Absent::Value("\"200ms\""),
+            why: "A router has another way within milliseconds of our word; some routers, and route servers between them, need longer.",
+            what: "How long this host goes on serving after it has withdrawn the address in order (released, stopped, configured otherwise, a check \
+                   that fails beside the proof), so that clients are led elsewhere before they are cut. Where its proxy or its master is \
+                   gone, it leaves at once.",
+            example: "\"1s\"",
+            also: &["drain", "grace", "withdraw-delay", "shutdown-delay"],
+        },
     ],
 };
 

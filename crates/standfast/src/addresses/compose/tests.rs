@@ -112,7 +112,7 @@ identifier = "10.0.0.9"
 password = "hunter2"
 "#,
     );
-    let node::Way::Bgp { neighbors, routes } = &told.node.addresses["vip"].way else { panic!() };
+    let node::Way::Bgp { neighbors, routes, .. } = &told.node.addresses["vip"].way else { panic!() };
     let names: Vec<&str> = neighbors.keys().map(String::as_str).collect();
     assert_eq!(names, ["2600:3c0f:18:34::1", "2600:3c0f:18:34::2", "2600:3c0f:18:34::4", "third"]);
     assert_eq!(neighbors["2600:3c0f:18:34::1"].next_hop4, Some(Ipv4Addr::new(10, 20, 1, 1)));
