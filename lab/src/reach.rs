@@ -79,6 +79,19 @@ impl Reach {
         });
     }
 
+    /// Where the connections of the steady client and of the blocked one begin, if both have one.
+    ///
+    /// # Panics
+    /// When the clients have ended.
+    #[must_use]
+    pub fn ports(&self) -> Option<[u16; 2]> {
+        // What was said long ago may not be so any more.
+        while self.lines.try_recv().is_ok() {}
+        let line = self.lines.recv_timeout(crate::host::PATIENCE).expect("the clients live");
+        let document: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        serde_json::from_value(document["tick"]["ports"].clone()).ok()
+    }
+
     /// Waits until the blocked client has been released this many times; `false` if that does not come within so many milliseconds.
     #[must_use]
     pub fn is_released(&self, times: u64, within: f64) -> bool {

@@ -46,6 +46,14 @@ impl Connection {
         })
     }
 
+    /// The port at this end.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn port(&self) -> io::Result<u16> {
+        Ok(self.0.get_ref().local_addr()?.port())
+    }
+
     /// Waits for ever for a reply: for who subscribes.
     ///
     /// # Errors

@@ -137,6 +137,21 @@ impl Netlink {
         told.is_ok() && is_local
     }
 
+    /// Shuts the door of an address that is about to be removed: nothing that comes to it is for this host any more, so nobody connects
+    /// to it; but it is still there to speak from, so that those who are connected can be told. Only removing it and putting it anew opens it
+    /// again. False: it was not open.
+    ///
+    /// # Errors
+    /// The kernel refuses: the capability is missing.
+    pub fn shut(&mut self, address: &Address) -> Result<bool, HostRefused> {
+        match self.0.order(&Request::shut(address)) {
+            Ok(()) => Ok(true),
+            // No such route; no such link.
+            Err(refusal) if matches!(refusal.error.raw_os_error(), Some(libc::ESRCH | libc::ENODEV)) => Ok(false),
+            Err(refusal) => Err(refused("let nobody in at an address", address, refusal)),
+        }
+    }
+
     /// Takes an address from its link. False: it was not there.
     ///
     /// # Errors

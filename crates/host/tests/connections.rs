@@ -4,10 +4,12 @@ mod net;
 
 use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use host::clock::now;
 use host::netlink::connections::{Connection, Connections};
+use host::netlink::{Address, Netlink};
 use net::{in_a_network, ip, two_hosts};
 
 /// Connects there so many times, from so many.
@@ -77,6 +79,73 @@ fn there_is_a_bound_and_what_is_beyond_is_counted() {
         let some = Connections::open().unwrap().at(at, 100).unwrap();
         assert_eq!((some.connections.len(), some.more), (100, 200));
     });
+}
+
+/// What an address that leaves does: whoever is connected is told, and nobody comes in between.
+#[test]
+fn behind_a_shut_door_clients_can_be_reset_and_nobody_comes_in() {
+    two_hosts(|far| {
+        for words in ["address add 192.0.2.1/24 dev near", "address add 2001:db8::1/64 dev near nodad"] {
+            ip(words);
+        }
+        far.ip("address add 192.0.2.9/24 dev far");
+        far.ip("address add 2001:db8::9/64 dev far nodad");
+        // A host in the way of another network; one on the link; both families.
+        far.ip("route add 198.51.100.3/32 via 192.0.2.1");
+        for (held, prefix, interface) in
+            [("198.51.100.3", 32, "lo"), ("192.0.2.7", 24, "near"), ("2001:db8::7", 64, "near")]
+        {
+            let mut netlink = Netlink::open().unwrap();
+            let address = Address { link: net::link(interface).index, ip: held.parse().unwrap(), prefix };
+            netlink.put(&address, Some(Duration::from_secs(60))).unwrap();
+            let at = SocketAddr::new(address.ip, 6379);
+            let listener = TcpListener::bind(at).unwrap();
+            let connect = move |patience: u64| TcpStream::connect_timeout(&at, Duration::from_millis(patience));
+            let mut client = net::wait("the link is up", || far.run(move || connect(1_000)).join().unwrap().ok());
+            let _served = listener.accept().unwrap();
+            let mut waiting = far.run(move || connect(1_000)).join().unwrap().unwrap();
+
+            assert!(netlink.shut(&address).unwrap());
+            assert!(!netlink.shut(&address).unwrap(), "it is shut already");
+            far.run(move || connect(300)).join().unwrap().unwrap_err();
+            Connections::open().unwrap().reset(address.ip, Duration::from_secs(30)).unwrap();
+            for (what, client) in [("who was served", &mut client), ("who was not yet accepted", &mut waiting)] {
+                client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset, "{what} at {held}");
+            }
+            assert!(netlink.remove(&address).unwrap(), "it is still there");
+            netlink.put(&address, None).unwrap();
+            net::wait("it is open again", || far.run(move || connect(1_000)).join().unwrap().ok());
+            netlink.remove(&address).unwrap();
+        }
+    });
+}
+
+/// Its last word to the host may have met a shut door; here the listener waits for a request before it believes in a client.
+#[test]
+fn whoever_has_the_address_next_is_told_of_those_who_are_half_connected() {
+    in_a_network(|| {
+        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        believe_who_asks(&listener);
+        let client = TcpStream::connect(at).unwrap();
+        let mut kernel = Connections::open().unwrap();
+        let connection = Connection { at, client: client.local_addr().unwrap() };
+        assert_eq!(kernel.at_last(at.ip(), usize::MAX).unwrap().connections, [connection]);
+        assert_eq!(kernel.at(at.ip(), usize::MAX).unwrap().connections, []);
+    });
+}
+
+#[expect(unsafe_code, reason = "setsockopt")]
+fn believe_who_asks(listener: &TcpListener) {
+    let seconds: libc::c_int = 30;
+    let len = libc::socklen_t::try_from(size_of_val(&seconds)).unwrap();
+    // SAFETY: man 2 setsockopt, man 7 tcp: it reads an integer of this length, which outlives the call.
+    let done = unsafe {
+        let value = std::ptr::from_ref(&seconds).cast();
+        libc::setsockopt(listener.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, value, len)
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
 }
 
 /// `cargo test -p host --test connections -- --ignored --nocapture`: what a look costs.

@@ -55,6 +55,8 @@ struct Books {
     released: Vec<(f64, String)>,
     /// Since when it waits; null while it has no connection.
     blocked_since: Option<f64>,
+    /// Where the connections of the steady client and of the blocked one begin, while they have one.
+    ports: [Option<u16>; 2],
 }
 
 type Shared = Arc<Mutex<Books>>;
@@ -77,6 +79,7 @@ fn run(addr: SocketAddr, key: &str, request: &[String]) {
         let tick = json!({
             "answered": books.answered.len(), "last": books.answered.last(), "failed": books.failed.len(),
             "steady": books.steady.last(), "cut": books.cut.len(), "released": books.released.len(), "blocked": books.blocked_since.is_some(),
+            "ports": books.ports,
         });
         println!("{}", json!({ "tick": tick }));
     }
@@ -108,20 +111,21 @@ fn probe(addr: SocketAddr, request: &[String], books: &Shared, after: f64) {
 fn block(addr: SocketAddr, list: &str, books: &Shared) {
     loop {
         let Some(mut connection) = connected(addr) else { continue };
-        open(books).blocked_since = Some(wall_ms());
+        (open(books).blocked_since, open(books).ports[1]) = (Some(wall_ms()), connection.port().ok());
         let end = match connection.request(&["BLPOP", list, "0"]) {
             Ok(reply) => reply["error"].as_str().unwrap_or("an answer").to_owned(),
             Err(e) => e.to_string(),
         };
         let mut books = open(books);
         books.released.push((wall_ms(), end));
-        books.blocked_since = None;
+        (books.blocked_since, books.ports[1]) = (None, None);
     }
 }
 
 fn ask_steadily(addr: SocketAddr, counter: &str, books: &Shared) {
     loop {
         let Some(mut connection) = connected(addr) else { continue };
+        open(books).ports[0] = connection.port().ok();
         let end = loop {
             match connection.request(&["INCR", counter]) {
                 Ok(reply) if reply["error"].is_null() => open(books).steady.push(wall_ms()),
@@ -130,7 +134,9 @@ fn ask_steadily(addr: SocketAddr, counter: &str, books: &Shared) {
             }
             thread::sleep(STEADY_PAUSE);
         };
-        open(books).cut.push((wall_ms(), end));
+        let mut books = open(books);
+        books.cut.push((wall_ms(), end));
+        books.ports[0] = None;
     }
 }
 

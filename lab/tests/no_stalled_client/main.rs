@@ -3,6 +3,7 @@
 //! With the stack that we replace it hangs: it sends nothing, so it hears nothing from a host that is gone, and the new one does not know
 //! of it. Measured there, expertly tuned: still hanging after 14 to 41 s, in 9 of 9 runs.
 
+mod eager;
 mod everybody;
 #[path = "../addresses/stage.rs"]
 #[allow(dead_code, unreachable_pub, reason = "another test file has the rest of it")]
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use eager::Eager;
 use everybody::{Everybody, World};
 use lab::netns::Network;
 use lab::program::wall_ms;
@@ -234,10 +236,10 @@ fn who_came_to_a_holder_that_stood_still_is_released_when_it_goes_on() {
     let waiting = Waiting::start_with(&stage.network, 5, "lab:nothing", false);
     stage.wait("all wait", || (waiting.all().len() == 5).then_some(()));
     stage.wait_for_holder("b");
-    // They came to `a`: `b` would have answered.
-    thread::sleep(Duration::from_millis(500));
-    let kernel = stage.network.command("a", "ss").args(["-Htn", "src", VIP]).output().expect("iproute2 is there");
-    assert_eq!(String::from_utf8_lossy(&kernel.stdout).lines().count(), 5);
+    stage.wait("they came to a", || {
+        let kernel = stage.network.command("a", "ss").args(["-Htn", "src", VIP]).output().expect("iproute2 is there");
+        (String::from_utf8_lossy(&kernel.stdout).lines().count() == 5).then_some(())
+    });
     assert!(waiting.all().iter().all(|seen| *seen == Seen::Nothing), "they wait");
     // It does not get it back.
     stage.write("b", &vrrp(200, PARTNERS, ""));
@@ -247,6 +249,25 @@ fn who_came_to_a_holder_that_stood_still_is_released_when_it_goes_on() {
     let released = stage.wait("all are released", || waiting.released());
     println!("released {:.0} ms after it went on", released - went_on);
     assert!(stage.holds("b", VIP));
+}
+
+/// Nobody else takes the address: whoever is let in after the cut waits until somebody does.
+#[test]
+fn who_comes_back_at_once_is_not_let_in_by_a_host_that_leaves() {
+    let mut stage = Stage::set();
+    stage.write("a", &vrrp(150, "", ""));
+    stage.run("a");
+    let eager = Eager::start(&stage.network, 20);
+    for round in 1..=6 {
+        stage.wait("a holds it", || stage.holds("a", VIP).then_some(()));
+        eager.wait_until_connected(&stage);
+        stage.done("a", &["address", "release", NAME]);
+        let released = wall_ms();
+        stage.wait("nobody takes himself for connected", || (Eager::connected(&stage) == 0).then_some(()));
+        println!("round {round}: {:.0} ms after the order nobody was connected", wall_ms() - released);
+        assert!(!stage.holds("a", VIP), "the order is done when its verb is");
+        stage.done("a", &["address", "take", NAME]);
+    }
 }
 
 /// What the kernel repeats after a cut, it repeats later and later: partners must not wait for that.

@@ -8,8 +8,6 @@
 mod world;
 
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use lab::process::Signal;
 use lab::program::wall_ms;
@@ -37,14 +35,15 @@ fn the_articles_table() {
     wait_until("a write through the address", || world.through(&["set", "lab:first", "yes"]) == "OK");
     attributes(&world);
     let clients = Reach::start(&world.network, "client", Path::new(REACH), world.address(), "a");
+    world.wait_until_served_by(1, &clients);
 
     println!("the announcement on the primary is stopped");
     let began = wall_ms();
     world.order(1, "release");
     world.wait_for_announcers(&[2]);
-    clients.wait_for_all_after(wall_ms());
+    world.wait_until_served_by(2, &clients);
     assert!(clients.is_released(1, 30_000.0), "who waited is told that its connection is gone");
-    println!("released {:.0} ms after the order", wall_ms() - began);
+    println!("everybody is served by the secondary {:.0} ms after the order", wall_ms() - began);
 
     println!("on the secondary, too");
     world.order(2, "release");
@@ -52,10 +51,9 @@ fn the_articles_table() {
     assert_eq!(world.through(&["ping"]), "", "nobody is there");
 
     println!("it is started again on the primary");
-    let began = wall_ms();
     world.order(1, "take");
     world.wait_for_announcers(&[1]);
-    clients.wait_for_all_after(began);
+    world.wait_until_served_by(1, &clients);
 
     println!("the Redis master is killed");
     let killed = world.kill_master();
@@ -68,6 +66,7 @@ fn the_articles_table() {
     world.order(2, "take");
     world.wait_for_announcers(&[1, 2]);
     clients.wait_for_all_after(wall_ms());
+    world.wait_until_served_by(1, &clients);
 
     let seen = clients.stop();
     // One for each of the three steps that took the server of its connection away, and the article had as many.
@@ -119,8 +118,8 @@ fn a_primary_that_does_not_serve_any_more_is_not_led_to() {
     let mut world = start_both();
     let clients = Reach::start(&world.network, "client", Path::new(REACH), world.address(), "a");
     let mut took = Vec::new();
-    // Who came before both had settled is reset once more, and not at the stroke.
-    thread::sleep(Duration::from_secs(2));
+    // Who came before both had settled may have been led to the other one.
+    world.wait_until_served_by(1, &clients);
     // Killed and stopped, the system ends its sessions; one that hangs is missed when the hold time is over, as the standard has it.
     for (what, signal) in [("is killed", Signal::KILL), ("is stopped", Signal::TERM), ("hangs", Signal::STOP)] {
         let began = wall_ms();
@@ -131,7 +130,7 @@ fn a_primary_that_does_not_serve_any_more_is_not_led_to() {
         }
         wait_until("the routes lead to the secondary", || world.announcers(1) == [2]);
         let moved = wall_ms();
-        clients.wait_for_all_after(moved);
+        world.wait_until_served_by(2, &clients);
         took.push((what, began, moved, wall_ms()));
         if signal == Signal::STOP {
             world.balancer(1).signal(Signal::CONT);
@@ -139,8 +138,7 @@ fn a_primary_that_does_not_serve_any_more_is_not_led_to() {
             world.start(1);
         }
         world.wait_for_announcers(&[1, 2]);
-        clients.wait_for_all_after(wall_ms());
-        thread::sleep(Duration::from_millis(500));
+        world.wait_until_served_by(1, &clients);
     }
     let seen = clients.stop();
     for (what, began, moved, served) in took {

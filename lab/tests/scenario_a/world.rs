@@ -18,6 +18,7 @@ use std::time::Duration;
 use lab::netns::Network;
 use lab::process::{Process, Signal};
 use lab::program::{require, run, said, standfast};
+use lab::reach::Reach;
 use lab::routers::wait_until;
 use serde_json::Value;
 
@@ -185,6 +186,18 @@ impl World {
     pub(crate) fn control(&self, n: usize, words: &[&str]) -> Output {
         let socket = self.path(&format!("b{n}")).join("control.sock");
         run(&[words, &["--control", &socket.to_string_lossy()]].concat())
+    }
+
+    /// Waits until both of the clients that keep their connection have one with this balancer, by what its kernel says: however often they
+    /// were told meanwhile that another one is gone.
+    pub(crate) fn wait_until_served_by(&self, n: usize, clients: &Reach) {
+        wait_until(&format!("the steady and the blocked client are connected to balancer {n}"), || {
+            let Some(ports) = clients.ports() else { return false };
+            let mut ss = self.network.command(&format!("b{n}"), "ss");
+            let told =
+                said(&ss.args(["-Htn", "state", "established", "src", SHARED]).output().expect("iproute2 is there"));
+            ports.iter().all(|port| told.lines().any(|line| line.trim_end().ends_with(&format!(":{port}"))))
+        });
     }
 
     /// An order to a balancer about its address.

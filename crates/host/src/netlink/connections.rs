@@ -52,8 +52,21 @@ impl Connections {
     /// # Errors
     /// The kernel does not answer, or has been built without this (`CONFIG_INET_DIAG`).
     pub fn at(&mut self, ip: IpAddr, most: usize) -> Result<Listed, HostRefused> {
+        self.list(ip, STATES, most)
+    }
+
+    /// The same, and those whose clients may take themselves for connected, though this host has not heard their last word: for whoever has
+    /// the address next.
+    ///
+    /// # Errors
+    /// As [`at`](Self::at).
+    pub fn at_last(&mut self, ip: IpAddr, most: usize) -> Result<Listed, HostRefused> {
+        self.list(ip, STATES | SYN_RECEIVED, most)
+    }
+
+    fn list(&mut self, ip: IpAddr, states: u32, most: usize) -> Result<Listed, HostRefused> {
         let mut listed = Listed::default();
-        self.each(ip, |connection, _| match listed.connections.len() {
+        self.each(ip, states, |connection, _| match listed.connections.len() {
             _ if connection.client.ip() == ip => {}
             len if len < most => listed.connections.push(connection),
             _ => listed.more += 1,
@@ -68,7 +81,7 @@ impl Connections {
     pub fn reset(&mut self, ip: IpAddr, patience: Duration) -> Result<usize, HostRefused> {
         let until = now() + patience;
         let mut there = Vec::new();
-        self.each(ip, |_, told| there.extend(name(told)))?;
+        self.each(ip, STATES, |_, told| there.extend(name(told)))?;
         let mut reset = 0;
         for body in there {
             match self.0.order(&Request { kind: SOCK_DESTROY, flags: flags(libc::NLM_F_ACK), body }) {
@@ -85,12 +98,12 @@ impl Connections {
     }
 
     /// Each of them, with what the kernel told of it.
-    fn each(&mut self, ip: IpAddr, mut on: impl FnMut(Connection, &[u8])) -> Result<(), HostRefused> {
+    fn each(&mut self, ip: IpAddr, states: u32, mut on: impl FnMut(Connection, &[u8])) -> Result<(), HostRefused> {
         let wanted = condition(ip);
         // A socket of IPv6 may serve IPv4, too.
         let families: &[libc::c_int] = if ip.is_ipv4() { &[libc::AF_INET, libc::AF_INET6] } else { &[libc::AF_INET6] };
         for family in families {
-            let mut body = question(*family, STATES, &[0; ID]);
+            let mut body = question(*family, states, &[0; ID]);
             attribute(&mut body, INET_DIAG_REQ_BYTECODE, &wanted);
             let request = Request { kind: SOCK_DIAG_BY_FAMILY, flags: flags(libc::NLM_F_DUMP), body };
             let told = self.0.each(&request, |kind, body| {
@@ -173,6 +186,8 @@ const ID: usize = 48;
 /// ESTABLISHED, FIN_WAIT1 and CLOSE_WAIT, as bits (linux/tcp_states.h): whoever is connected so may wait for something from us. Who is in
 /// another state has heard that we are through.
 const STATES: u32 = 1 << 1 | 1 << 4 | 1 << 8;
+/// SYN_RECV: this host has said yes, and has not heard that the client knows it.
+const SYN_RECEIVED: u32 = 1 << 3;
 
 #[cfg(test)]
 mod tests {

@@ -136,6 +136,18 @@ impl Request {
         Self { kind: libc::RTM_GETROUTE, flags: flags(libc::NLM_F_ACK), body }
     }
 
+    /// An address that packets are not to be taken for: the route that the kernel has made for it (`struct rtmsg` of linux/rtnetlink.h).
+    #[must_use]
+    pub fn shut(address: &Address) -> Self {
+        let (family, octets) = family(address.ip);
+        let bits = if address.ip.is_ipv4() { 32 } else { 128 };
+        let mut body = vec![family, bits, 0, 0, libc::RT_TABLE_LOCAL, 0, libc::RT_SCOPE_NOWHERE, libc::RTN_LOCAL];
+        body.extend([0; 4]);
+        attribute(&mut body, libc::RTA_DST, &octets);
+        attribute(&mut body, libc::RTA_OIF, &address.link.to_ne_bytes());
+        Self { kind: libc::RTM_DELROUTE, flags: flags(libc::NLM_F_ACK), body }
+    }
+
     fn of(address: &Address) -> Vec<u8> {
         let (family, octets) = family(address.ip);
         let mut body = vec![family, address.prefix, 0, 0];

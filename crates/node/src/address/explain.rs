@@ -70,4 +70,5 @@ impl Address {
     }
 }
 
-const LINGERS: &str = "is about to leave: its routes are withdrawn, and whoever is still led here is served for a moment";
+const LINGERS: &str =
+    "is about to leave: its routes are withdrawn, and whoever is still led here is served for a moment";

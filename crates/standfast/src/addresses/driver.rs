@@ -86,6 +86,8 @@ pub(super) struct Driver {
     /// Who waits for nothing to be here any more that follows a group: one for each group at a time, and those who lost patience are
     /// forgotten.
     waiting: Vec<(GroupName, oneshot::Sender<()>)>,
+    /// Who waits for an address to be away that an operator has released. Who lost patience is forgotten.
+    releasing: Vec<(String, oneshot::Sender<()>)>,
     /// Who waits for all to be given up.
     stopping: Option<oneshot::Sender<()>>,
     course: Course,
@@ -147,6 +149,7 @@ impl Driver {
             broken,
             ordered,
             waiting: Vec::new(),
+            releasing: Vec::new(),
             stopping: None,
             course: Course::On,
             config,
@@ -262,10 +265,21 @@ impl Driver {
 
     /// Tells those who wait for it that nothing is here any more.
     fn answer_those_who_wait(&mut self) {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.releasing.is_empty() {
             return;
         }
         let report = self.machine.report();
+        let stays = |name: &String| {
+            let mut addresses = report.addresses.iter();
+            addresses.any(|address| address.name == *name && address.released && !address.here.is_empty())
+        };
+        for (address, away) in std::mem::take(&mut self.releasing) {
+            if stays(&address) && !away.is_closed() {
+                self.releasing.push((address, away));
+            } else {
+                let _ = away.send(());
+            }
+        }
         let is_here = |address: &AddressReport| !address.here.is_empty() || address.state == State::Active;
         let here: BTreeSet<&String> =
             report.addresses.iter().filter(|address| is_here(address)).map(|address| &address.name).collect();
@@ -312,6 +326,7 @@ impl Driver {
                 view.into_iter().for_each(|event| self.happened(event));
                 self.waiting.push((group, left));
             }
+            Order::IsAway { address, away } => self.releasing.push((address, away)),
             Order::BeAlone => self.sessions.be_alone(),
             Order::Stop(done) => {
                 self.stopping = Some(done);
@@ -410,7 +425,11 @@ impl Driver {
                 let ips: Vec<IpAddr> = held.into_iter().flatten().map(|held| held.ip).collect();
                 self.clients.tickle(&address, &ips);
             }
-            Action::Cut { ips } => self.clients.cut(&ips),
+            Action::Cut { ips } => {
+                // Who is cut comes back at once, and would be let in by a host that leaves.
+                self.links.shut(&ips);
+                self.clients.cut(&ips);
+            }
         }
     }
 

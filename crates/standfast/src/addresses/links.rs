@@ -138,6 +138,22 @@ impl Links {
         self.netlink.put(&at, valid).map_err(|refused| refused.to_string())
     }
 
+    /// Lets nobody in any more at these, which are about to be removed. Where an address is there once more, in another network or on another
+    /// interface, somebody else goes on with it.
+    pub(super) fn shut(&mut self, ips: &[IpAddr]) {
+        for ip in ips {
+            let ordered: Vec<_> = self.ordered.iter().filter(|(_, placed)| placed.ip == *ip).cloned().collect();
+            let [(interface, placed)] = ordered.as_slice() else { continue };
+            let Some(at) = self.on(interface, *placed) else { continue };
+            if self.held.keys().any(|held| held.ip == *ip && *held != at) {
+                continue;
+            }
+            if let Err(refused) = self.netlink.shut(&at) {
+                tracing::warn!("{refused}. Who connects to it before it is removed may wait in vain");
+            }
+        }
+    }
+
     /// Takes it off, if it is there.
     pub(super) fn remove(&mut self, interface: &str, address: Placed) {
         self.has_reordered |= self.ordered.remove(&(interface.to_owned(), address));

@@ -96,6 +96,8 @@ enum Order {
     Wish { address: String, wish: Wish, known: oneshot::Sender<bool> },
     /// Is nothing here any more that follows this group? Answered when it is so.
     HasLeft { group: GroupName, left: oneshot::Sender<()> },
+    /// Is this address not here any more? Answered when it is so, or when nobody wants it away any more.
+    IsAway { address: String, away: oneshot::Sender<()> },
     /// The process whose place we took has left.
     BeAlone,
     /// Give everything up in order, and end.
@@ -206,19 +208,25 @@ impl Addresses {
         }
     }
 
-    /// Does what an operator wants of an address. Waits for the disk. The refusal is for people.
+    /// Does what an operator wants of an address. Waits for the disk, and until what was released has left. The refusal is for people.
     pub(crate) async fn wish(&self, address: &str, wish: Wish) -> Result<Wished, String> {
         let unknown = || format!("this node has no address {address}: `standfast address` shows those that it has");
         let orders = self.orders().ok_or_else(unknown)?;
         let (known, answer) = oneshot::channel();
         let stopping = || "the node is stopping".to_owned();
         let order = Order::Wish { address: address.to_owned(), wish, known };
+        let (away, gone) = oneshot::channel();
+        let asked = Order::IsAway { address: address.to_owned(), away };
         orders.send(order).await.map_err(|_| stopping())?;
         if !answer.await.map_err(|_| stopping())? {
             return Err(unknown());
         }
         let (memory, address) = (self.0.memory.clone(), address.to_owned());
         let kept = tokio::task::spawn_blocking(move || memory.keep(&address, wish)).await;
+        if wish == Wish::Release && orders.send(asked).await.is_ok() {
+            // What lingers for longer than that was given another `linger` meanwhile. It leaves, and nobody needs to wait for it.
+            let _ = timeout(LINGERING, gone).await;
+        }
         Ok(Wished { forgets: kept.unwrap_or_else(|e| Err(e.to_string())).err() })
     }
 
@@ -303,5 +311,7 @@ const MAX_INBOX: usize = 1_024;
 const MAX_ORDERS: usize = 64;
 /// How long a driver may take that is alive: it answers within a turn of its loop.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long what was released may stay: as long as the file lets it linger at most, and a moment.
+const LINGERING: Duration = Duration::from_secs(12);
 /// How long giving up may take: the machine waits for `down` commands for a minute; service managers wait for ninety seconds.
 const STOPPING: Duration = Duration::from_secs(65);

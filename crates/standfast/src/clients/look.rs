@@ -72,7 +72,7 @@ pub(super) fn once(kernel: &mut Connections, shared: &Shared, ips: &[IpAddr]) ->
         return Ok(());
     }
     for ip in ips {
-        let listed = kernel.at(*ip, MAX_SERVED)?;
+        let listed = kernel.at_last(*ip, MAX_SERVED)?;
         shared.own().look_again(*ip, listed);
     }
     tell(shared);
