@@ -97,6 +97,8 @@ use clap::Parser as _;
 use cli::{Cli, Verb};
 
 fn main() -> ExitCode {
+    // However it ends, also by a panic of this thread.
+    let _written = log::Written;
     let mut words = std::env::args_os();
     let program = PathBuf::from(words.next().unwrap_or_default());
     let words: Vec<String> = words.map(text).collect();
@@ -123,7 +125,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("standfast: {failure}");
+            log::last_words(&format!("standfast: {failure}"));
             failure.code()
         }
     }

@@ -25,8 +25,8 @@ use crate::addresses::Addresses;
 use crate::disk::{Disk, Keep, Order};
 use crate::feeds::Feeds;
 use crate::link::{Door, Link, Ways};
-use crate::recorder;
 use crate::scripts::Scripts;
+use crate::{log, recorder};
 
 /// What comes to the loop.
 pub(crate) enum Input {
@@ -329,7 +329,10 @@ impl NodeLoop {
                 self.scripts.run(nr, path, args);
             }
             Action::KillScript { nr } => self.scripts.kill(nr),
-            Action::Exit { status } => std::process::exit(i32::from(status)),
+            Action::Exit { status } => {
+                log::flush();
+                std::process::exit(i32::from(status))
+            }
         }
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn proxy(args: &ProxyArgs) -> Result<(), Failure> {
     let names = Names::default();
     names.set(true, false);
     let mut config = without_file(args, &names)?;
-    log::start(&config.log);
+    log::start(&config.log)?;
     let password = password(args)?;
     if args.username.is_some() && password.is_none() {
         return Err(wrong("--username needs a password: give --password-file FILE or set STANDFAST_PASSWORD"));

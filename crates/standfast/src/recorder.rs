@@ -20,6 +20,8 @@ use machine::{Instant, story};
 use sentinel::Sentinel;
 use serde::Serialize;
 
+use crate::log;
+
 /// The two segments.
 #[derive(Default)]
 pub(crate) struct Recorder {
@@ -119,6 +121,8 @@ pub(crate) fn write_on_panic(recorder: Shared, dir: PathBuf, stem: &'static str)
             && let Ok(path) = write(&recorder, &dir, stem)
         {
             tracing::error!("a bug: {info}. What led to it is in {}: please report it", path.display());
+            // Whatever comes of it: the process may be at its end.
+            log::flush();
         }
     }));
 }

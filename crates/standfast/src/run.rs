@@ -75,7 +75,7 @@ struct Ground {
 /// All that can fail.
 fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Result<Prepared, Failure> {
     let config = check::read(&args.file.config)?;
-    log::start(&config.log);
+    log::start(&config.log)?;
     check::log_warnings(&config);
     privileges::suffice(&config, &inherited)?;
     let outside = Plan::of(&config)?;

@@ -18,6 +18,7 @@ use crate::control;
 use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::history::History;
+use crate::log::{self, LogStatus};
 use crate::node_loop::Node;
 use crate::outside::Outside;
 use crate::overlay::{Standing, State};
@@ -43,6 +44,9 @@ pub(crate) struct Status {
     /// What became of the operator's scripts.
     #[serde(default)]
     pub(crate) scripts: ScriptsStatus,
+    /// What became of lines of the log.
+    #[serde(default)]
+    pub(crate) log: LogStatus,
     /// How the addresses of this host stand, if the file has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) addresses: Option<AddressesStatus>,
@@ -120,6 +124,7 @@ impl Source {
             listeners: self.traffic.listeners(),
             servers: self.feeds.standings(),
             scripts,
+            log: log::status(),
             addresses: self.addresses.report().await,
             clients: self.addresses.clients(),
         })
@@ -149,6 +154,20 @@ fn table(status: &Status) -> String {
     };
     if status.scripts.dropped > 0 {
         let _ = writeln!(out, "{} scripts were given up: too many waited", status.scripts.dropped);
+    }
+    if status.log.stuck_ms > 0 {
+        let _ = writeln!(
+            out,
+            "nobody has read the log for {}: see what standard output leads to",
+            span(status.log.stuck_ms / 1_000)
+        );
+    }
+    if status.log.lost > 0 {
+        let _ = writeln!(
+            out,
+            "{} log lines were lost since the start: nobody read them, or they could not be written",
+            status.log.lost
+        );
     }
     if let Some(addresses) = &status.addresses {
         out.push('\n');

@@ -3,6 +3,7 @@
 
 mod beside;
 mod bird;
+mod log;
 mod stage;
 
 use std::thread;

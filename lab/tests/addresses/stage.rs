@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::PipeWriter;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -94,7 +95,20 @@ impl Stage {
         self.nodes.insert(host.to_owned(), node);
     }
 
-    /// The same as a user without any right to the network.
+    /// The same; what it says goes into this pipe.
+    pub(crate) fn run_into(&mut self, host: &str, pipe: PipeWriter) {
+        let mut command = self.network.command(host, standfast());
+        command.args(["run", "-c"]).arg(self.dir(host).join("standfast.toml"));
+        command.stdin(Stdio::null()).stdout(pipe.try_clone().expect("a pipe can be opened twice")).stderr(pipe);
+        self.nodes.insert(host.to_owned(), Running(command.spawn().expect("it can be started")));
+    }
+
+    /// The number of the host's node.
+    pub(crate) fn process(&self, host: &str) -> u32 {
+        self.nodes[host].0.id()
+    }
+
+    /// Starts it as a user without any right to the network.
     pub(crate) fn run_without_rights(&mut self, host: &str) {
         let mut command = self.network.command(host, "setpriv");
         command.args(["--bounding-set=-all", "--inh-caps=-all", "--"]).arg(standfast());

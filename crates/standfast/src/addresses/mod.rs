@@ -56,7 +56,7 @@ use view::GroupName;
 use crate::clients::{self, Clients};
 use crate::failure::Failure;
 use crate::feeds::Feeds;
-use crate::recorder;
+use crate::{log, recorder};
 use driver::{Driver, Needs};
 use memory::Memory;
 pub(crate) use status::{AddressStatus, AddressesStatus};
@@ -299,6 +299,7 @@ fn live(needs: Needs, begun: &std::sync::mpsc::Sender<Result<(), Failure>>) {
         tracing::error!(
             "a bug ended the thread of addresses: the process ends with it. Whoever supervises it starts it anew"
         );
+        log::flush();
         std::process::exit(PANICKED);
     }
 }

@@ -1,7 +1,7 @@
 //! How does a guard do its duty? It reads what it is told, and acts when the line ends or falls silent. The line of a process that was killed
 //! ends when the last of its threads has got its turn to die, which takes a busy host a tenth of a second: at the first beat that is missed the
 //! guard asks the kernel whether the node is one that will never run again.
-//! No runtime, no thread, little memory:
+//! No runtime, no thread but the log's, little memory:
 //! what it needs is opened when a will is made, so that nothing has to be had when it is carried out.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<(), Failure> {
     // Who ends a whole service ends the node; the guard sees that, and has a duty then.
     lesser::ignore_requests_to_end();
     let format = if args.json { LogFormat::Json } else { LogFormat::Text };
-    log::start(&Log { format, level: LogLevel::Info });
+    log::start(&Log { format, level: LogLevel::Info })?;
     let line = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let line = line.and_then(|line| line.peer_addr().map(|_| line)).map_err(|e| {
         Failure::refused(format!(
@@ -210,7 +210,6 @@ impl Duty {
                 Err(e) => refused.push(e),
             }
         }
-        // Whoever reads the log may have stopped: nothing is written before all of it is done.
         refused.into_iter().for_each(|e| tracing::error!("{e}"));
         removed
     }

@@ -9,8 +9,7 @@
 //! syslog, if wanted.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -23,7 +22,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry, reload};
 use view::Epoch;
 
-use crate::log::Parts;
+use crate::log::{self, Parts, Pen};
 
 /// Where lines go.
 #[derive(Debug)]
@@ -81,26 +80,27 @@ pub(super) enum Sign {
 }
 
 impl Log {
-    /// Begins to log.
-    pub(super) fn start(self) {
+    /// Begins to log. Nothing may be forked behind it.
+    ///
+    /// # Errors
+    /// When this host has no thread for it.
+    pub(super) fn start(mut self) -> io::Result<()> {
+        log::begin(match self.file.take() {
+            None => Pen::to_stdout(lost_line)?,
+            Some(path) => Pen::to_file(path, lost_line),
+        })?;
         let (level, handle) = reload::Layer::new(filter(&self.level));
         let subscriber = tracing_subscriber::registry().with(self.with_filter(level));
         // A second call (a test that starts two nodes in one process) keeps the first subscriber.
         if tracing::subscriber::set_global_default(subscriber).is_ok() {
             let _ = LEVEL.set(handle);
         }
+        Ok(())
     }
 
-    /// Writes one line. A log that cannot be written must not end a Sentinel.
+    /// Writes one line. A log that cannot be written, or that nobody reads, must not end or stop a Sentinel.
     fn write(&self, sign: Sign, text: &str) {
-        let line = line(sign, text);
-        let _ = match &self.file {
-            None => io::stdout().write_all(line.as_bytes()),
-            Some(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
-                file.and_then(|mut file| file.write_all(line.as_bytes()))
-            }
-        };
+        log::put(line(sign, text).as_bytes());
         if let Some(syslog) = &self.syslog {
             syslog.write(sign, text);
         }
@@ -141,8 +141,7 @@ fn filter(level: &str) -> LevelFilter {
 
 /// Writes one line to standard output: for what happens before the file says where the log is.
 pub(super) fn say(sign: Sign, text: &str) {
-    // Nobody to tell: the exit status says that it went wrong.
-    let _ = io::stdout().write_all(line(sign, text).as_bytes());
+    log::first_words(line(sign, text));
 }
 
 /// Logs an event as a stock Sentinel does.
@@ -154,6 +153,10 @@ pub(super) fn announce(event: &Announcement, _: Epoch) {
         Level::Notice => tracing::info!("{name} {payload}"),
         Level::Warning => tracing::warn!("{name} {payload}"),
     }
+}
+
+fn lost_line(_: u64, prose: &str) -> String {
+    line(Sign::Warning, prose)
 }
 
 fn line(sign: Sign, text: &str) -> String {

@@ -81,7 +81,7 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
         Command::Run { file: Some(file), options } => match run(&file, &options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(Refused::Rule(problem)) => {
-                eprintln!("{problem}");
+                crate::log::last_words(&problem.to_string());
                 ExitCode::FAILURE
             }
             Err(Refused::Early(why)) => {
@@ -115,7 +115,7 @@ fn run(file: &Path, options: &str) -> Result<(), Refused> {
         // Before there is a second thread.
         host::daemon::daemonize().map_err(|e| Refused::Early(format!("can't fork: {e}")))?;
     }
-    log.start();
+    log.start().map_err(|e| Refused::Early(format!("the log cannot be started: {e}")))?;
     let started = start(conf, &path, state, &dir);
     let (life, clean) = started.map_err(|why| {
         tracing::warn!("{why}");
