@@ -138,7 +138,7 @@ fn refused(what: &'static str, to: IpAddr, error: io::Error) -> HostRefused {
         Some(libc::EINVAL) if to.is_ipv6() => "A link-local address needs `interface`",
         _ => "`ip route get` shows whether there is a way",
     };
-    HostRefused::new(what, to.to_string(), error).with_remedy(remedy)
+    HostRefused::socket(what, to.to_string(), error, remedy)
 }
 
 const REQUEST_V4: u8 = 8;

@@ -202,5 +202,5 @@ fn refused(what: &'static str, link: &str, error: io::Error) -> HostRefused {
         Some(libc::ENETDOWN) => "The interface is down: `ip link set NAME up`",
         _ => "`ip link` shows the interfaces that are there",
     };
-    HostRefused::new(what, link, error).with_remedy(remedy)
+    HostRefused::socket(what, link, error, remedy)
 }

@@ -15,11 +15,13 @@ mod socket;
 pub mod watch;
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::HostRefused;
 use crate::clock::now;
+use crate::refused::{NO_ADMIN, NO_ANSWER};
 use message::{Message, Refusal, Request};
 use socket::Socket;
 
@@ -80,9 +82,7 @@ impl Netlink {
     /// # Errors
     /// No descriptors are left.
     pub fn open() -> Result<Self, HostRefused> {
-        Socket::open(libc::NETLINK_ROUTE)
-            .map(Self)
-            .map_err(|error| HostRefused::new("ask the kernel", "netlink", error))
+        Socket::open(libc::NETLINK_ROUTE).map(Self).map_err(|error| asked("ask the kernel about its network", error))
     }
 
     /// All links.
@@ -91,7 +91,7 @@ impl Netlink {
     /// The kernel does not answer.
     pub fn links(&mut self) -> Result<Vec<Link>, HostRefused> {
         let told = self.0.list(&Request::links());
-        let told = told.map_err(|refusal| HostRefused::new("list the network interfaces", "netlink", refusal.error))?;
+        let told = told.map_err(|refusal| asked("list the network interfaces", refusal.error))?;
         Ok(told.into_iter().filter_map(|told| if let Message::Link(link) = told { Some(link) } else { None }).collect())
     }
 
@@ -101,7 +101,7 @@ impl Netlink {
     /// The kernel does not answer.
     pub fn addresses(&mut self) -> Result<Vec<Held>, HostRefused> {
         let told = self.0.list(&Request::addresses());
-        let told = told.map_err(|refusal| HostRefused::new("list the addresses", "netlink", refusal.error))?;
+        let told = told.map_err(|refusal| asked("list the addresses", refusal.error))?;
         Ok(told
             .into_iter()
             .filter_map(|told| if let Message::Address(held) = told { Some(held) } else { None })
@@ -169,19 +169,48 @@ impl Netlink {
 }
 
 fn refused(what: &'static str, address: &Address, Refusal { error, words }: Refusal) -> HostRefused {
-    let mut remedy = match error.raw_os_error() {
-        Some(libc::EPERM) => "CAP_NET_ADMIN is missing: AmbientCapabilities=CAP_NET_ADMIN (systemd), or run as root",
+    let remedy = match error.raw_os_error() {
+        Some(libc::EPERM) => NO_ADMIN,
         Some(libc::ENODEV) => "The interface is gone: `ip link` shows those that are there",
         Some(libc::EACCES) => "IPv6 is switched off there: see the sysctl net.ipv6.conf.all.disable_ipv6",
         _ => "`ip address` shows what is there",
-    }
-    .to_owned();
-    if let Some(words) = words {
-        remedy += &format!(". The kernel says: {words}");
-    }
-    HostRefused::new(what, format!("{address} on interface {}", address.link), error).with_remedy(remedy)
+    };
+    let refused = HostRefused::socket(what, format!("{address} on interface {}", address.link), error, remedy);
+    let Some(words) = words else { return refused };
+    let remedy = format!("{}. The kernel says: {words}", refused.remedy);
+    refused.with_remedy(remedy)
 }
+
+/// A question was not answered.
+fn asked(what: &'static str, error: io::Error) -> HostRefused {
+    let remedy = match error.raw_os_error() {
+        None if error.kind() == io::ErrorKind::Other => CHANGES,
+        // No answer for a second.
+        Some(libc::EAGAIN) => {
+            "The kernel is asked again: if that does not end, the host is in trouble (`journalctl -k`)"
+        }
+        _ => NO_ANSWER,
+    };
+    HostRefused::socket(what, "netlink", error, remedy)
+}
+
+/// What is listed did not stand still. Whoever makes it change is not the kernel.
+const CHANGES: &str = "It is asked again: if that does not end, `ip monitor` shows what changes all the time, and somebody makes it do so";
 
 /// A fraction of a millisecond as a rule. Longer than this only on a host that is as busy; what is announced then is announced again.
 const LATEST: Duration = Duration::from_millis(50);
 const LOOK_AGAIN: Duration = Duration::from_micros(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_without_an_answer_leads_to_who_is_to_blame() {
+        let told = |error| asked("list the addresses", error).to_string();
+        assert!(told(io::Error::other("what is listed changes")).ends_with(CHANGES));
+        assert!(told(io::Error::from_raw_os_error(libc::EAGAIN)).contains("asked again"));
+        assert!(told(io::ErrorKind::InvalidData.into()).ends_with(NO_ANSWER));
+        assert!(told(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)).contains("AF_NETLINK"));
+    }
+}

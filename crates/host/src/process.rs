@@ -55,7 +55,7 @@ impl Process {
     /// When the program cannot be started, or the kernel has no pidfd (before Linux 5.3); no child is left then.
     pub fn spawn(mut command: Command, fate: Fate) -> Result<Self, HostRefused> {
         let program = PathBuf::from(command.get_program());
-        let refused = |e| HostRefused::new("start the program", program, e);
+        let refused = |e| HostRefused::program("start the program", program, e);
         command.process_group(0);
         let spawned = match fate {
             Fate::EndsWithUs => {
@@ -87,7 +87,7 @@ impl Process {
     /// # Errors
     /// When it was already waited for behind our back (SIGCHLD set to be ignored).
     pub fn wait(&mut self) -> Result<ExitStatus, HostRefused> {
-        self.child.wait().map_err(|e| HostRefused::new("wait for a child", self.handle.path(), e))
+        self.child.wait().map_err(|e| HostRefused::program("wait for a child", self.handle.path(), e))
     }
 
     /// Asks the child to end, kills it when `grace` has passed, and returns how it ended. A stopped child cannot hear the
@@ -189,9 +189,12 @@ fn proc_path(pid: u32) -> PathBuf {
 }
 
 fn refused(what: &'static str, pid: u32, e: io::Error) -> HostRefused {
-    let gone = e.raw_os_error() == Some(libc::ESRCH);
-    let refused = HostRefused::new(what, proc_path(pid), e);
-    if gone { refused.with_remedy("It has ended; nothing is left to do.") } else { refused }
+    let remedy = match e.raw_os_error() {
+        Some(libc::ESRCH) => "It has ended; nothing is left to do",
+        Some(libc::EPERM) => "It is another user's process, and only root may do that",
+        _ => "`ps` shows what it is and what it does",
+    };
+    HostRefused::socket(what, proc_path(pid), e, remedy)
 }
 
 /// Starts the command on a thread that lives as long as this program. "Parent" in `PR_SET_PDEATHSIG` means the *thread*

@@ -101,5 +101,5 @@ fn refused(what: &'static str, whom: &str, error: io::Error) -> HostRefused {
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => "`ip route get` shows whether there is a way",
         _ => "The client learns of it when it next sends something",
     };
-    HostRefused::new(what, whom, error).with_remedy(remedy)
+    HostRefused::socket(what, whom, error, remedy)
 }

@@ -51,7 +51,7 @@ impl Disk {
                     Err(e) => {
                         tracing::error!(
                             seq,
-                            "{e} No vote is given and no failover led until it can be saved; trying again"
+                            "{e}. No vote is given and no failover led until it can be saved; trying again"
                         );
                         Event::SaveFailed { seq }
                     }

@@ -193,7 +193,7 @@ impl History {
                 // Beside the disk's thread, which saves votes: they do not wait for this.
                 let saved = tokio::task::spawn_blocking(move || save(&memory, stories)).await;
                 if let Ok(Err(e)) = saved {
-                    tracing::warn!("{e} What happened is remembered until this node ends, and not longer");
+                    tracing::warn!("{e}. What happened is remembered until this node ends, and not longer");
                 }
             }
         }
@@ -279,7 +279,7 @@ fn load(memory: &Memory) -> Vec<Story> {
     let bytes = match memory.read() {
         Ok(bytes) => bytes,
         Err(e) => {
-            tracing::warn!("{e} Earlier failovers cannot be explained");
+            tracing::warn!("{e}. Earlier failovers cannot be explained");
             None
         }
     };

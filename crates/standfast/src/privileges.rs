@@ -40,7 +40,7 @@ pub(crate) fn still_suffice(config: &Config) -> Result<(), Failure> {
 }
 
 fn judge(config: &Config, ports: &[SocketAddr]) -> Result<(), Failure> {
-    let rights = Rights::of_this_process().map_err(|e| Failure::host(format!("{e} Nothing was started")))?;
+    let rights = Rights::of_this_process().map_err(|e| Failure::host(format!("{e}. Nothing was started")))?;
     let missing = missing(&needs(config, ports), |capability| rights.has(capability));
     missing.map_or(Ok(()), |text| Err(Failure::host(text)))
 }

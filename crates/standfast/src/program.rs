@@ -104,7 +104,7 @@ impl Program {
             running.kill().await;
             return Err(tail.behind(&format!("it took longer than {limit:?} and was killed")));
         };
-        let status = ended.map_err(|e| HostRefused::new("wait for the program", &self.argv[0], e).to_string())?;
+        let status = ended.map_err(|e| HostRefused::program("wait for the program", &self.argv[0], e).to_string())?;
         if status.success() { Ok(()) } else { Err(tail.behind(&in_words(status))) }
     }
 
@@ -131,7 +131,7 @@ impl Program {
             drop(alone);
             Ok((Running::of(child?), said))
         };
-        start().map_err(|e| HostRefused::new("run the program", path, e).to_string())
+        start().map_err(|e| HostRefused::program("run the program", path, e).to_string())
     }
 }
 
@@ -225,7 +225,7 @@ fn in_words(status: ExitStatus) -> String {
 /// # Errors
 /// Who can, where.
 pub(crate) fn may_be_run(path: &Path, user: Option<&User>) -> Result<PathBuf, String> {
-    let refused = |e| HostRefused::new("look at the program", path, e).to_string();
+    let refused = |e| HostRefused::program("look at the program", path, e).to_string();
     let real = path.canonicalize().map_err(refused)?;
     let mut at: PathBuf = PathBuf::new();
     for part in real.components() {

@@ -53,7 +53,7 @@ pub(crate) fn of_file(
         Ok(store) => Some(Arc::new(store)),
         Err(e) => {
             tracing::warn!(
-                "{e} Going on: what is ordered of single servers is forgotten at the next start. Set `state-dir` in [node]"
+                "{e}. Going on: what is ordered of single servers is forgotten at the next start. Set `state-dir` in [node]"
             );
             None
         }
@@ -61,7 +61,7 @@ pub(crate) fn of_file(
     let control = match inherited.unix(&node.control).map_or_else(|| control::bind(&node.control), Ok) {
         Ok(control) => Some(control),
         Err(e) => {
-            tracing::warn!("{e} Going on: `standfast status` cannot ask this proxy. Set `control` in [node]");
+            tracing::warn!("{e}. Going on: `standfast status` cannot ask this proxy. Set `control` in [node]");
             None
         }
     };

@@ -172,7 +172,7 @@ pub(crate) fn take_over(config: &Config, lock: Option<File>) -> Result<Store, Ho
 }
 
 fn refused(e: HostRefused) -> Failure {
-    Failure::host(format!("{e} Nothing was started"))
+    Failure::host(format!("{e}. Nothing was started"))
 }
 
 /// Two descriptors a client, and some for everything else. With fewer, clients are turned away earlier than the file says.

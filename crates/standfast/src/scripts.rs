@@ -92,7 +92,7 @@ async fn start_all(mut starts: mpsc::Receiver<Start>, inbox: mpsc::Sender<Input>
         let child = match tokio::task::spawn_blocking(move || spawn(&mut command)).await {
             Ok(Ok(child)) => child,
             Ok(Err(e)) => {
-                let refused = HostRefused::new("run the script", path, e);
+                let refused = HostRefused::program("run the script", path, e);
                 tracing::warn!("{refused}");
                 tell_end(nr, end_of_refused(&refused), &inbox).await;
                 continue;
@@ -124,7 +124,7 @@ async fn attend(mut child: Child, killed: oneshot::Receiver<()>, path: &str) -> 
     match wait(&mut child, killed).await {
         Ok(status) => end(status),
         Err(e) => {
-            tracing::error!("{}", HostRefused::new("wait for the script", path, e));
+            tracing::error!("{}", HostRefused::program("wait for the script", path, e));
             End::NotStarted
         }
     }

@@ -181,7 +181,7 @@ fn side_door(
 ) -> Result<proxy::Listener, Failure> {
     let group = edges::group_of(config, listener);
     let refused =
-        |e| Failure::host(format!("{} Nothing was started", HostRefused::new("make the directory", &path, e)));
+        |e| Failure::host(format!("{}. Nothing was started", HostRefused::new("make the directory", &path, e)));
     // As the state directory is made, which it is as a rule, a moment later.
     path.parent().map_or(Ok(()), |dir| DirBuilder::new().recursive(true).mode(0o700).create(dir)).map_err(refused)?;
     let socket = inherited.unix(&path).map(ListeningSocket::Unix);

@@ -12,6 +12,7 @@ use super::message::{Refusal, Request, attribute, flags, ip};
 use super::socket::Socket;
 use crate::HostRefused;
 use crate::clock::now;
+use crate::refused::NO_ADMIN;
 
 /// A connection of a client to this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,14 +167,14 @@ fn name(told: &[u8]) -> Option<Vec<u8>> {
 
 fn refused(what: &'static str, error: io::Error) -> HostRefused {
     let remedy = match error.raw_os_error() {
-        Some(libc::EPERM) => "CAP_NET_ADMIN is missing: AmbientCapabilities=CAP_NET_ADMIN (systemd), or run as root",
+        Some(libc::EPERM) => NO_ADMIN,
         Some(libc::EOPNOTSUPP) => "This kernel was built without CONFIG_INET_DIAG_DESTROY",
         Some(libc::ENOENT | libc::EPROTONOSUPPORT) => {
             "This kernel was built without CONFIG_INET_DIAG, or `modprobe tcp_diag` is needed"
         }
         _ => "`ss -tn` asks the kernel the same question",
     };
-    HostRefused::new(what, "netlink", error).with_remedy(remedy)
+    HostRefused::socket(what, "netlink", error, remedy)
 }
 
 /// Missing in the C library's list (linux/sock_diag.h, linux/inet_diag.h).

@@ -106,7 +106,7 @@ impl Socket {
                 }
             }
         }
-        Err(io::Error::other("the kernel answers everything but the question").into())
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the kernel answers everything but the question").into())
     }
 
     fn ask(&mut self, request: &Request) -> io::Result<()> {

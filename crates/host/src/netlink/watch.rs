@@ -10,6 +10,7 @@ use super::message::Message;
 use super::socket::Socket;
 use super::{Address, Held, Link};
 use crate::HostRefused;
+use crate::refused::NO_ANSWER;
 
 /// News of links and addresses.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Watch {
             }
             Ok(Self(socket))
         });
-        opened.map_err(|error| HostRefused::new("watch the network interfaces", "netlink", error))
+        opened.map_err(|error| HostRefused::socket("watch the network interfaces", "netlink", error, NO_ANSWER))
     }
 
     /// What came since the last time. Nothing, if nothing did: the descriptor is readable when there is something.
@@ -58,7 +59,7 @@ impl Watch {
             Ok(told) => Ok(told.filter_map(|(_, message)| Change::of(message)).collect()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Vec::new()),
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(vec![Change::Missed]),
-            Err(error) => Err(HostRefused::new("watch the network interfaces", "netlink", error)),
+            Err(error) => Err(HostRefused::socket("watch the network interfaces", "netlink", error, NO_ANSWER)),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Asking {
             return Ok(());
         }
         let probe = Probe::begin(link, ip)?;
-        let refused = |e| HostRefused::new("ask neighbours for an address", &link.name, e);
+        let refused = |e| ear::refused("ask neighbours for an address", &link.name, e);
         let ear = ear::listen(probe).map_err(refused)?;
         let (interface, events) = (link.name.clone(), self.events.clone());
         let listening = tokio::spawn(async move {

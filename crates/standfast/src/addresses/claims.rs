@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use host::HostRefused;
 use host::neighbours::Claims as Ears;
 use node::Event;
 use tokio::io::unix::AsyncFd;
@@ -62,7 +61,7 @@ impl Claims {
                 continue;
             };
             let opened = Ears::hear(link, place.1).and_then(|ears| {
-                let refused = |e| HostRefused::new("hear what neighbours say", &link.name, e);
+                let refused = |e| ear::refused("hear what neighbours say", &link.name, e);
                 ear::listen(ears).map_err(refused)
             });
             match opened {

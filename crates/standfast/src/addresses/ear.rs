@@ -2,7 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::path::PathBuf;
 
+use host::HostRefused;
 use tokio::io::unix::AsyncFd;
 
 /// Something with a descriptor that does not change as long as it is here.
@@ -24,4 +26,9 @@ impl<T: AsFd> AsRawFd for Ear<T> {
 )]
 pub(crate) fn listen<T: AsFd>(to: T) -> io::Result<AsyncFd<Ear<T>>> {
     AsyncFd::new(Ear(to))
+}
+
+/// The runtime's descriptor takes no more (epoll_ctl(2)).
+pub(crate) fn refused(what: &'static str, on: impl Into<PathBuf>, error: io::Error) -> HostRefused {
+    HostRefused::socket(what, on, error, "The host watches too many files: see the sysctl fs.epoll.max_user_watches")
 }

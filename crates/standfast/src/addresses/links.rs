@@ -159,7 +159,11 @@ impl Links {
         self.has_reordered |= self.ordered.remove(&(interface.to_owned(), address));
         let Some(at) = self.on(interface, address) else { return };
         if let Err(refused) = self.netlink.remove(&at) {
-            tracing::error!(%address, interface, "{refused}");
+            tracing::error!(
+                %address,
+                interface,
+                "{refused}. It stays there until its lifetime is over; take it off by hand: `ip address del`"
+            );
         }
     }
 
@@ -257,7 +261,7 @@ impl Links {
             return;
         }
         if let Err(refused) = self.look() {
-            tracing::error!("{refused} What is known of interfaces may be old; they are listed again in a moment");
+            tracing::error!("{refused}. What is known of interfaces may be old; they are listed again in a moment");
             // While very much changes no list comes to its end: `hear_again` begins anew with all of it.
             self.is_deaf = true;
             return;
@@ -308,7 +312,7 @@ impl Links {
 }
 
 fn watch() -> Result<AsyncFd<Ear<Watch>>, HostRefused> {
-    ear::listen(Watch::open()?).map_err(|e| HostRefused::new("watch the network interfaces", "netlink", e))
+    ear::listen(Watch::open()?).map_err(|e| ear::refused("watch the network interfaces", "netlink", e))
 }
 
 const fn placed(Address { ip, prefix, .. }: Address) -> Placed {

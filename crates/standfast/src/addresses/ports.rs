@@ -157,11 +157,11 @@ impl Port {
             State::Open { index, .. } if is_there && link.is_some_and(|link| link.index == *index) => {}
             State::Open { .. } | State::Shut { .. } => {
                 let opened = match link {
-                    None => Err(format!("there is no interface {interface}")),
+                    None => Err(format!("there is no interface {interface}: `ip link` shows those that are there")),
                     Some(_) if primary.is_unspecified() => Err(no_own(interface, *primary)),
-                    Some(_) if !is_there => {
-                        Err(format!("{primary}, from which VRRP is to speak, is not on {interface}"))
-                    }
+                    Some(_) if !is_there => Err(format!(
+                        "{primary}, from which VRRP is to speak, is not on {interface}: put it there, or name another one in `from`"
+                    )),
                     Some(link) => open(name, &self.place, link, to),
                 };
                 self.state = opened.unwrap_or_else(|why| State::Shut { why });
@@ -192,7 +192,7 @@ type Ways<'a> = (&'a mpsc::Sender<Event>, &'a mpsc::Sender<(String, HostRefused)
 
 fn no_own(interface: &str, of: IpAddr) -> String {
     let kind = if of.is_ipv4() { "IPv4 address" } else { "link-local IPv6 address" };
-    format!("{interface} has no {kind} of this host's own, from which VRRP could speak")
+    format!("{interface} has no {kind} of this host's own, from which VRRP could speak: give it one")
 }
 
 /// The refusal is for people.
@@ -205,7 +205,7 @@ fn open(name: &str, place: &Place, link: &Link, (events, broken): Ways<'_>) -> R
     let carries = Carries { protocol: vrrp::ip::PROTOCOL, group, hops: vrrp::ip::HOPS };
     let opened = Wire::open(link, *primary, &carries).map_err(|refused| refused.to_string())?;
     let wire = Arc::new(opened);
-    let ear = ear::listen(wire.clone()).map_err(|e| format!("the event loop takes no socket: {e}"))?;
+    let ear = ear::listen(wire.clone()).map_err(|e| ear::refused("hear packets", &link.name, e).to_string())?;
     let listener = Listener {
         name: name.to_owned(),
         codec: codec.clone(),

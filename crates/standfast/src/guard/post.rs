@@ -210,7 +210,11 @@ impl Duty {
                 Err(e) => refused.push(e),
             }
         }
-        refused.into_iter().for_each(|e| tracing::error!("{e}"));
+        for e in refused {
+            tracing::error!(
+                "{e}. The address stays on this host until its lifetime is over; take it off by hand: `ip address del`"
+            );
+        }
         removed
     }
 
@@ -224,7 +228,9 @@ impl Duty {
             for packet in self.wills.values().flat_map(|will| &will.say) {
                 let Some(speaker) = self.speakers.get(&mouth(packet)) else { continue };
                 if let Err(e) = speaker.send(packet.to, &packet.bytes) {
-                    tracing::warn!("{e}");
+                    tracing::warn!(
+                        "{e}. The other routers are not told that this host goes, and take over when they miss it"
+                    );
                 }
             }
         }

@@ -162,7 +162,7 @@ fn what_cannot_be_executed_counts_as_status_2() {
 
 #[test]
 fn a_host_that_is_short_of_something_says_nothing_about_the_file() {
-    let refused = |error| HostRefused::new("start the program", "/bin/a", io::Error::from_raw_os_error(error));
+    let refused = |error| HostRefused::program("start the program", "/bin/a", io::Error::from_raw_os_error(error));
     let ends = [11, 12, 23, 24, 2, 13, 8].map(|error| end_of_refused(&refused(error)));
     let (short, files) = (End::NotStarted, End::Exited(2));
     assert_eq!(ends, [short, short, short, short, files, files, files]);
