@@ -21,6 +21,8 @@ pub struct Stats {
     pub addresses_differed: u64,
     /// While Active: advertisements of somebody with less right, or resignations. Each is a second holder that there was.
     pub rivals_heard: u64,
+    /// Holders that were sent away and did not say in time that they had gone: as a rule Keepalived, or a host that is very busy.
+    pub left_silently: u64,
     /// How often the network was told where the addresses are.
     pub announcements: u64,
     /// How often this host woke too late to trust its own silence.

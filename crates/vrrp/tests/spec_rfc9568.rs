@@ -117,7 +117,8 @@ fn s6_1_the_owner_preempts_whatever_the_preempt_mode() {
     rig.at(20, heard("10.0.0.9", advert(254)));
     let actions = rig.at(30, Event::Allowed { cause: vrrp::Cause::Link });
     assert_eq!(orders(&actions), ["send", "changed"], "who holds them goes first");
-    assert_eq!(orders(&rig.until(50)), ["take", "announce"]);
+    assert_eq!(orders(&rig.until(80)), ["take", "announce"]);
+    assert_eq!(rig.router.stats().left_silently, 1);
 }
 
 #[test]

@@ -108,6 +108,8 @@ pub struct RouterReport {
     pub refused: u64,
     /// Others that held the addresses, too.
     pub rivals_heard: u64,
+    /// Holders that were sent away and did not say in time that they had gone.
+    pub left_silently: u64,
     /// How often this host woke too late to trust its own silence.
     pub froze: u64,
 }
@@ -183,6 +185,7 @@ impl RouterReport {
             resignations_sent: stats.resignations_sent,
             refused: stats.all_refused(),
             rivals_heard: stats.rivals_heard,
+            left_silently: stats.left_silently,
             froze: stats.froze,
         }
     }

@@ -49,7 +49,8 @@ impl Router {
         let resigned = if let Phase::Backup(backup) = &self.phase { backup.resigned } else { None };
         // Without the skew: who is missed in the end has been silent for longer.
         let lives = self.now.since(holder.heard) <= holder.interval.duration() * 3 && resigned != Some(holder.at);
-        lives.then(|| Predecessor { at: holder.at, priority: holder.priority, until: self.now + PATIENCE })
+        let patience = PATIENCE.min(self.config.interval.duration() * PATIENT_FOR);
+        lives.then(|| Predecessor { at: holder.at, priority: holder.priority, until: self.now + patience })
     }
 
     fn take(&mut self) {
@@ -79,6 +80,7 @@ impl Router {
     pub(super) fn take_if_due(&mut self) {
         let Phase::Active(Active { predecessor: Some(predecessor), .. }) = &self.phase else { return };
         if predecessor.until <= self.now {
+            self.stats.left_silently += 1;
             self.take();
         }
     }
@@ -95,6 +97,9 @@ impl Predecessor {
     }
 }
 
-/// How long a holder may take to hear us, cut its clients, let go and say so. Keepalived and whoever is not heard are taken for gone then: for
-/// so long nobody has the addresses, which is a fraction of what a client waits for a lost packet (200 ms).
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a holder may take to hear us, cut its clients (as a rule some milliseconds, 50 at the most), let go and say so. Who says nothing,
+/// as Keepalived does, is taken for gone then: for so long nobody has the addresses, which is less than any client waits for a lost packet
+/// (200 ms).
+const PATIENCE: Duration = Duration::from_millis(50);
+/// In intervals: not as long as it takes to miss a holder that is dead.
+const PATIENT_FOR: u32 = 2;

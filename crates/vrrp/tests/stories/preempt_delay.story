@@ -13,5 +13,5 @@ until 6500ms
   at 6109.375ms wake
          > send to=224.0.0.18 advert={vrid=7 priority=100 interval=1000ms addresses=[10.0.0.100]}
          > changed from=backup to=active why=preempted{holder=10.0.0.2 priority=50}
-  at 6129.375ms wake
+  at 6159.375ms wake
          > take addresses=[10.0.0.100]

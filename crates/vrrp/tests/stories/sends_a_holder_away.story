@@ -35,11 +35,11 @@ at 710ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=250 interval=
 at 810ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}
 at 910ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}
 at 1010ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}
-until 1060ms
+until 1090ms
   at 1031.875ms wake
          > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
          > changed from=backup to=active why=preempted{holder=10.0.0.2 priority=100}
-  at 1051.875ms wake
+  at 1081.875ms wake
          > take addresses=[10.0.0.100]
          > announce addresses=[10.0.0.100]
 # The least priority of one that never had more is no last word.
@@ -56,8 +56,8 @@ until 1421.875ms
          > changed from=backup to=active why=preempted{holder=10.0.0.2 priority=1}
 at 1425ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=1 interval=100ms addresses=[10.0.0.100]}
        > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
-until 1450ms
-  at 1441.875ms wake
+until 1480ms
+  at 1471.875ms wake
          > take addresses=[10.0.0.100]
          > announce addresses=[10.0.0.100]
 # It has taken nothing yet when somebody with more right comes, or when it must not: nothing is released, and nobody is told that it has gone.

@@ -12,9 +12,12 @@ use super::plan::Plan;
 /// What must never be, by name. Each has a saboteur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Invariant {
-    /// Once the link has been whole for an interval and a delay, two hosts hold the addresses for no longer than a packet and its answer take.
+    /// Two hosts hold the addresses for no longer than until one advertisement of the better one arrives, whatever links do: whoever is Active
+    /// says so at every interval, whoever holds and hears of more right has let go with that, and answers less right within an eighth of an
+    /// interval. Once the link has been whole for an interval and a delay, they do so for no longer than a packet and its answer take.
     H1,
-    /// Once the link is whole, nobody holds them for no longer than the longest Active_Down_Interval and a delay, if somebody may.
+    /// Whatever links do, nobody holds them for no longer than the longest Active_Down_Interval and a delay after the last advertisement, if
+    /// somebody may and is awake all that time. Once the link is whole, whoever that is.
     H2,
     /// With preemption, when nothing more follows, the holder has the highest priority of those who may.
     H3,
@@ -51,6 +54,8 @@ pub(crate) struct Judge {
     two_since: Option<Instant>,
     none_since: Option<Instant>,
     able_since: Option<Instant>,
+    /// Who may hold them and is awake, and since when.
+    able: BTreeMap<usize, Instant>,
     /// Who holds alone, and since when.
     alone: Option<(usize, Instant)>,
     /// That one when all must have heard of it.
@@ -80,11 +85,12 @@ impl Judge {
             if !waits {
                 self.waiting.remove(&i);
             }
-            if host.holds && host.state != State::Active || now.since(since) > PATIENCE + TINY {
+            if host.holds && host.state != State::Active || now.since(since) > plan.patience(i) + TINY {
                 self.breaks(Invariant::H6, now, format!("{i} is {:?} and holds: {}", host.state, host.holds));
             }
         }
         self.watch_those_sent_away(plan, now, course, hosts);
+        self.listen(plan, now, hosts);
         self.count_holders(plan, now, course, hosts, &holders);
         self.watch_the_sitting_one(plan, now, course, hosts, &holders);
         if course.whole.is_some() && now.since(course.op) > plan.settles() {
@@ -100,21 +106,67 @@ impl Judge {
         if let Some(lasted) = self.two_since.map(|since| now.since(since)).filter(|d| *d > plan.delay * 2 + TINY) {
             self.breaks(Invariant::H1, now, format!("{holders:?} hold for {lasted:?}"));
         }
-        let whole = course.whole.filter(|_| holders.is_empty());
-        self.none_since = whole.map(|whole| self.none_since.unwrap_or(now).max(whole));
+        let none_since = holders.is_empty().then(|| self.none_since.unwrap_or(now));
+        self.none_since = none_since;
+        self.miss(plan, now, hosts);
         let able = hosts.iter().any(|host| matches!(host.state, State::Backup | State::Active));
         self.able_since = able.then(|| self.able_since.unwrap_or(now));
-        let (Some(none), Some(able)) = (self.none_since, self.able_since) else { return };
-        let lasted = now.since(none.max(able));
+        let (Some(none), Some(able), Some(whole)) = (none_since, self.able_since, course.whole) else { return };
+        let lasted = now.since(none.max(able).max(whole));
         if lasted > plan.down() + plan.delay + TINY {
             self.breaks(Invariant::H2, now, format!("nobody holds for {lasted:?}: {hosts:?}"));
+        }
+    }
+
+    /// H2, whatever links do: who hears nothing takes over, and while nobody holds there is nothing to hear.
+    fn miss(&mut self, plan: &Plan, now: Instant, hosts: &[Sight]) {
+        for (i, host) in hosts.iter().enumerate() {
+            if host.is_awake && matches!(host.state, State::Backup | State::Active) {
+                self.able.entry(i).or_insert(now);
+            } else {
+                self.able.remove(&i);
+            }
+        }
+        let last = self.said.values().filter_map(|said| said.last()).max();
+        let Some(none) = self.none_since else { return };
+        let since = none.max(last.copied().unwrap_or(none));
+        let longest = self.able.values().map(|able| now.since(since.max(*able))).max().unwrap_or_default();
+        if longest > plan.down() + plan.delay + TINY {
+            self.breaks(Invariant::H2, now, format!("nobody says that it holds for {longest:?}: {hosts:?}"));
+        }
+    }
+
+    /// Whoever is Active is heard by those who can hear it.
+    fn listen(&mut self, plan: &Plan, now: Instant, hosts: &[Sight]) {
+        for (i, _) in hosts.iter().enumerate().filter(|(_, host)| host.is_awake && host.state == State::Active) {
+            let lasted = self.silent_for(now, i);
+            if lasted > plan.configs[i].interval.duration() + TINY {
+                self.breaks(Invariant::H1, now, format!("{i} is Active and has said nothing for {lasted:?}"));
+            }
+        }
+    }
+
+    fn silent_for(&self, now: Instant, host: usize) -> Duration {
+        let last = self.said.get(&host).and_then(|said| said.last());
+        last.map_or(Duration::MAX, |last| now.since(*last))
+    }
+
+    /// A holder has heard another one, which has more right than itself, or less.
+    pub(crate) fn heard(&mut self, plan: &Plan, now: Instant, host: usize, (is_better, holds): (bool, bool)) {
+        if is_better && holds {
+            self.breaks(Invariant::H1, now, format!("{host} holds, and has heard of more right"));
+        }
+        let lasted = self.silent_for(now, host);
+        if !is_better && lasted > plan.configs[host].interval.duration() / 8 + TINY {
+            self.breaks(Invariant::H1, now, format!("{host} has heard of less right, and says nothing for {lasted:?}"));
         }
     }
 
     fn watch_those_sent_away(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
         let taken: Vec<_> = self.sent_away.extract_if(.., |host, _| hosts[*host].holds).collect();
         let is_whole = course.whole.is_some_and(|whole| now.since(whole) > plan.settles());
-        if !is_whole || plan.delay * 2 >= PATIENCE {
+        let patience = (0..hosts.len()).map(|host| plan.patience(host)).min().unwrap_or_default();
+        if !is_whole || plan.delay * 2 >= patience {
             return;
         }
         for (host, holder) in taken.into_iter().filter(|(_, holder)| hosts[*holder].holds) {
@@ -171,8 +223,8 @@ impl Judge {
     /// An advertisement was said.
     pub(crate) fn said(&mut self, plan: &Plan, now: Instant, host: usize) {
         let said = self.said.entry(host).or_default();
-        said.push(now);
         said.retain(|at| now.since(*at) < plan.configs[host].interval.duration());
+        said.push(now);
         if said.len() > MOST_SAID {
             let times = said.len();
             self.breaks(Invariant::H7, now, format!("{host} said {times} within an interval"));
@@ -201,7 +253,5 @@ impl Judge {
 
 /// Eight answers, one advertisement, and a few words of turns that fall into the same interval.
 const MOST_SAID: usize = 16;
-/// How long a holder that was told to go is waited for.
-const PATIENCE: Duration = Duration::from_millis(20);
 /// Fractions of nanoseconds that divisions leave.
 const TINY: Duration = Duration::from_micros(1);

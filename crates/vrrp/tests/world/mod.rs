@@ -304,7 +304,12 @@ impl World {
             Coming::Packet { to, from, at, bytes } => {
                 let datagram = Datagram { from, to: at, hops: 255, payload: &bytes };
                 let event = Event::received(&self.plan.codec, Ok(datagram));
+                let is_better = self.meets(to, &event);
                 self.tell(to, event);
+                if let Some(is_better) = is_better {
+                    let holds = self.hosts[to].holds;
+                    self.judge.heard(&self.plan, self.now, to, (is_better, holds));
+                }
             }
             Coming::Announcement { to, from } => self.hosts[to].known = Some(from),
             Coming::Thaw(host) if self.hosts[host].frozen_until.is_some_and(|until| until <= self.now) => {
@@ -313,6 +318,15 @@ impl World {
             Coming::Thaw(_) => {}
             Coming::Op(op) => self.operate(op),
         }
+    }
+
+    /// Whether this is another holder for one that is awake, and one with more right.
+    fn meets(&self, host: usize, event: &Event) -> Option<bool> {
+        let Event::Heard { from, advert, .. } = event else { return None };
+        let Host { router, is_up: true, holds: true, frozen_until: None, .. } = &self.hosts[host] else { return None };
+        let own = (router.priority(), self.plan.configs[host].primary);
+        // What is multicast comes back.
+        (*from != own.1).then(|| (advert.priority, *from) > own)
     }
 
     // What happens.

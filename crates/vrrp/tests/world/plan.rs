@@ -103,6 +103,11 @@ impl Plan {
         self.configs.iter().map(|c| c.interval).max().expect("two routers at least")
     }
 
+    /// How long a holder is waited for that this one has told to go.
+    pub(crate) fn patience(&self, host: usize) -> Duration {
+        Duration::from_millis(50).min(self.configs[host].interval.duration() * 2)
+    }
+
     /// How long until nothing more follows from anything.
     pub(crate) fn settles(&self) -> Duration {
         let config = &self.configs[0];

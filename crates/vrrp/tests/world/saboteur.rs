@@ -14,6 +14,8 @@ use super::plan::Plan;
 pub(crate) enum Saboteur {
     /// Holders do not hear the others.
     DeafHolders,
+    /// Holders hold their tongue.
+    MuteHolders,
     /// Nobody is woken to take over.
     LostWakes,
     /// Every advertisement is heard with all the right there is short of an owner's.
@@ -34,8 +36,9 @@ pub(crate) enum Saboteur {
 
 impl Saboteur {
     /// All, with what each breaks.
-    pub(crate) const ALL: [(Self, Invariant); 9] = [
+    pub(crate) const ALL: [(Self, Invariant); 10] = [
         (Self::DeafHolders, Invariant::H1),
+        (Self::MuteHolders, Invariant::H1),
         (Self::LostWakes, Invariant::H2),
         (Self::Flattery, Invariant::H3),
         (Self::Usurper, Invariant::H4),
@@ -83,6 +86,9 @@ impl Saboteur {
             Self::Stutter => {
                 let times = |a: &Action| if matches!(a, Action::Send { .. }) { 20 } else { 1 };
                 actions.into_iter().flat_map(|a| std::iter::repeat_n(a.clone(), times(&a))).collect()
+            }
+            Self::MuteHolders if !actions.iter().any(|a| matches!(a, Action::Changed { .. })) => {
+                actions.into_iter().filter(|a| !matches!(a, Action::Send { .. })).collect()
             }
             Self::Haste => {
                 let is_active = actions.iter().any(|a| matches!(a, Action::Changed { to: State::Active, .. }));
