@@ -22,7 +22,9 @@ pub(crate) fn address(args: &AddressArgs) -> Result<(), Failure> {
     let Wished { forgets } = control::ask(&args.node, &format!("address {word} {name}"))?;
     println!("{name}: {}", said(word));
     if let Some(why) = forgets {
-        println!("This holds until the node ends and not longer: it could not be written down. {why}");
+        println!(
+            "This holds until the node ends, also through an upgrade, and not longer: it could not be written down. {why}"
+        );
     }
     Ok(())
 }

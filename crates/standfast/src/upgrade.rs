@@ -19,6 +19,7 @@ mod follow;
 mod predecessor;
 mod talk;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
@@ -196,7 +197,7 @@ impl Begun {
     /// Lets the program begin; nobody decides here any more. `None`: it did not, and is dead.
     pub(crate) async fn begin(self, source: &Source) -> Option<Left> {
         let Self { mut successor, drain, control, answer } = self;
-        if let Err(failure) = successor.begin().await {
+        if let Err(failure) = successor.begin(source.addresses.forgotten_at_the_end()).await {
             // Who wanted it may have gone away.
             let _ = answer.send(Err(failure));
             return None;
@@ -271,13 +272,14 @@ impl Successor {
         }
     }
 
-    /// Lets it begin.
+    /// Lets it begin. `released`: addresses that an operator released, if no disk knows of them.
     ///
     /// # Errors
     /// Why it did not. It is dead then.
-    async fn begin(&mut self) -> Result<(), Failure> {
+    async fn begin(&mut self, released: Option<BTreeSet<String>>) -> Result<(), Failure> {
+        let go = released.map_or(Word::Go, |released| Word::Keep { released });
         let heard = timeout(BEGIN, async {
-            self.talk.say(&Word::Go).await.ok()?;
+            self.talk.say(&go).await.ok()?;
             self.talk.hear().await
         });
         match heard.await {

@@ -145,6 +145,32 @@ fn an_upgrade_leaves_no_gap() {
 }
 
 #[test]
+fn without_a_state_directory_a_release_outlives_an_upgrade_and_says_that_it_outlives_no_restart() {
+    let mut stage = Stage::set();
+    stage.write("b", &vrrp(100, "", ""));
+    stage.run("b");
+    // A directory cannot be made within a file.
+    let state = format!("state-dir = \"{}/state\"", stage.dir("a").display());
+    let text = stage.file("a", &vrrp(150, "", "")).replace(&state, "state-dir = \"/dev/null/state\"");
+    std::fs::write(stage.dir("a").join("standfast.toml"), text).expect("it can be written");
+    stage.run("a");
+    stage.wait_for_holder("a");
+    let told = stage.done("a", &["address", "release", NAME]);
+    assert!(told.contains("until the node ends, also through an upgrade, and not longer"), "{told}");
+    assert!(told.contains("`state-dir`"), "{told}");
+    stage.wait_for_holder("b");
+    for _ in 0..2 {
+        assert!(stage.done("a", &["upgrade"]).contains("has taken over"));
+        let stands = stage.wait("the new process answers", || stage.stands("a"));
+        assert_eq!(stands["released"], true, "{stands}");
+        stage.wait_for_holder("b");
+    }
+    let told = stage.done("a", &["address", "take", NAME]);
+    assert!(!told.contains("until the node ends"), "nothing is to be forgotten: {told}");
+    stage.wait_for_holder("a");
+}
+
+#[test]
 fn a_program_that_fails_to_take_over_changes_nothing() {
     let stage = held_by_a();
     let gone = stage.watch_for_removals("a");

@@ -1,4 +1,5 @@
-//! What did an operator want of addresses before the last restart? Those that shall not be here, in the state directory.
+//! What did an operator want of addresses before the last restart? Those that shall not be here, in the state directory. Without one, and
+//! where the disk refused, a process that takes our place is told.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,23 +10,52 @@ use node::event::Wish;
 /// The names of addresses that were released. Cheap to clone; all clones are the same.
 #[derive(Clone, Default)]
 pub(super) struct Memory {
-    released: Arc<Mutex<BTreeSet<String>>>,
+    wishes: Arc<Mutex<Wishes>>,
     /// Held while they are written: the last wish is the last one on the disk.
     saving: Arc<Mutex<()>>,
     /// `None`: this node keeps no state.
     store: Option<Arc<Store>>,
 }
 
+struct Wishes {
+    released: BTreeSet<String>,
+    /// Whether the next start will know of them.
+    is_kept: bool,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { released: BTreeSet::new(), is_kept: true }
+    }
+}
+
 impl Memory {
     /// What is in the directory. What cannot be read is as good as not wanted, and said.
     pub(super) fn of(store: Option<Arc<Store>>) -> Self {
         let released = store.as_deref().map(load).unwrap_or_default();
-        Self { released: Arc::new(Mutex::new(released)), saving: Arc::default(), store }
+        let wishes = Wishes { released, is_kept: true };
+        Self { wishes: Arc::new(Mutex::new(wishes)), saving: Arc::default(), store }
     }
 
     /// Those that shall not be here.
     pub(super) fn released(&self) -> BTreeSet<String> {
-        self.lock().clone()
+        self.lock().released.clone()
+    }
+
+    /// The same, if the next start would not know of them.
+    pub(super) fn forgotten_at_the_end(&self) -> Option<BTreeSet<String>> {
+        let wishes = self.lock();
+        (!wishes.is_kept).then(|| wishes.released.clone())
+    }
+
+    /// What the process whose place we take could not write down. Waits for the disk.
+    pub(super) fn inherit(&self, released: BTreeSet<String>) {
+        *self.lock() = Wishes { released, is_kept: false };
+        if let Err(why) = self.save() {
+            tracing::warn!(
+                "which addresses were released (`standfast address release`) is forgotten when this node ends: {why}"
+            );
+        }
     }
 
     /// Keeps what is wanted. Waits for the disk.
@@ -33,22 +63,37 @@ impl Memory {
     /// # Errors
     /// Why the next start will not know of it.
     pub(super) fn keep(&self, address: &str, wish: Wish) -> Result<(), String> {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wishes = self.lock();
         let is_new = match wish {
-            Wish::Release => self.lock().insert(address.to_owned()),
-            Wish::Take => self.lock().remove(address),
-            Wish::Preempt => false,
+            Wish::Release => wishes.released.insert(address.to_owned()),
+            Wish::Take => wishes.released.remove(address),
+            Wish::Preempt => return Ok(()),
         };
-        if !is_new {
-            return Ok(());
-        }
-        let store = self.store.as_deref().ok_or("this node has no state directory")?;
-        let text = serde_json::to_vec_pretty(&self.released()).map_err(|e| e.to_string())?;
-        store.save(FILE, &text).map_err(|e| e.to_string())
+        wishes.is_kept &= !is_new;
+        let is_kept = wishes.is_kept;
+        drop(wishes);
+        if is_kept { Ok(()) } else { self.save() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.released.lock().unwrap_or_else(PoisonError::into_inner)
+    fn save(&self) -> Result<(), String> {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let released = self.released();
+        let Some(store) = self.store.as_deref() else {
+            // Nothing is what a start begins with.
+            self.lock().is_kept = released.is_empty();
+            let why = "there is no state directory that could be used: see `state-dir` in [node]";
+            return if released.is_empty() { Ok(()) } else { Err(why.to_owned()) };
+        };
+        let text = serde_json::to_vec_pretty(&released).map_err(|e| e.to_string())?;
+        store.save(FILE, &text).map_err(|e| e.to_string())?;
+        let mut wishes = self.lock();
+        // Another wish may have come meanwhile, and is saved next.
+        wishes.is_kept = wishes.released == released;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +137,33 @@ mod tests {
     #[test]
     fn without_a_directory_it_is_obeyed_and_said_to_be_forgotten() {
         let memory = Memory::default();
-        assert!(memory.keep("vip", Wish::Release).is_err());
+        assert_eq!(memory.forgotten_at_the_end(), None);
+        for _ in 0..2 {
+            assert!(memory.keep("vip", Wish::Release).is_err(), "said each time");
+        }
         assert!(memory.released().contains("vip"));
+        let successor = Memory::default();
+        successor.inherit(memory.forgotten_at_the_end().unwrap());
+        assert!(successor.released().contains("vip"));
+        assert!(successor.forgotten_at_the_end().is_some(), "for the next one");
+        successor.keep("vip", Wish::Take).unwrap();
+        assert_eq!(successor.forgotten_at_the_end(), None);
+    }
+
+    #[test]
+    fn what_the_disk_refused_is_kept_by_who_takes_the_place_if_it_can() {
+        let dir = std::env::temp_dir().join(format!("standfast-refused-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let store = Arc::new(Store::open(&dir).unwrap());
+        std::fs::create_dir(dir.join(FILE)).unwrap();
+        let memory = Memory { store: Some(store.clone()), ..Memory::default() };
+        assert!(memory.keep("vip", Wish::Release).is_err());
+        let inherited = memory.forgotten_at_the_end().unwrap();
+        std::fs::remove_dir(dir.join(FILE)).unwrap();
+        let successor = Memory::of(Some(store.clone()));
+        successor.inherit(inherited);
+        assert_eq!(successor.forgotten_at_the_end(), None);
+        assert!(Memory::of(Some(store)).released().contains("vip"));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

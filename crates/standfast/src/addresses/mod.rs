@@ -39,6 +39,7 @@ mod telling;
 mod views;
 mod wills;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -121,6 +122,16 @@ impl Addresses {
         let recorder = recorder::Shared::default();
         recorder::write_on_panic(recorder.clone(), needs.node.flights().to_owned(), recorder::ADDRESSES);
         Self(Arc::new(Inner { feeds, clients, needs, memory, recorder, events, place }))
+    }
+
+    /// What an operator released that the disk does not know of: for who takes our place.
+    pub(crate) fn forgotten_at_the_end(&self) -> Option<BTreeSet<String>> {
+        self.0.memory.forgotten_at_the_end()
+    }
+
+    /// What the process whose place we take had no disk for. Before the start. Waits for the disk.
+    pub(crate) fn inherit(&self, released: BTreeSet<String>) {
+        self.0.memory.inherit(released);
     }
 
     /// Holds those of the file, from here on. `handed_over`: another process of this host held them until now, and lets us go on.

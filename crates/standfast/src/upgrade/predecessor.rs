@@ -1,5 +1,6 @@
 //! What does a program say to the process whose place it takes?
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
@@ -11,12 +12,16 @@ use crate::failure::Failure;
 use crate::inherited::Handover;
 
 /// The process whose place is taken.
-pub(crate) struct Predecessor(StdStream);
+pub(crate) struct Predecessor {
+    line: StdStream,
+    /// Addresses that an operator released, if no disk knows of them.
+    released: Option<BTreeSet<String>>,
+}
 
 impl Predecessor {
     /// Takes what was lent: the line, and the lock.
     pub(crate) fn of(handover: Handover) -> (Self, Option<File>) {
-        (Self(handover.talk), handover.lock)
+        (Self { line: handover.talk, released: None }, handover.lock)
     }
 
     /// Says that all is prepared and where the node will answer, and waits until nobody else decides.
@@ -24,13 +29,22 @@ impl Predecessor {
         let gone = |e: io::Error| Failure::refused(format!("the node that was to be replaced goes on without us: {e}"));
         let control = std::path::absolute(control).ok();
         self.say(&Word::Prepared { version: env!("CARGO_PKG_VERSION").to_owned(), control }).map_err(gone)?;
-        self.0.set_read_timeout(Some(PATIENCE)).map_err(gone)?;
+        self.line.set_read_timeout(Some(PATIENCE)).map_err(gone)?;
         let mut line = String::new();
-        BufReader::new(&self.0).read_line(&mut line).map_err(gone)?;
+        BufReader::new(&self.line).read_line(&mut line).map_err(gone)?;
         match serde_json::from_str(&line) {
             Ok(Word::Go) => Ok(()),
+            Ok(Word::Keep { released }) => {
+                self.released = Some(released);
+                Ok(())
+            }
             _ => Err(gone(io::ErrorKind::UnexpectedEof.into())),
         }
+    }
+
+    /// The addresses that an operator released, if no disk knows of them. Once.
+    pub(crate) const fn released(&mut self) -> Option<BTreeSet<String>> {
+        self.released.take()
     }
 
     /// Says why it cannot be.
@@ -40,7 +54,7 @@ impl Predecessor {
     }
 
     fn say(&mut self, word: &Word) -> io::Result<()> {
-        self.0.write_all(word.line()?.as_bytes())
+        self.line.write_all(word.line()?.as_bytes())
     }
 
     /// Says that it is done.

@@ -1,5 +1,6 @@
 //! What do the two processes of an upgrade say to each other?
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub(super) enum Word {
     },
     /// Nobody decides any more: begin.
     Go,
+    /// The same, and these addresses were released by an operator, which no disk knows. Who does not know this word does not take over.
+    Keep { released: BTreeSet<String> },
     /// Somebody else listens, decides and serves.
     Ready,
     /// It cannot be.
