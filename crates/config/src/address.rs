@@ -19,7 +19,7 @@ use crate::source::{Place, Source};
 pub use self::bgp::{Bgp, Family, Lelastic, Neighbor, Ttl};
 pub use self::check::{Check, Target};
 pub use self::command::Command;
-pub use self::hooks::Notify;
+pub use self::hooks::{Notify, SyncGroup};
 pub use self::vrrp::{Preempt, Vrrp};
 
 pub(crate) use self::bgp::name as neighbor_name;

@@ -134,7 +134,8 @@ impl Told {
         let single = single.map(|settings| (settings, None));
         let repeated = tables.groups.iter().map(|group| (group, "name"));
         let repeated = repeated.chain(tables.listeners.iter().map(|listener| (listener, "listen")));
-        let repeated = repeated.chain(tables.addresses.iter().map(|address| (address, "name")));
+        let moving = tables.addresses.iter().chain(&tables.sync_groups);
+        let repeated = repeated.chain(moving.map(|table| (table, "name")));
         let repeated = repeated.map(|(settings, key)| (settings, Some(name(settings, key))));
         let told = single.chain(repeated).map(|(settings, name)| {
             let mut values = BTreeMap::new();
@@ -246,12 +247,12 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
             | "server-tcp"
             | "unix",
         ) => Some(Applies::Live),
-        ("address", key) => ADDRESS.contains(&key).then_some(Applies::Live),
+        ("address" | "sync-group", key) => ADDRESS.contains(&key).then_some(Applies::Live),
         _ => None,
     }
 }
 
-/// Options of `[[address]]`. What makes another router or neighbour of it begins anew; the rest goes on without a gap.
+/// Options of `[[address]]`, and those of `[[sync-group]]` among them. What makes another router or neighbour of it begins anew; the rest goes on without a gap.
 const ADDRESS: &[&str] = &[
     "name",
     "held",

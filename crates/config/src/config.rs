@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::address::Address;
+use crate::address::{Address, SyncGroup};
 use crate::change::Told;
 use crate::choice::{Balance, Fallback, LogFormat, LogLevel, Mode, OnUnknown, Pool, Role, SendProxy};
 use crate::edge::{Endpoint, Limits, Network, ServerTls, Tcp, Tls, UnixFile};
@@ -33,6 +33,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Addresses that move between hosts. Names and what is held are unique.
     pub addresses: Vec<Address>,
+    /// Who is told of sync groups as a whole. Names are unique, and each is that of addresses.
+    pub sync_groups: Vec<SyncGroup>,
     /// All of it again, option by option: what two files are compared by.
     pub told: Told,
 }
@@ -197,6 +199,7 @@ pub(crate) struct Tables {
     pub(crate) groups: Vec<Settings>,
     pub(crate) listeners: Vec<Settings>,
     pub(crate) addresses: Vec<Settings>,
+    pub(crate) sync_groups: Vec<Settings>,
 }
 
 impl Config {
@@ -223,6 +226,7 @@ impl Config {
             groups: tables.groups.iter().map(|table| Group::build(source, table)).collect(),
             listeners,
             addresses: tables.addresses.iter().map(|table| Address::build(source, table, &ends, &node)).collect(),
+            sync_groups: tables.sync_groups.iter().map(|table| SyncGroup::build(source, table)).collect(),
             node,
             told: Told::of(tables),
         }

@@ -73,11 +73,11 @@ impl Walk {
             let section = options::section(name).expect("is in the table of options");
             root.get(name).map_or_else(|| Settings::new(section, None), |value| self.single(section, value))
         });
-        let [groups, listeners, addresses] = ["group", "listener", "address"].map(|name| {
+        let [groups, listeners, addresses, sync_groups] = ["group", "listener", "address", "sync-group"].map(|name| {
             let section = options::section(name).expect("is in the table of options");
             root.get(name).map_or_else(Vec::new, |value| self.repeated(section, value))
         });
-        Tables { node, admin, log, proxy, groups, listeners, addresses }
+        Tables { node, admin, log, proxy, groups, listeners, addresses, sync_groups }
     }
 
     /// A table that there is once.

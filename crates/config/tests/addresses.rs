@@ -109,6 +109,10 @@ fn what_is_written_of_a_virtual_router_is_what_one_gets() {
     let Way::Vrrp(vrrp) = &other.way else { panic!() };
     assert_eq!((vrrp.preempt, vrrp.interval, vrrp.checksum_as_v2), (Preempt::After(ms(60_000)), ms(10), true));
     assert_eq!((routed.sync_group, other.sync_group), (Some("both".into()), Some("both".into())));
+    let [group] = &config.sync_groups[..] else { panic!() };
+    assert_eq!((group.name.as_str(), &group.notify.master, group.notify.timeout), ("both", &None, ms(2_000)));
+    assert_eq!(group.notify.backup, Some(vec!["/b".to_owned(), "2".to_owned()]));
+    assert_eq!(group.notify.fifo.as_deref(), Some(std::path::Path::new("/run/group")));
 }
 
 #[test]

@@ -130,6 +130,12 @@ impl Address {
         matches!(&self.config.follows, Follows::Master { group: followed, .. } if followed == group)
     }
 
+    /// It is not here, nor about to be: not by our order, and not where a command brought it.
+    pub(crate) fn is_gone(&self) -> bool {
+        let is_away = if let Mover::Command(command, _) = &self.mover { command.has_left() } else { true };
+        is_away && !self.hold.is_wanted()
+    }
+
     pub(crate) const fn state(&self) -> State {
         self.state
     }

@@ -102,6 +102,14 @@ impl Command {
         self.is_wanted && self.known == Known::Here
     }
 
+    /// It is not to be here, and no command is to be waited for until it is away: `Down` has succeeded, though another look may not have.
+    pub(crate) fn has_left(&self) -> bool {
+        let may_bring = matches!(self.running, Some((_, Job::Up)));
+        let is_away = self.known == Known::Away || self.is_verifying;
+        let was_never_here = matches!((self.known, self.check), (Known::Nothing(_), None));
+        !self.is_wanted && !may_bring && (is_away || was_never_here)
+    }
+
     /// Nothing is under way, and it is not here by our doing; or taking it down has failed too often to go on.
     pub(crate) fn is_done(&self) -> bool {
         let is_away = self.known == Known::Away || matches!((self.known, self.check), (Known::Nothing(_), None));
@@ -163,7 +171,8 @@ impl Command {
             (Job::Up, End::Done) => {
                 self.known = Known::Here;
                 self.failures = 0;
-                self.pause = self.check.map(|every| now + every);
+                // Who does not want it any more gives it back at once.
+                self.pause = self.check.filter(|_| self.is_wanted).map(|every| now + every);
                 Outcome::Quiet
             }
             (Job::Down, End::Done) => {

@@ -39,6 +39,8 @@ pub struct Node {
     stage: Stage,
     addresses: BTreeMap<String, Address>,
     teams: Vec<Team>,
+    /// What was last said of sync groups whose addresses are about to get new routers.
+    said: BTreeMap<String, State>,
     views: Views,
     /// What is wrong with which interface.
     links: BTreeMap<String, String>,
@@ -74,6 +76,7 @@ impl Node {
             stage: Stage::New,
             addresses: BTreeMap::new(),
             teams: Vec::new(),
+            said: BTreeMap::new(),
             views: Views::new(),
             links: BTreeMap::new(),
             conns: 0,
@@ -97,10 +100,17 @@ impl Node {
         self.stage == Stage::Ended
     }
 
-    /// Whether nothing that follows the master of this group is here: neither on an interface by our order nor about to be put there.
+    /// Whether nothing that follows the master of this group is here: neither on an interface by our order nor about to be put there, nor, as
+    /// far as is known, where a command brought it.
     #[must_use]
     pub fn has_left(&self, group: &GroupName) -> bool {
-        self.addresses.values().all(|address| !address.follows(group) || !address.hold.is_wanted())
+        self.addresses.values().all(|address| !address.follows(group) || address.is_gone())
+    }
+
+    /// Whether it has anything to do with an address of this name: also when that is not configured any more, until it has given it up.
+    #[must_use]
+    pub fn knows(&self, address: &str) -> bool {
+        self.addresses.contains_key(address)
     }
 
     fn on_startup(&mut self, left: Vec<(String, Placed)>, handed_over: bool) {
@@ -328,6 +338,7 @@ impl Node {
             }
             out.extend(team.note(&states));
         }
+        self.end_groups(&mut out);
         self.actions.extend(out);
     }
 

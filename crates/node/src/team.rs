@@ -28,13 +28,19 @@ enum Routers {
 }
 
 impl Team {
-    pub(crate) fn new(group: Option<String>, members: Vec<(String, vrrp::Config)>, now: Instant) -> Self {
+    /// `said`: what was last said of the group, if other routers were it before these.
+    pub(crate) fn new(
+        group: Option<String>,
+        members: Vec<(String, vrrp::Config)>,
+        said: Option<State>,
+        now: Instant,
+    ) -> Self {
         let names = members.iter().map(|(name, _)| name.clone()).collect();
         let routers = match (&group, members) {
             (None, mut one) if one.len() == 1 => Routers::Alone(Box::new(Router::new(one.remove(0).1, now))),
             (_, members) => Routers::Together(SyncGroup::new(members, now)),
         };
-        Self { group, members: names, routers, is_started: false, state: State::Initialize }
+        Self { group, members: names, routers, is_started: false, state: said.unwrap_or(State::Initialize) }
     }
 
     pub(crate) fn start(&mut self, now: Instant) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use machine::time::at;
 use machine::{Instant, Machine as _, story};
-use node::config::{Address, Config, Follows, Way};
+use node::config::{Address, Config, Follows, Job, Way};
 use node::{Action, End, Event, Node};
 use view::{Epoch, Phase, View};
 use vrrp::State;
@@ -127,7 +127,9 @@ fn what_it_follows_from_now_on_has_a_moment_to_be_known() {
                     View { group: "cache".into(), epoch: Epoch(1), phase: Phase::Steady, master, replicas: vec![] };
                 machine::step(&mut node, now, Event::Viewed { view }, |_| ());
                 assert_eq!(state(&node) == State::Active, stays, "{way}: {master}");
-                assert_eq!(node.has_left(&"cache".into()), !stays, "{way}: {master}");
+                // A command that gives it back is under way.
+                let is_gone = !stays && !way.starts_with("command");
+                assert_eq!(node.has_left(&"cache".into()), is_gone, "{way}: {master}");
                 assert!(node.has_left(&"another".into()), "nobody follows it here");
             }
             while let Some((due, _)) = node.deadline().filter(|(due, _)| *due < now + Duration::from_secs(4)) {
@@ -136,4 +138,40 @@ fn what_it_follows_from_now_on_has_a_moment_to_be_known() {
             assert_eq!(state(&node) == State::Active, stays, "{way}: {master:?}");
         }
     }
+}
+
+/// A vote is not said before it (`sentinel::clearance`).
+#[test]
+fn what_a_command_brought_has_left_when_the_command_that_gives_it_back_has_ended() {
+    let text = "addresses={eip={interface=eth0 held=[] follows=master{group=cache servers=[10.0.0.1:6379]} proof-age=500ms \
+                way=command{check=10000ms}}}";
+    let mut node = Node::new(story::from_line(text).expect("it can be read"), 1, Instant::START);
+    let now = |ms| Instant::START + Duration::from_millis(ms);
+    let mut jobs = Vec::new();
+    let mut step = |node: &mut Node, ms, event| {
+        machine::step(node, now(ms), event, |action| {
+            if let Action::Run { job, .. } = action {
+                jobs.push(job);
+            }
+        });
+        (node.has_left(&"cache".into()), jobs.last().copied())
+    };
+    let view = |epoch, phase| {
+        let master = "10.0.0.1:6379".parse().expect("an address");
+        Event::Viewed { view: View { group: "cache".into(), epoch: Epoch(epoch), phase, master, replicas: vec![] } }
+    };
+    let ran = |nr, end: Result<(), &str>| {
+        let end = end.map_or_else(|why| End::Failed(why.into()), |()| End::Done);
+        Event::Ran { address: "eip".into(), nr, end }
+    };
+    let startup = Event::Startup { left: vec![], handed_over: false };
+    assert_eq!(step(&mut node, 0, startup), (false, Some(Job::Check)), "a life of before may have brought it");
+    assert_eq!(step(&mut node, 1, ran(1, Err("not here"))), (true, Some(Job::Check)));
+    assert_eq!(step(&mut node, 2, view(1, Phase::Steady)), (false, Some(Job::Up)));
+    assert_eq!(step(&mut node, 3, view(2, Phase::Switching)), (false, Some(Job::Up)), "it is on its way");
+    assert_eq!(step(&mut node, 4, ran(2, Ok(()))), (false, Some(Job::Down)));
+    assert_eq!(step(&mut node, 5, ran(3, Err("503"))), (false, Some(Job::Down)));
+    machine::wake(&mut node, now(1_005), |_| ());
+    assert_eq!(step(&mut node, 1_010, ran(4, Ok(()))), (true, Some(Job::Check)), "its own word counts");
+    assert!(!step(&mut node, 1_020, ran(5, Ok(()))).0, "and that of another look more");
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use config::Config;
-use config::address::{Address, Target, Way};
+use config::address::{Address, Notify, SyncGroup, Target, Way};
 use host::capability::{Capability, Rights, first_free_port};
 use host::echo::Echo;
 
@@ -67,6 +67,12 @@ fn needs(config: &Config, ports: &[SocketAddr]) -> Needs {
             need(Capability::NetRaw, format!("to ask whether {gateway} answers"));
         }
     }
+    for SyncGroup { name, notify, .. } in &config.sync_groups {
+        for user in strangers(hook_users(notify)) {
+            need(Capability::SetUid, format!("to run hooks of the sync group {name} as {user}"));
+            need(Capability::SetGid, format!("to run hooks of the sync group {name} as {user}"));
+        }
+    }
     let first_free = first_free_port();
     for at in ports.iter().filter(|at| at.port() < first_free) {
         need(Capability::NetBindService, format!("to listen on {at}"));
@@ -88,11 +94,18 @@ fn users(address: &Address) -> BTreeSet<String> {
         Target::Script { user, .. } => Some(Who::or_not_root(user.as_ref())),
         _ => None,
     });
-    let notify = &address.notify;
-    let hooks = [&notify.master, &notify.backup, &notify.fault, &notify.stop, &notify.any];
-    let hooks = hooks.into_iter().flatten().map(|_| Who::or_us(notify.user.as_ref()));
     let command = if let Way::Command(command) = &address.way { Some(Who::or_us(command.user.as_ref())) } else { None };
-    let others = scripts.chain(hooks).chain(command).filter_map(|who| match who.user() {
+    strangers(scripts.chain(hook_users(&address.notify)).chain(command))
+}
+
+fn hook_users(notify: &Notify) -> impl Iterator<Item = Who> {
+    let hooks = [&notify.master, &notify.backup, &notify.fault, &notify.stop, &notify.any];
+    hooks.into_iter().flatten().map(|_| Who::or_us(notify.user.as_ref()))
+}
+
+/// Those that are not our own.
+fn strangers(users: impl Iterator<Item = Who>) -> BTreeSet<String> {
+    let others = users.filter_map(|who| match who.user() {
         Ok(Some(_)) => Some(who.to_string()),
         Ok(None) | Err(_) => None,
     });

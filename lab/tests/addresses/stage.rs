@@ -37,6 +37,12 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("it is our child")
@@ -145,9 +151,7 @@ impl Stage {
 
     /// Sends the host's node a signal.
     pub(crate) fn signal(&self, host: &str, signal: &str) {
-        let pid = self.nodes[host].0.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
+        self.nodes[host].signal(signal);
     }
 
     /// Waits until the host's node has ended by itself.

@@ -1,16 +1,35 @@
-//! What is run when the state of an address changes, as plain data.
+//! What is run when the state of an address, or of a sync group, changes, as plain data.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::sure;
+use crate::config::{place, sure};
 use crate::setting::Settings;
+use crate::source::{Place, Source};
 
-/// `[address.notify]`: what is run, and told, when the state of the address changes. Each hook is a program, by its absolute path, with its
-/// arguments; after these it gets Keepalived's: `INSTANCE` or `GROUP`, the name, the state, the priority.
+/// `[[sync-group]]`: who is told of addresses that move together, as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncGroup {
+    /// That of at least two addresses.
+    pub name: String,
+    /// What is run when its state changes.
+    pub notify: Notify,
+    /// Where `name` is written.
+    pub defined_at: Place,
+}
+
+impl SyncGroup {
+    pub(crate) fn build(source: &Source, table: &Settings) -> Self {
+        let notify = Notify::build(&table.inner("notify"));
+        Self { name: sure(table, "name"), notify, defined_at: place(source, table, "name") }
+    }
+}
+
+/// `[address.notify]`, `[sync-group.notify]`: what is run, and told, when the state changes. Each hook is a program, by its absolute path, with
+/// its arguments; `any` gets Keepalived's after these: `INSTANCE` or `GROUP`, the name, the state, the priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {
-    /// The address is here.
+    /// It is here.
     pub master: Option<Vec<String>>,
     /// It may come.
     pub backup: Option<Vec<String>>,

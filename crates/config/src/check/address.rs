@@ -1,6 +1,7 @@
 //! What does not fit together about addresses that move: what is missing for what they follow, two ways, two hosts' worth of the same.
 
 mod bgp;
+mod group;
 mod look;
 mod vrrp;
 
@@ -16,7 +17,6 @@ use crate::diagnostic::Problem;
 use crate::edge::Endpoint;
 use crate::options::Definition;
 use crate::setting::Settings;
-use crate::suggest::{self, Candidate};
 use crate::value::{LONGEST_SOCKET_PATH, quote, show_duration};
 
 use super::{header, missing, unknown_group};
@@ -65,7 +65,7 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
     names(found, &tables.addresses);
     held_twice(found, &tables.addresses);
     not_ours(found, tables);
-    sync_groups(found, &tables.addresses);
+    group::all(found, tables, strangers);
     vrrp::together(found, &tables.addresses);
     bgp::together(found, &tables.addresses);
 }
@@ -355,34 +355,6 @@ fn not_ours(found: &mut Vec<Problem>, tables: &Tables) {
             let wrong = format!("{ip} cannot move: {why}");
             let help = "nodes and Redis servers are told apart by their addresses: name them by those that their hosts always have";
             found.push(Problem::new(span, wrong, "expected an address that is nobody's own").help(help));
-        }
-    }
-}
-
-/// What moves together does so by VRRP, and is more than one.
-fn sync_groups(found: &mut Vec<Problem>, addresses: &[Settings]) {
-    let group = |address: &Settings| address.get::<String>("sync-group");
-    for (nr, address) in addresses.iter().enumerate() {
-        let (Some(own), Some(span)) = (group(address), address.span("sync-group")) else { continue };
-        if address.lacks("vrrp") {
-            let wrong = "`sync-group` has no meaning without `[address.vrrp]`";
-            found.push(Problem::new(span, wrong, "only with `vrrp`").help("remove the line"));
-            continue;
-        }
-        let others: Vec<String> = addresses
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != nr)
-            .filter_map(|(_, other)| group(other))
-            .collect();
-        if !others.contains(&own) {
-            let wrong = format!("the sync group {} has one member, which moves alone then", quote(&own));
-            let meant = suggest::nearest(&own, others.iter().map(|name| Candidate { name, also: &[] }));
-            let label =
-                meant.map_or_else(|| "expected two at least".to_owned(), |name| format!("did you mean \"{name}\"?"));
-            found.push(
-                Problem::new(span, wrong, label).help("name the same group in another [[address]], or remove the line"),
-            );
         }
     }
 }

@@ -3,6 +3,7 @@
 mod bgp;
 mod check;
 mod command;
+mod notify;
 mod vrrp;
 
 use std::time::Duration;
@@ -12,7 +13,8 @@ use crate::choice::Followed;
 
 pub(super) use bgp::{BGP, LELASTIC, NEIGHBOR};
 pub(super) use check::{CHECK, CHECK_TLS};
-pub(super) use command::{COMMAND, NOTIFY};
+pub(super) use command::COMMAND;
+pub(super) use notify::{GROUP_NOTIFY, NOTIFY, SYNC_GROUP};
 pub(super) use vrrp::{ANNOUNCE, VRRP};
 
 pub(super) const ADDRESS: Section = Section {

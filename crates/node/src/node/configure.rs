@@ -5,9 +5,12 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use vrrp::State;
+
 use super::{Node, Stage};
 use crate::address::Address;
 use crate::config::{self, Config, Way};
+use crate::event::Action;
 use crate::team::Team;
 
 impl Node {
@@ -34,6 +37,18 @@ impl Node {
         self.form_teams();
         self.look();
         self.start_teams();
+    }
+
+    /// Sync groups that are no more: whoever was told of them is told that, after the end of their addresses.
+    pub(super) fn end_groups(&mut self, out: &mut Vec<Action>) {
+        let Self { said, stage, config, .. } = self;
+        said.retain(|group, from| {
+            let goes_on = *stage == Stage::Running && config.groups.contains_key(group);
+            if !goes_on {
+                out.push(Action::GroupChanged { group: group.clone(), from: *from, to: State::Initialize });
+            }
+            goes_on
+        });
     }
 
     pub(super) fn add(&mut self, name: &str, config: config::Address) {
@@ -68,6 +83,10 @@ impl Node {
                 address.resign(&mut out);
             }
         }
+        for team in &dissolved {
+            let said = team.group.clone().map(|group| (group, team.state()));
+            self.said.extend(said.filter(|(_, state)| *state != State::Initialize));
+        }
         self.teams = kept;
         self.actions.extend(out);
     }
@@ -86,7 +105,8 @@ impl Node {
                 Way::Vrrp(vrrp) => (name.clone(), vrrp.clone()),
                 way => unreachable!("only routers are in a team: {way:?}"),
             };
-            self.teams.push(Team::new(group, members.iter().map(router).collect(), self.now));
+            let said = group.as_ref().and_then(|group| self.said.remove(group));
+            self.teams.push(Team::new(group, members.iter().map(router).collect(), said, self.now));
         }
     }
 }

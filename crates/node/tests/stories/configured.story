@@ -50,6 +50,7 @@ at 520ms configured config={addresses={vip={interface=eth0 held=[10.0.0.100/24] 
        > changed address=new from=active to=initialize priority=100 why="it is not configured any more"
        > will address=vip remove=[] say=[]
        > changed address=vip from=active to=initialize priority=100 why="it is configured otherwise, and begins anew"
+       > group-changed group=both from=active to=initialize
        > changed address=vip from=initialize to=backup priority=100 why=started
 until 900ms
   at 880.9375ms wake

@@ -16,11 +16,9 @@ use host::neighbours::Announcer;
 use host::{HostRefused, clock};
 use machine::{Instant, Machine as _, story};
 use node::event::{Action, Valid};
-use node::node::AddressReport;
 use node::{Event, Follows, Node, Way};
 use tokio::sync::{mpsc, oneshot};
 use view::GroupName;
-use vrrp::State;
 use vrrp::health::{Check, Rule};
 
 use super::Order;
@@ -280,17 +278,11 @@ impl Driver {
                 let _ = away.send(());
             }
         }
-        let is_here = |address: &AddressReport| !address.here.is_empty() || address.state == State::Active;
-        let here: BTreeSet<&String> =
-            report.addresses.iter().filter(|address| is_here(address)).map(|address| &address.name).collect();
-        let follows = |address: &node::Address, of: &GroupName| matches!(&address.follows, Follows::Master { group, .. } if group == of);
         for (group, left) in std::mem::take(&mut self.waiting) {
-            let all = self.told.node.addresses.iter();
-            let is_here = all.filter(|(_, address)| follows(address, &group)).any(|(name, _)| here.contains(name));
-            if is_here && !left.is_closed() {
-                self.waiting.push((group, left));
-            } else {
+            if self.machine.has_left(&group) || left.is_closed() {
                 let _ = left.send(());
+            } else {
+                self.waiting.push((group, left));
             }
         }
     }
@@ -361,6 +353,7 @@ impl Driver {
         if is_new {
             self.clients.watch(watched(&self.config));
             self.checks.configure(&self.config);
+            self.checks.forget(|name| self.machine.knows(name));
             let views = self.views.follow(&followed(&self.told.node));
             views.into_iter().for_each(|event| self.happened(event));
         }
@@ -368,11 +361,15 @@ impl Driver {
 
     fn happened(&mut self, event: Event) {
         let event = self.views.newest(event);
+        let is_end = matches!(event, Event::Ran { .. });
         let now = clock::now();
         lock(&self.recorder).event(now, &event);
         let mut actions = Vec::new();
         machine::step(&mut self.machine, now, event, |action| actions.push(action));
         self.carry_out(actions);
+        if is_end {
+            self.checks.forget(|name| self.machine.knows(name));
+        }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {

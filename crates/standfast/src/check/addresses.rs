@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use config::Config;
-use config::address::{Address, Follows, Target, Way};
+use config::address::{Address, Follows, Notify, SyncGroup, Target, Way};
 
 use crate::program::{Who, may_be_run};
 
@@ -15,9 +15,10 @@ type Named<'a> = (String, &'a [String], Who);
 
 /// Programs and users that there are not: nothing is started.
 pub(super) fn faults(config: &Config) -> Vec<String> {
-    let one = |address: &Address| {
-        let of = format!("{}:{}: address {}", config.file_name, address.defined_at, address.name);
-        let told = programs(address).into_iter().filter_map(|(option, argv, who)| {
+    let addresses = config.addresses.iter().map(|address| (of_address(config, address), programs(address)));
+    let groups = config.sync_groups.iter().map(|group| (of_group(config, group), hooks(&group.notify)));
+    let one = |(of, programs): (String, Vec<Named<'_>>)| {
+        let told = programs.into_iter().filter_map(|(option, argv, who)| {
             let why = argv.first().and_then(|path| unusable(Path::new(path))).map(|why| {
                 format!("`{option}` {} cannot be run: {why}. What to do: create it, or `chmod +x` it", argv[0])
             });
@@ -26,32 +27,50 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         });
         told.collect::<Vec<_>>()
     };
-    config.addresses.iter().flat_map(one).collect()
+    addresses.chain(groups).flat_map(one).collect()
+}
+
+fn of_address(config: &Config, address: &Address) -> String {
+    format!("{}:{}: address {}", config.file_name, address.defined_at, address.name)
+}
+
+fn of_group(config: &Config, group: &SyncGroup) -> String {
+    format!("{}:{}: sync group {}", config.file_name, group.defined_at, group.name)
 }
 
 /// What works, or may come to work, and that an operator should look at.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
-    config
-        .addresses
-        .iter()
-        .flat_map(|address| {
-            let of = format!("{}:{}: address {}", config.file_name, address.defined_at, address.name);
-            let fifo = address.notify.fifo.as_deref().filter(|path| is_no_fifo(path));
-            let fifo = fifo.map(|path| format!("`fifo` {} is not a named pipe: nothing is told there", path.display()));
-            let strange = programs(address).into_iter().filter_map(|(option, argv, who)| {
-                let user = who.user().ok().flatten();
-                may_be_run(Path::new(argv.first()?), user.as_ref()).err().map(|why| format!("`{option}`: {why}"))
-            });
-            let looks = absent(address)
-                .into_iter()
-                .chain(elsewhere(address))
-                .chain(alone(address))
-                .chain(untold(config, address))
-                .chain(no_link_local(address));
-            let all: Vec<String> = looks.chain(fifo).chain(strange).collect();
-            all.into_iter().map(move |text| format!("{of}: {text}"))
-        })
-        .collect()
+    let addresses = config.addresses.iter().map(|address| {
+        let looks = absent(address)
+            .into_iter()
+            .chain(elsewhere(address))
+            .chain(alone(address))
+            .chain(untold(config, address))
+            .chain(no_link_local(address));
+        let all: Vec<String> = looks.chain(untellable(&address.notify)).chain(strange(programs(address))).collect();
+        (of_address(config, address), all)
+    });
+    let groups = config.sync_groups.iter().map(|group| {
+        let all = untellable(&group.notify).into_iter().chain(strange(hooks(&group.notify))).collect();
+        (of_group(config, group), all)
+    });
+    let said = |(of, all): (String, Vec<String>)| all.into_iter().map(move |text| format!("{of}: {text}"));
+    addresses.chain(groups).flat_map(said).collect()
+}
+
+/// A path where nothing can be told.
+fn untellable(notify: &Notify) -> Option<String> {
+    let path = notify.fifo.as_deref().filter(|path| is_no_fifo(path))?;
+    Some(format!("`fifo` {} is not a named pipe: nothing is told there", path.display()))
+}
+
+/// Programs that are not run, because others could change them.
+fn strange(programs: Vec<Named<'_>>) -> Vec<String> {
+    let strange = programs.into_iter().filter_map(|(option, argv, who)| {
+        let user = who.user().ok().flatten();
+        may_be_run(Path::new(argv.first()?), user.as_ref()).err().map(|why| format!("`{option}`: {why}"))
+    });
+    strange.collect()
 }
 
 /// Interfaces that are not there.
@@ -131,7 +150,11 @@ fn programs(address: &Address) -> Vec<Named<'_>> {
             all.push((format!("script of the check {}", check.name), argv, Who::or_not_root(user.as_ref())));
         }
     }
-    let notify = &address.notify;
+    all.extend(hooks(&address.notify));
+    all
+}
+
+fn hooks(notify: &Notify) -> Vec<Named<'_>> {
     let hooks = [
         ("master", &notify.master),
         ("backup", &notify.backup),
@@ -141,8 +164,7 @@ fn programs(address: &Address) -> Vec<Named<'_>> {
     ];
     let hooks = hooks.into_iter().filter_map(|(option, argv)| Some((option, argv.as_ref()?)));
     let who = Who::or_us(notify.user.as_ref());
-    all.extend(hooks.map(|(option, argv)| (format!("notify.{option}"), &argv[..], who.clone())));
-    all
+    hooks.map(|(option, argv)| (format!("notify.{option}"), &argv[..], who.clone())).collect()
 }
 
 /// Why a program cannot be run by anybody.

@@ -1,25 +1,32 @@
 //! How are the commands of an address run? One at a time, which the machine sees to; each has an end that is an event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use config::Config;
 use config::address::{Address, Command, Way};
 use node::{End, Event, Job};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::program::{Program, Who};
+use crate::program::{Program, Runner, Who};
 
 /// The commands of all addresses.
 pub(super) struct Commands {
     inbox: mpsc::Sender<Event>,
     known: BTreeMap<String, Known>,
+    /// The addresses of the file.
+    configured: BTreeSet<String>,
     /// What runs ends when this is dropped.
     running: JoinSet<()>,
 }
 
+type Environment = [(&'static str, String); 4];
+
 /// Those of one address.
 struct Known {
+    /// Of an address one runs at a time, which the machine sees to: nobody waits for this.
+    runner: Arc<Mutex<Runner>>,
     command: Command,
     interface: String,
     held: String,
@@ -27,32 +34,51 @@ struct Known {
 
 impl Commands {
     pub(super) fn new(inbox: mpsc::Sender<Event>) -> Self {
-        Self { inbox, known: BTreeMap::new(), running: JoinSet::new() }
+        Self { inbox, known: BTreeMap::new(), configured: BTreeSet::new(), running: JoinSet::new() }
     }
 
     /// This address is new.
     pub(super) fn introduce(&mut self, address: &Address) {
-        self.known.extend(known(address).map(|known| (address.name.clone(), known)));
+        if let Some(command) = known(address) {
+            match self.known.get_mut(&address.name) {
+                Some(before) => *before = Known { runner: before.runner.clone(), ..command },
+                None => drop(self.known.insert(address.name.clone(), command)),
+            }
+        }
     }
 
-    /// Whoever runs at this moment goes on, also of an address that is gone from the file: its machine still waits for the end.
+    /// Whoever runs at this moment goes on, also of an address that is gone from the file: its machine still waits for the end, and it is
+    /// brought down by the command that it had.
     pub(super) fn configure(&mut self, config: &Config) {
-        // An address that leaves the file is brought down by the command that it had.
-        self.known.extend(config.addresses.iter().filter_map(|address| Some((address.name.clone(), known(address)?))));
+        config.addresses.iter().for_each(|address| self.introduce(address));
+        self.configured = config.addresses.iter().map(|address| address.name.clone()).collect();
+    }
+
+    /// Whether it has commands of addresses that are gone from the file.
+    pub(super) fn has_leavers(&self) -> bool {
+        self.known.keys().any(|name| !self.configured.contains(name))
+    }
+
+    /// Addresses that are gone from the file, once the machine has done with them.
+    pub(super) fn forget(&mut self, is_known: impl Fn(&str) -> bool) {
+        let Self { known, configured, .. } = self;
+        known.retain(|name, _| configured.contains(name) || is_known(name));
     }
 
     pub(super) fn run(&mut self, address: &str, nr: u64, job: Job) {
         while self.running.try_join_next().is_some() {}
         let ran = |end| Event::Ran { address: address.to_owned(), nr, end };
         let known = self.known.get(address);
-        let Some((program, environment)) = known.and_then(|known| known.program(address, job)) else {
+        let ready = known.and_then(|known| Some((known.program(address, job)?, known.runner.clone())));
+        let Some(((program, environment), runner)) = ready else {
             let (inbox, event) = (self.inbox.clone(), ran(End::Failed(format!("the file names no {job:?} command"))));
             self.running.spawn(async move { drop(inbox.send(event).await) });
             return;
         };
         let (inbox, done) = (self.inbox.clone(), ran(End::Done));
         self.running.spawn(async move {
-            let event = match (program.run(&[], &environment).await, done) {
+            let ended = runner.lock().await.run(&program, &[], &environment).await;
+            let event = match (ended, done) {
                 (Ok(()), done) => done,
                 (Err(why), Event::Ran { address, nr, .. }) => {
                     let why = format!("{}: {why}", program.argv.join(" "));
@@ -69,12 +95,17 @@ impl Commands {
 fn known(address: &Address) -> Option<Known> {
     let Way::Command(command) = &address.way else { return None };
     let held: Vec<String> = address.all_held().iter().map(ToString::to_string).collect();
-    Some(Known { command: command.clone(), interface: address.interface.clone(), held: held.join(" ") })
+    Some(Known {
+        runner: Arc::default(),
+        command: command.clone(),
+        interface: address.interface.clone(),
+        held: held.join(" "),
+    })
 }
 
 impl Known {
-    fn program(&self, address: &str, job: Job) -> Option<(Program, [(&'static str, String); 4])> {
-        let Self { command, interface, held } = self;
+    fn program(&self, address: &str, job: Job) -> Option<(Program, Environment)> {
+        let Self { command, interface, held, .. } = self;
         let (argv, word) = match job {
             Job::Up => (command.up.clone(), "up"),
             Job::Down => (command.down.clone(), "down"),

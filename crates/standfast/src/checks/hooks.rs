@@ -1,95 +1,125 @@
-//! Who is told when the state of an address changes? Programs of the operator, and a FIFO, in Keepalived's words:
+//! Who is told when the state of an address, or of a sync group, changes? Programs of the operator, and named pipes, in Keepalived's words:
 //! `INSTANCE "name" MASTER 100`, `GROUP "name" BACKUP 0`.
 //!
+//! | who | hears of its address | of its sync group |
+//! |---|---|---|
+//! | programs of an address | yes | |
+//! | programs of a `[[sync-group]]` | | yes |
+//! | the pipe of an address | yes | yes: Keepalived has one for all |
+//! | the pipe of a `[[sync-group]]` | | yes |
+//!
+//! The program of a state gets no arguments but its own, as with Keepalived: it may be one that was not made for this (`systemctl start x`).
 //! The hooks of one address, or group, run one after the other in the order of what happened. Who is slow misses some: of those that
 //! wait, the oldest is dropped, because the newest says how things are.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod pipe;
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use config::Config;
-use config::address::{Address, Notify};
-use host::fifo::Fifo;
-use tokio::sync::Notify as Bell;
-use tokio::task::AbortHandle;
+use config::address::{Address, Notify, SyncGroup};
 use vrrp::{Priority, State};
 
 use crate::program::{Program, Who};
+use pipe::Pipe;
+use queue::{Hook, Queue};
 
 /// All hooks.
 #[derive(Default)]
 pub(super) struct Hooks {
     addresses: BTreeMap<String, Notify>,
-    /// The addresses of each sync group.
-    groups: BTreeMap<String, Vec<String>>,
+    groups: BTreeMap<String, Group>,
     /// By the first two words that hooks are told.
     queues: BTreeMap<(&'static str, String), Queue>,
-    fifos: BTreeMap<PathBuf, Told>,
+    pipes: BTreeMap<PathBuf, Pipe>,
+}
+
+/// Who is told of a sync group.
+#[derive(Default)]
+struct Group {
+    own: Option<Notify>,
+    members: BTreeSet<String>,
 }
 
 impl Hooks {
-    /// This address is new.
-    pub(super) fn introduce(&mut self, address: &Address) {
-        self.addresses.insert(address.name.clone(), address.notify.clone());
-        if let Some(group) = &address.sync_group {
-            let members = self.groups.entry(group.clone()).or_default();
-            if !members.contains(&address.name) {
-                members.push(address.name.clone());
+    /// Addresses that are new in the file, and the groups that are. Of the others those of before are told.
+    pub(super) fn introduce(&mut self, config: &Config, is_known: impl Fn(&str) -> bool) {
+        for address in config.addresses.iter().filter(|address| !is_known(&address.name)) {
+            self.add(address);
+        }
+        // Who has joined a group hears of it from its first state on.
+        for address in &config.addresses {
+            if let Some(group) = &address.sync_group {
+                self.groups.entry(group.clone()).or_default().members.insert(address.name.clone());
             }
+        }
+        for group in &config.sync_groups {
+            let known = self.groups.entry(group.name.clone()).or_default();
+            known.own.get_or_insert_with(|| group.notify.clone());
         }
     }
 
+    /// By what the file says by now. What is not in it any more was told its end before this.
     pub(super) fn configure(&mut self, config: &Config) {
-        let told = |address: &Address| (address.name.clone(), address.notify.clone());
-        // An address that leaves the file is stopped, and who was told of it is told that.
-        self.addresses.extend(config.addresses.iter().map(told));
-        let mut groups = BTreeMap::<String, Vec<String>>::new();
-        for address in &config.addresses {
-            if let Some(group) = &address.sync_group {
-                groups.entry(group.clone()).or_default().push(address.name.clone());
-            }
+        self.addresses.clear();
+        self.groups.clear();
+        config.addresses.iter().for_each(|address| self.add(address));
+        for SyncGroup { name, notify, .. } in &config.sync_groups {
+            self.groups.entry(name.clone()).or_default().own = Some(notify.clone());
         }
-        self.groups.extend(groups);
+        let told = self.addresses.values().chain(self.groups.values().filter_map(|group| group.own.as_ref()));
+        let paths: BTreeSet<&PathBuf> = told.filter_map(|notify| notify.fifo.as_ref()).collect();
+        self.pipes.retain(|path, _| paths.contains(path));
+        self.forget();
+    }
+
+    fn add(&mut self, address: &Address) {
+        self.addresses.insert(address.name.clone(), address.notify.clone());
+        if let Some(group) = &address.sync_group {
+            self.groups.entry(group.clone()).or_default().members.insert(address.name.clone());
+        }
+    }
+
+    /// The queues of what is gone from the file, once they are empty.
+    fn forget(&mut self) {
+        let Self { addresses, groups, queues, .. } = self;
+        let is_known = |(kind, name): &(&'static str, String)| match *kind {
+            INSTANCE => addresses.contains_key(name),
+            _ => groups.contains_key(name),
+        };
+        queues.retain(|key, queue| is_known(key) || !queue.is_idle());
     }
 
     pub(super) fn changed(&mut self, address: &str, to: State, priority: Priority) {
-        let told = self.addresses.get(address).cloned();
-        self.tell(told.as_slice(), "INSTANCE", address, to, priority);
+        let Some(notify) = self.addresses.get(address).cloned() else { return };
+        let pipes = notify.fifo.iter().cloned().collect();
+        self.tell(pipes, Some(&notify), &Told { kind: INSTANCE, name: address, to, priority });
     }
 
-    /// Tells whom any of its addresses tells, once.
     pub(super) fn group_changed(&mut self, group: &str, to: State) {
-        let members = self.groups.get(group).into_iter().flatten();
-        let told: Vec<Notify> = members.filter_map(|member| self.addresses.get(member).cloned()).collect();
-        self.tell(&told, "GROUP", group, to, Priority(0));
+        let Some(Group { own, members }) = self.groups.get(group) else { return };
+        let members = members.iter().filter_map(|member| self.addresses.get(member));
+        let pipes = members.chain(own).filter_map(|notify| notify.fifo.clone()).collect();
+        let own = own.clone();
+        self.tell(pipes, own.as_ref(), &Told { kind: GROUP, name: group, to, priority: Priority(0) });
     }
 
-    fn tell(&mut self, told: &[Notify], kind: &'static str, name: &str, to: State, priority: Priority) {
-        let word = keepalived(to);
-        let mut fifos: Vec<&PathBuf> = told.iter().filter_map(|notify| notify.fifo.as_ref()).collect();
-        fifos.sort();
-        fifos.dedup();
-        for path in fifos {
-            let fifo = self.fifos.entry(path.clone()).or_default();
-            fifo.tell(path, &format!("{kind} \"{name}\" {word} {}\n", priority.0));
+    fn tell(&mut self, pipes: BTreeSet<PathBuf>, notify: Option<&Notify>, told: &Told<'_>) {
+        self.forget();
+        for path in pipes {
+            let pipe = self.pipes.entry(path.clone()).or_default();
+            pipe.tell(&path, &told.line());
         }
-        let args = [kind.to_owned(), name.to_owned(), word.to_owned(), priority.0.to_string()];
-        let mut programs = Vec::new();
-        for notify in told {
-            for argv in [of_state(notify, to), notify.any.as_ref()].into_iter().flatten() {
-                let who = Who::or_us(notify.user.as_ref());
-                let program = Program { argv: argv.clone(), who, limit: notify.timeout };
-                if !programs.contains(&program) {
-                    programs.push(program);
-                }
-            }
-        }
-        if !programs.is_empty() {
-            let queue = self.queues.entry((kind, name.to_owned())).or_insert_with(Queue::start);
-            programs.into_iter().for_each(|program| queue.push(Hook { program, args: args.clone() }));
+        let Some(notify) = notify else { return };
+        let hooks = [(of_state(notify, told.to), Vec::new()), (notify.any.as_ref(), told.arguments())];
+        for (argv, arguments) in hooks {
+            let Some(argv) = argv.cloned() else { continue };
+            let program = Program { argv, who: Who::or_us(notify.user.as_ref()), limit: notify.timeout };
+            let queue = self.queues.entry((told.kind, told.name.to_owned())).or_insert_with(Queue::start);
+            queue.push(Hook { program, arguments, environment: told.environment(), told: told.line() });
         }
     }
 
@@ -101,10 +131,38 @@ impl Hooks {
             }
         };
         if tokio::time::timeout(LAST_WORDS, all).await.is_err() {
+            let late = self.queues.iter().filter(|(_, queue)| !queue.is_idle());
+            let late: Vec<String> = late.map(|((kind, name), _)| format!("{kind} {name}")).collect();
             tracing::warn!(
-                "some hooks were not told the last state of their addresses within {LAST_WORDS:?}, and are not told"
+                "the hooks of {} were not done within {LAST_WORDS:?}, and are not told the last state: what they do has to be quicker when this \
+                 node stops",
+                late.join(", ")
             );
         }
+    }
+}
+
+/// What has happened, in Keepalived's words.
+struct Told<'a> {
+    kind: &'static str,
+    name: &'a str,
+    to: State,
+    priority: Priority,
+}
+
+impl Told<'_> {
+    fn line(&self) -> String {
+        format!("{} \"{}\" {} {}\n", self.kind, self.name, keepalived(self.to), self.priority.0)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let Self { kind, name, to, priority } = self;
+        vec![(*kind).to_owned(), (*name).to_owned(), keepalived(*to).to_owned(), priority.0.to_string()]
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let names = ["STANDFAST_KIND", "STANDFAST_NAME", "STANDFAST_STATE", "STANDFAST_PRIORITY"];
+        names.into_iter().zip(self.arguments()).collect()
     }
 }
 
@@ -127,135 +185,8 @@ const fn of_state(notify: &Notify, state: State) -> Option<&Vec<String>> {
     }
 }
 
-/// A program, and what it is told.
-struct Hook {
-    program: Program,
-    args: [String; 4],
-}
-
-/// The hooks of one address, or group. Dropping it ends the one that runs.
-struct Queue {
-    line: Arc<Line>,
-    task: AbortHandle,
-}
-
-#[derive(Default)]
-struct Line {
-    waiting: Mutex<Waiting>,
-    /// Something is to be run.
-    more: Bell,
-    /// Nothing runs, and nothing waits.
-    idle: Bell,
-}
-
-#[derive(Default)]
-struct Waiting {
-    hooks: VecDeque<Hook>,
-    is_running: bool,
-    /// Since the start.
-    dropped: u64,
-}
-
-impl Queue {
-    fn start() -> Self {
-        let line = Arc::new(Line::default());
-        let task = tokio::spawn(run_all(line.clone())).abort_handle();
-        Self { line, task }
-    }
-
-    fn push(&self, hook: Hook) {
-        let mut waiting = self.line.lock();
-        waiting.hooks.push_back(hook);
-        if waiting.hooks.len() > MAX_WAITING
-            && let Some(Hook { program, args }) = waiting.hooks.pop_front()
-        {
-            waiting.dropped += 1;
-            let (hook, args, times) = (program.argv.join(" "), args.join(" "), waiting.dropped);
-            tracing::warn!(
-                "the hook {hook} was not told \"{args}\": it and others before it are slow, and {MAX_WAITING} wait (dropped so far: {times})"
-            );
-        }
-        drop(waiting);
-        self.line.more.notify_one();
-    }
-
-    async fn finished(&self) {
-        loop {
-            let idle = self.line.idle.notified();
-            let is_idle = {
-                let waiting = self.line.lock();
-                waiting.hooks.is_empty() && !waiting.is_running
-            };
-            if is_idle {
-                return;
-            }
-            idle.await;
-        }
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Line {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn run_all(line: Arc<Line>) {
-    loop {
-        let next = {
-            let mut waiting = line.lock();
-            let next = waiting.hooks.pop_front();
-            waiting.is_running = next.is_some();
-            next
-        };
-        let Some(Hook { program, args }) = next else {
-            line.idle.notify_waiters();
-            line.more.notified().await;
-            continue;
-        };
-        if let Err(why) = program.run(&args, &[]).await {
-            tracing::warn!("the hook {} was told \"{}\" and failed: {why}", program.argv.join(" "), args.join(" "));
-        }
-    }
-}
-
-/// A named pipe that somebody may read.
-#[derive(Default)]
-struct Told {
-    pipe: Option<Fifo>,
-    /// Lines that nobody took.
-    dropped: u64,
-}
-
-impl Told {
-    fn tell(&mut self, path: &Path, line: &str) {
-        let Err(why) = self.write(path, line) else { return };
-        self.dropped += 1;
-        let (line, times) = (line.trim_end(), self.dropped);
-        tracing::warn!(fifo = %path.display(), "not told \"{line}\": {why} (dropped so far: {times})");
-    }
-
-    fn write(&mut self, path: &Path, line: &str) -> Result<(), String> {
-        let pipe = match self.pipe.take().filter(|pipe| pipe.is_at(path)) {
-            Some(pipe) => pipe,
-            None => Fifo::open(path).map_err(|e| format!("{e}. The path of a named pipe is wanted"))?,
-        };
-        let said = self.pipe.insert(pipe).say(line);
-        said.map_err(|e| match e.kind() {
-            io::ErrorKind::WouldBlock => "it is full, and nobody reads it".to_owned(),
-            _ => e.to_string(),
-        })
-    }
-}
-
-/// Of one address or group. A hook takes as long as it may; more changes than this meanwhile are of no use to anybody.
-const MAX_WAITING: usize = 32;
+const INSTANCE: &str = "INSTANCE";
+const GROUP: &str = "GROUP";
 /// When the node stops. A service manager gives it 90 s.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 

@@ -13,7 +13,7 @@ use super::far::{Gateway, Redis, Tcp};
 use super::near;
 use super::proof::{self, Prover};
 use crate::feeds::Feeds;
-use crate::program::{Program, Who};
+use crate::program::{Program, Runner, Who};
 
 /// One check, as the file has it: what has not changed goes on.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ enum Looker {
     Redis(Redis),
     Tcp(Tcp),
     Gateway(Gateway),
-    Script { program: Program, environment: [(&'static str, String); 2] },
+    Script { program: Program, environment: [(&'static str, String); 2], runner: Runner },
     Near(Near),
 }
 
@@ -98,6 +98,7 @@ impl Looker {
             Target::Script { argv, user } => Self::Script {
                 program: Program { argv: argv.clone(), who: Who::or_not_root(user.as_ref()), limit: Duration::ZERO },
                 environment: [("STANDFAST_ADDRESS", address.clone()), ("STANDFAST_INTERFACE", interface.clone())],
+                runner: Runner::default(),
             },
             Target::Interface(_) | Target::Process(_) | Target::PidFile(_) | Target::File { .. } => {
                 Self::Near(Near { target: target.clone(), late: None })
@@ -110,9 +111,9 @@ impl Looker {
         match self {
             Self::Proof(prover) => prover.prove(limit).await,
             // It keeps its limit itself, and ends what it started.
-            Self::Script { program, environment } => {
+            Self::Script { program, environment, runner } => {
                 program.limit = limit;
-                program.run(&[], environment).await
+                runner.run(program, &[], environment).await
             }
             Self::Redis(redis) => {
                 let looked = in_time(limit, redis.look()).await;

@@ -73,8 +73,8 @@ impl Checks {
     pub(crate) fn introduce(&mut self, config: &Config, is_known: impl Fn(&str) -> bool) {
         for address in config.addresses.iter().filter(|address| !is_known(&address.name)) {
             self.commands.introduce(address);
-            self.hooks.introduce(address);
         }
+        self.hooks.introduce(config, is_known);
     }
 
     /// Looks at what the file says by now. A check of which nothing has changed goes on. In a runtime of Tokio.
@@ -97,6 +97,13 @@ impl Checks {
     /// Runs a command of an address. Its end is an event, whatever happens.
     pub(crate) fn run(&mut self, address: &str, nr: u64, job: Job) {
         self.commands.run(address, nr, job);
+    }
+
+    /// Forgets the commands of addresses that are gone from the file, once the machine has done with them.
+    pub(crate) fn forget(&mut self, is_known: impl Fn(&str) -> bool) {
+        if self.commands.has_leavers() {
+            self.commands.forget(is_known);
+        }
     }
 
     /// Tells of the state of an address.

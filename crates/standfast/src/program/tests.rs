@@ -4,6 +4,7 @@ use std::fs;
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt as _;
 
+use host::clock;
 use host::process::Handle;
 
 use super::*;
@@ -45,7 +46,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn run(program: &Program) -> Result<(), String> {
-    block_on(program.run(&["more".to_owned()], &[("STANDFAST_ADDRESS", "vip".to_owned())]))
+    let mut runner = Runner::default();
+    block_on(runner.run(program, &["more".to_owned()], &[("STANDFAST_ADDRESS", "vip".to_owned())]))
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn a_check_that_is_given_up_leaves_nothing_running() {
     let pid = dir.0.join("pid");
     let program = dir.program(&format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 1000", pid.display()), SOON);
     let process = block_on(async {
-        let running = tokio::spawn(async move { program.run(&[], &[]).await });
+        let running = tokio::spawn(async move { Runner::default().run(&program, &[], &[]).await });
         let process = loop {
             if let Ok(pid) = fs::read_to_string(&pid) {
                 break Handle::open(pid.trim().parse().unwrap()).unwrap();
@@ -170,4 +172,57 @@ fn what_is_run_is_what_was_looked_at_behind_all_links() {
     program.argv[0] = link.display().to_string();
     let failed = run(&program).unwrap_err();
     assert!(failed.ends_with("/program"), "{failed}");
+}
+
+#[test]
+fn what_may_not_be_executed_is_said_with_its_path() {
+    let dir = Dir::new("mode");
+    let program = dir.program("exit 0", SOON);
+    fs::set_permissions(&program.argv[0], fs::Permissions::from_mode(0o644)).unwrap();
+    let failed = run(&program).unwrap_err();
+    assert!(failed.contains(&program.argv[0]) && failed.contains("ermission"), "{failed}");
+    let strange = dir.program("exit 0", SOON);
+    fs::write(&strange.argv[0], "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(&strange.argv[0], fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(run(&strange).unwrap_err().contains(&strange.argv[0]));
+}
+
+/// A debugger that does not collect what it has attached to keeps a killed process from its parent, as a disk that hangs does.
+#[test]
+fn what_cannot_be_killed_is_not_waited_for_and_there_are_few_of_it() {
+    const HOLD: &str = "import ctypes, sys, time\nseize = 0x4206\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+                        assert libc.ptrace(seize, int(sys.argv[1]), 0, 0) == 0\nprint('held', flush=True)\ntime.sleep(1000)";
+    let dir = Dir::new("stuck");
+    let pid = dir.0.join("pid");
+    let program =
+        dir.program(&format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 1000", pid.display()), Duration::from_secs(2));
+    let (mut runner, mut debugger) = (Runner::default(), None);
+    let failed = block_on(async {
+        let running = runner.run(&program, &[], &[]);
+        let hold = async {
+            while !pid.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let mut python = std::process::Command::new("python3");
+            python.args(["-c", HOLD]).arg(fs::read_to_string(&pid).unwrap().trim()).stdout(Stdio::piped());
+            debugger = Some(python.spawn().expect("python3 is on the PATH"));
+        };
+        tokio::join!(running, hold).0.unwrap_err()
+    });
+    assert!(failed.contains("was killed, and has not ended") && failed.contains("hangs in the kernel"), "{failed}");
+    let quick = dir.program("exit 0", SOON);
+    let run = |runner: &mut Runner| block_on(runner.run(&quick, &[], &[]));
+    assert_eq!(run(&mut runner), Ok(()), "another one is started nevertheless");
+    assert_eq!(runner.stuck(), 1);
+    let mut debugger = debugger.expect("it was started");
+    debugger.kill().and_then(|()| debugger.wait()).unwrap();
+    let until = clock::now() + SOON;
+    while runner.stuck() > 0 {
+        assert!(clock::now() < until, "it has ended");
+        assert_eq!(run(&mut runner), Ok(()));
+    }
+    runner.fill(|| block_on(async { dir.program("sleep 1000", SOON).start(&[], &[]).unwrap().0 }));
+    assert!(run(&mut runner).unwrap_err().contains("it was not run: 3 before it"));
+    let quick = dir.program("exit 0", SOON);
+    assert_eq!(block_on(Runner::default().run(&quick, &[], &[])), Ok(()), "others go on");
 }

@@ -1,4 +1,4 @@
-//! The options of `[address.command]` and `[address.notify]`.
+//! The options of `[address.command]`.
 
 use std::time::Duration;
 
@@ -63,79 +63,6 @@ pub(in crate::options) const COMMAND: Section = Section {
             ..USER
         },
     ],
-};
-
-pub(in crate::options) const NOTIFY: Section = Section {
-    name: "address.notify",
-    repeated: false,
-    what: "What is run, and told, when the state of the address changes: programs by their absolute path with arguments, without a shell. After \
-           these they get Keepalived's: `INSTANCE` or `GROUP`, the name, the state, the priority. Of an address one runs at a time, in order.",
-    also: &["hooks", "notifications"],
-    options: &[
-        Definition {
-            what: "Run when the address has come here (Keepalived: MASTER; nothing to do with a Redis master).",
-            also: &["notify-master", "active"],
-            ..HOOK_MASTER
-        },
-        Definition {
-            key: "backup",
-            what: "Run when it may come here, and is elsewhere.",
-            also: &["notify-backup"],
-            ..HOOK_MASTER
-        },
-        Definition {
-            key: "fault",
-            what: "Run when this host must not have it.",
-            also: &["notify-fault"],
-            ..HOOK_MASTER
-        },
-        Definition {
-            key: "stop",
-            what: "Run when this host stops taking part.",
-            also: &["notify-stop"],
-            ..HOOK_MASTER
-        },
-        Definition {
-            key: "any",
-            what: "Run at each of these, after the one that is for it; also for the sync group.",
-            also: &["notify", "all", "every"],
-            ..HOOK_MASTER
-        },
-        Definition {
-            key: "fifo",
-            kind: Kind::Path,
-            what: "A named pipe that gets a line for each: `INSTANCE \"name\" STATE priority`. It is made if it is not there; without a reader \
-                   lines are dropped.",
-            example: "\"/run/standfast/notify\"",
-            also: &["notify-fifo", "vrrp-notify-fifo"],
-            ..HOOK_MASTER
-        },
-        Definition {
-            absent: Absent::Words("the user that runs Standfast"),
-            why: "What a hook has to do is mostly that user's to do.",
-            what: "Who runs the hooks. Another one than ours can only be had by root.",
-            ..USER
-        },
-        Definition {
-            key: "timeout",
-            kind: Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(10) },
-            absent: Absent::Value("\"30s\""),
-            why: "A hook that hangs would keep all further ones waiting.",
-            what: "How long a hook may take before it is killed.",
-            example: "\"30s\"",
-            also: &["notify-timeout"],
-        },
-    ],
-};
-
-const HOOK_MASTER: Definition = Definition {
-    key: "master",
-    kind: Kind::Argv,
-    absent: Absent::Words("none"),
-    why: "Nothing is run that nobody asked for.",
-    what: "",
-    example: "[\"/etc/standfast/address-changed\"]",
-    also: &[],
 };
 
 pub(super) const USER: Definition = Definition {
