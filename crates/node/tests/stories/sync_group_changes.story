@@ -58,6 +58,9 @@ until 1000ms
          > router address=in action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
          > router address=out action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.1.0.100]}}
          > router address=third action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.2.0.100]}}
+  at 960.9375ms wake
+         > tickle address=in
+         > tickle address=out
 at 1010ms configured config={addresses={in={interface=eth0 held=[10.0.0.100/24] proof-age=500ms way=vrrp{version=v3 vrid=7 primary=10.0.0.1 addresses=[10.0.0.100] interval=100ms announce={repeat=0 gap=0ms refresh=0ms}}} out={interface=eth1 held=[10.1.0.100/24] proof-age=500ms way=vrrp{version=v3 vrid=7 primary=10.1.0.1 addresses=[10.1.0.100] interval=100ms announce={repeat=0 gap=0ms refresh=0ms}}} third={interface=eth2 held=[10.2.0.100/24] proof-age=500ms way=vrrp{version=v3 vrid=7 primary=10.2.0.1 addresses=[10.2.0.100] interval=100ms announce={repeat=0 gap=0ms refresh=0ms}}}} groups={}}
        > router address=in action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}}
        > router address=out action=send{to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.1.0.100]}}
@@ -65,5 +68,6 @@ at 1010ms configured config={addresses={in={interface=eth0 held=[10.0.0.100/24] 
        > put interface=eth0 address=10.0.0.100/24
        > put interface=eth1 address=10.1.0.100/24
        > put interface=eth2 address=10.2.0.100/24
+       > tickle address=third
        > group-changed group=both from=active to=initialize
 until 1100ms

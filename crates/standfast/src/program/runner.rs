@@ -207,6 +207,6 @@ const MAX_LINE: usize = 300;
 /// A pipe holds 64 KiB, which is read in pieces of 4 KiB; what others of its group say meanwhile is nobody's business.
 const MAX_REST: u32 = 16;
 /// What is killed is gone within milliseconds, with much memory within tens of them; a busy host takes longer for both.
-const DYING: Duration = Duration::from_secs(2);
+const DYING: Duration = Duration::from_secs(5);
 /// Processes that cannot be ended, of one runner: whatever they hang on, another one will as well, and none of them costs a processor.
 const MAX_STUCK: usize = 3;
