@@ -361,15 +361,11 @@ impl Driver {
 
     fn happened(&mut self, event: Event) {
         let event = self.views.newest(event);
-        let is_end = matches!(event, Event::Ran { .. });
         let now = clock::now();
         lock(&self.recorder).event(now, &event);
         let mut actions = Vec::new();
         machine::step(&mut self.machine, now, event, |action| actions.push(action));
         self.carry_out(actions);
-        if is_end {
-            self.checks.forget(|name| self.machine.knows(name));
-        }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {
@@ -380,6 +376,7 @@ impl Driver {
             // Many addresses that leave at once take their time, and nobody hangs.
             self.beat();
         }
+        self.checks.forget(|name| self.machine.knows(name));
         let mut recorder = lock(&self.recorder);
         if recorder.wants_segment() {
             // No machine can be made of what it is at this moment: what begins here can be read only.

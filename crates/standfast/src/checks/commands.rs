@@ -1,6 +1,6 @@
 //! How are the commands of an address run? One at a time, which the machine sees to; each has an end that is an event.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::Config;
@@ -15,8 +15,6 @@ use crate::program::{Program, Runner, Who};
 pub(super) struct Commands {
     inbox: mpsc::Sender<Event>,
     known: BTreeMap<String, Known>,
-    /// The addresses of the file.
-    configured: BTreeSet<String>,
     /// What runs ends when this is dropped.
     running: JoinSet<()>,
 }
@@ -34,7 +32,7 @@ struct Known {
 
 impl Commands {
     pub(super) fn new(inbox: mpsc::Sender<Event>) -> Self {
-        Self { inbox, known: BTreeMap::new(), configured: BTreeSet::new(), running: JoinSet::new() }
+        Self { inbox, known: BTreeMap::new(), running: JoinSet::new() }
     }
 
     /// This address is new.
@@ -51,18 +49,16 @@ impl Commands {
     /// brought down by the command that it had.
     pub(super) fn configure(&mut self, config: &Config) {
         config.addresses.iter().for_each(|address| self.introduce(address));
-        self.configured = config.addresses.iter().map(|address| address.name.clone()).collect();
     }
 
-    /// Whether it has commands of addresses that are gone from the file.
-    pub(super) fn has_leavers(&self) -> bool {
-        self.known.keys().any(|name| !self.configured.contains(name))
+    /// An address is gone from the file, and the machine has done with it.
+    pub(super) fn forget(&mut self, address: &str) {
+        self.known.remove(address);
     }
 
-    /// Addresses that are gone from the file, once the machine has done with them.
-    pub(super) fn forget(&mut self, is_known: impl Fn(&str) -> bool) {
-        let Self { known, configured, .. } = self;
-        known.retain(|name, _| configured.contains(name) || is_known(name));
+    /// The addresses that have commands.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.known.keys()
     }
 
     pub(super) fn run(&mut self, address: &str, nr: u64, job: Job) {

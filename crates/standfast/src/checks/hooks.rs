@@ -62,18 +62,25 @@ impl Hooks {
         }
     }
 
-    /// By what the file says by now. What is not in it any more was told its end before this.
+    /// By what the file says by now. A group that is not in it any more was told its end before this; an address may leave later.
     pub(super) fn configure(&mut self, config: &Config) {
-        self.addresses.clear();
         self.groups.clear();
         config.addresses.iter().for_each(|address| self.add(address));
         for SyncGroup { name, notify, .. } in &config.sync_groups {
             self.groups.entry(name.clone()).or_default().own = Some(notify.clone());
         }
-        let told = self.addresses.values().chain(self.groups.values().filter_map(|group| group.own.as_ref()));
-        let paths: BTreeSet<&PathBuf> = told.filter_map(|notify| notify.fifo.as_ref()).collect();
-        self.pipes.retain(|path, _| paths.contains(path));
-        self.forget();
+        self.tidy_up();
+    }
+
+    /// An address is gone from the file, and was told its end.
+    pub(super) fn forget(&mut self, address: &str) {
+        self.addresses.remove(address);
+        self.tidy_up();
+    }
+
+    /// The addresses that are known.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.addresses.keys()
     }
 
     fn add(&mut self, address: &Address) {
@@ -83,9 +90,12 @@ impl Hooks {
         }
     }
 
-    /// The queues of what is gone from the file, once they are empty.
-    fn forget(&mut self) {
-        let Self { addresses, groups, queues, .. } = self;
+    /// The pipes and queues of what is gone from the file; a queue once it is empty.
+    fn tidy_up(&mut self) {
+        let Self { addresses, groups, queues, pipes } = self;
+        let told = addresses.values().chain(groups.values().filter_map(|group| group.own.as_ref()));
+        let paths: BTreeSet<&PathBuf> = told.filter_map(|notify| notify.fifo.as_ref()).collect();
+        pipes.retain(|path, _| paths.contains(path));
         let is_known = |(kind, name): &(&'static str, String)| match *kind {
             INSTANCE => addresses.contains_key(name),
             _ => groups.contains_key(name),
@@ -108,7 +118,6 @@ impl Hooks {
     }
 
     fn tell(&mut self, pipes: BTreeSet<PathBuf>, notify: Option<&Notify>, told: &Told<'_>) {
-        self.forget();
         for path in pipes {
             let pipe = self.pipes.entry(path.clone()).or_default();
             pipe.tell(&path, &told.line());

@@ -29,7 +29,7 @@ mod near;
 mod proof;
 mod talk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use config::Config;
 use node::{Event, Job};
@@ -50,6 +50,8 @@ pub(crate) struct Checks {
     looks: BTreeMap<(String, String), (Plan, Running)>,
     commands: Commands,
     hooks: Hooks,
+    /// Addresses that are gone from the file, and may not have given everything up.
+    leaving: BTreeSet<String>,
 }
 
 /// A task that ends when this is dropped.
@@ -65,7 +67,7 @@ impl Checks {
     /// None yet. Results go to `inbox`; `feeds` say how the groups are.
     pub(crate) fn new(inbox: mpsc::Sender<Event>, feeds: Feeds) -> Self {
         let commands = Commands::new(inbox.clone());
-        Self { inbox, feeds, looks: BTreeMap::new(), commands, hooks: Hooks::default() }
+        Self { inbox, feeds, looks: BTreeMap::new(), commands, hooks: Hooks::default(), leaving: BTreeSet::new() }
     }
 
     /// Addresses that are new in the file: what is to be run for them at once, and who is told. The others go on by what they had, until
@@ -92,6 +94,9 @@ impl Checks {
         }
         self.commands.configure(config);
         self.hooks.configure(config);
+        let is_configured = |name: &str| config.addresses.iter().any(|address| address.name == name);
+        let known = self.commands.names().chain(self.hooks.names());
+        self.leaving = known.filter(|name| !is_configured(name)).cloned().collect();
     }
 
     /// Runs a command of an address. Its end is an event, whatever happens.
@@ -99,11 +104,16 @@ impl Checks {
         self.commands.run(address, nr, job);
     }
 
-    /// Forgets the commands of addresses that are gone from the file, once the machine has done with them.
+    /// Forgets the commands and hooks of addresses that are gone from the file, once the machine has done with them.
     pub(crate) fn forget(&mut self, is_known: impl Fn(&str) -> bool) {
-        if self.commands.has_leavers() {
-            self.commands.forget(is_known);
-        }
+        self.leaving.retain(|address| {
+            let stays = is_known(address);
+            if !stays {
+                self.commands.forget(address);
+                self.hooks.forget(address);
+            }
+            stays
+        });
     }
 
     /// Tells of the state of an address.

@@ -155,6 +155,8 @@ fn what_is_gone_from_the_file_is_forgotten_once_it_was_told_its_end() {
         hooks.changed("a", State::Initialize, Priority(1));
         hooks.group_changed("both", State::Initialize);
         hooks.configure(&less);
+        // The machine has done with them.
+        ["a", "b"].iter().for_each(|name| hooks.forget(name));
         assert_eq!(hooks.addresses.keys().collect::<Vec<_>>(), ["c"]);
         assert!(hooks.groups.is_empty() && hooks.pipes.is_empty());
         assert_eq!(hooks.queues.len(), 2, "they are told their end");
