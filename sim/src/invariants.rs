@@ -6,6 +6,7 @@
 //! | V2 | no vote leaves before it is durable; none twice in an epoch, not even across a restart | a forgotten vote elects a second leader |
 //! | V3 | the config epoch of published views never falls in a node's life; that of durable states never at all | who follows an older decision undoes a newer one |
 //! | V4 | two views of one group and config epoch name the same master | otherwise proxies write to two masters and nobody can say who is right |
+//! | V5 | where an address follows the master, two nodes' views are not Steady with different masters for longer than four fifths of `down-after` | two hosts would have the address, and one of them is a replica, or a master whose writes are lost |
 //! | M2 | only a server that this leader sealed in this attempt is promoted; priority 0 never | what is not sealed may still take in what the old master accepts |
 //! | M3 | a promotion only when a majority's votes for this leader and epoch are durable | a minority's master is a second master |
 //! | M4 | no promotion when somebody was already elected for a higher epoch | a leader that slept must not act on what it knew before |
@@ -41,6 +42,8 @@ pub enum Invariant {
     V3,
     /// One epoch, one master.
     V4,
+    /// One steady master, where an address follows it.
+    V5,
     /// Only what was sealed is promoted.
     M2,
     /// Only with a majority.
@@ -71,11 +74,12 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::V1,
         Self::V2,
         Self::V3,
         Self::V4,
+        Self::V5,
         Self::M2,
         Self::M3,
         Self::M4,

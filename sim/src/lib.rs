@@ -46,6 +46,7 @@ pub mod options;
 pub mod place;
 mod redis;
 mod replication;
+mod rivals;
 pub mod run;
 pub mod saboteur;
 pub mod scenario;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use machine::{Instant, Machine};
 use sentinel::report::Report;
 use sentinel::{Action, Answer, Ask, Config, Event, Reply, Sentinel, State, Timer};
-use view::{Epoch, Offset, RunId};
+use view::{Epoch, Offset, Phase, RunId};
 
 use crate::invariants::Invariant;
 use crate::node::{Birth, Monitor};
@@ -27,6 +27,8 @@ pub enum Saboteur {
     EpochFalls,
     /// A view that names another master than the machine chose.
     NamesAnother,
+    /// A view that is Steady although too few nodes name its master.
+    HidesDoubt,
     /// Promotes where it should seal.
     PromotesAtOnce,
     /// A network that answers questions for votes by itself, with yes.
@@ -66,12 +68,13 @@ pub(crate) const HONEST: Birth = |config, state, seed, now| Box::new(Sentinel::n
 
 impl Saboteur {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ForgesVotes,
         Self::DiskLies,
         Self::VotesTwice,
         Self::EpochFalls,
         Self::NamesAnother,
+        Self::HidesDoubt,
         Self::PromotesAtOnce,
         Self::NetworkVotes,
         Self::ClockStandsStill,
@@ -93,7 +96,7 @@ impl Saboteur {
     /// Which invariants may catch it; the first is the one that it is made for.
     #[must_use]
     pub const fn caught_by(self) -> &'static [Invariant] {
-        use Invariant::{B1, B2, L1, M2, M3, M4, M5, M6, P1, R1, R2, S1, T1, V1, V2, V3, V4};
+        use Invariant::{B1, B2, L1, M2, M3, M4, M5, M6, P1, R1, R2, S1, T1, V1, V2, V3, V4, V5};
         match self {
             Self::ForgesVotes => &[V1, M3],
             Self::DiskLies => &[V2, M3],
@@ -101,6 +104,7 @@ impl Saboteur {
             // An older epoch with the newer master is two masters of one epoch as well.
             Self::EpochFalls => &[V3, V4],
             Self::NamesAnother => &[V4],
+            Self::HidesDoubt => &[V5],
             Self::PromotesAtOnce => &[M2],
             Self::NetworkVotes => &[M3, V1],
             Self::ClockStandsStill => &[M4],
@@ -131,6 +135,7 @@ impl Saboteur {
             Self::VotesTwice => broken!(VotesTwice),
             Self::EpochFalls => broken!(EpochFalls),
             Self::NamesAnother => broken!(NamesAnother),
+            Self::HidesDoubt => broken!(HidesDoubt),
             Self::PromotesAtOnce => broken!(PromotesAtOnce),
             Self::PromotesWorst => broken!(PromotesWorst),
             Self::HidesAge => broken!(HidesAge),
@@ -247,6 +252,13 @@ impl Broken {
                     view.master = other;
                 }
                 self.published += 1;
+                Some(Action::Publish { view })
+            }
+            (Saboteur::HidesDoubt, Action::Publish { mut view }) => {
+                let explain = self.inner.explain().remove(&view.group);
+                if explain.is_some_and(|text| text.starts_with("Fewer than")) {
+                    view.phase = Phase::Steady;
+                }
                 Some(Action::Publish { view })
             }
             (_, action) => Some(action),

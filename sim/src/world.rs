@@ -19,6 +19,7 @@ use crate::node::{Birth, Mail, Member, Node};
 use crate::options::Options;
 use crate::place::Place;
 use crate::redis::{Finds, Life, Redis, Settings};
+use crate::rivals::Rivals;
 use crate::saboteur::Saboteur;
 use crate::stock::Stock;
 
@@ -38,6 +39,8 @@ pub struct World {
     pub(crate) was_reset: bool,
     /// Set when faults have stopped: who must converge, and by when.
     pub(crate) core: Option<Core>,
+    /// Nodes that believe in different masters at the moment.
+    pub(crate) rivals: Rivals,
 }
 
 impl World {
@@ -81,8 +84,10 @@ impl World {
         }
         let ground = Ground::new(net, rng, History::new(keep), judge, sabotage);
         let birth = sabotage.map_or(crate::saboteur::HONEST, Saboteur::birth);
+        let rivals = Rivals::new(&options);
+        let (was_reset, core) = (false, None);
         let mut world =
-            Self { options, ground, nodes, servers, stocks, clients, birth, schedule, was_reset: false, core: None };
+            Self { options, ground, nodes, servers, stocks, clients, birth, schedule, was_reset, core, rivals };
         world.begin(seed);
         world
     }
@@ -179,6 +184,7 @@ impl World {
             Happening::Threshold { server } => self.servers[server].wake_in_script(&mut self.ground),
         }
         self.hand_out_views();
+        self.look_for_rivals();
         if let Some(node) = self.ground.tripwire.hit {
             self.ambush(node);
         }

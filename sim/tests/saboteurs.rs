@@ -44,6 +44,7 @@ caught! {
     a_second_vote_is_caught_by_v2: VotesTwice,
     a_falling_epoch_is_caught_by_v3: EpochFalls,
     a_second_master_of_an_epoch_is_caught_by_v4: NamesAnother,
+    a_doubt_that_is_hidden_is_caught_by_v5: HidesDoubt,
     a_promotion_without_a_seal_is_caught_by_m2: PromotesAtOnce,
     votes_that_nobody_gave_are_caught_by_m3: NetworkVotes,
     a_clock_that_slept_is_caught_by_m4: ClockStandsStill,

@@ -266,7 +266,9 @@ impl Machine for Sentinel {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        let save = self.core.saves.retry_at.map(|at| (at, Timer::Save));
+        // What waits for an address is saved when that has left, or takes too long.
+        let retry_at = self.core.saves.retry_at.filter(|_| !self.core.clearances.is_awaited());
+        let save = retry_at.map(|at| (at, Timer::Save));
         let tilt = self.core.tilt_until.map(|at| (at, Timer::Tilt));
         let clear = self.core.clearances.deadline();
         let script = self.core.scripts.deadline().map(|at| (at, Timer::Script));
