@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
@@ -113,9 +114,23 @@ impl World {
 
     /// Asks the node of this host for another master.
     fn switch_over(&self, host: &str) {
+        // On a busy machine a node may have stood still just now: it says so, and to try again.
+        wait_until("a switchover is led", || {
+            let moved = self.order(host, &["switchover", "cache"]);
+            assert!(moved.status.success() || said(&moved).contains("was frozen a moment ago"), "{}", said(&moved));
+            moved.status.success()
+        });
+    }
+
+    /// Lets another process take the place of this host's node.
+    fn upgrade(&self, host: &str) {
+        let upgraded = self.order(host, &["upgrade"]);
+        assert!(said(&upgraded).contains("has taken over"), "{}", said(&upgraded));
+    }
+
+    fn order(&self, host: &str, words: &[&str]) -> Output {
         let socket = self.path(&format!("state.{host}")).join("control.sock");
-        let moved = run(&["switchover", "cache", "--control", &socket.to_string_lossy()]);
-        assert!(moved.status.success(), "{}", said(&moved));
+        run(&[words, &["--control", &socket.to_string_lossy()]].concat())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -131,6 +146,11 @@ impl Drop for World {
                 let lines: Vec<&str> = text.lines().collect();
                 eprintln!("--- {host}\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
             }
+        }
+        // Processes that took the place of ours are nobody's children: all that is left on these hosts ends.
+        for host in [A, B, W] {
+            let all = "kill -9 $(ip netns pids $(ip netns identify $$))";
+            let _ = self.network.command(host, "sh").args(["-c", all]).output();
         }
     }
 }
@@ -185,6 +205,18 @@ fn in_planned_switchovers_nobody_meets_a_replica_at_the_address() {
         // A node asked a moment ago does not lead another one at once.
         thread::sleep(Duration::from_millis(300));
     }
+    // Of whose node another process takes the place keeps it, and gives it away like anybody, also while it begins.
+    let (holder, place, other) = if world.holds(A) { (A, 0, B) } else { (B, 1, A) };
+    let upgraded = wall_ms();
+    world.upgrade(holder);
+    world.agrees_on(holder);
+    clients.wait_for_all_after(wall_ms());
+    assert_eq!(holders.arrivals(place, upgraded), 0, "it left: {:?}", stints(&holders, upgraded));
+    world.upgrade(holder);
+    world.switch_over(W);
+    world.agrees_on(other);
+    clients.wait_for_answer_after(wall_ms());
+    println!("an upgrade, and another with a switchover: {:.0?}", stints(&holders, upgraded));
     // Nobody has died: there is time to wait until it has left.
     two_had_it(&holders, began, 0.0);
     met_no_replica(&clients.stop(), &holders, began);

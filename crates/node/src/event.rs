@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use machine::time::span;
 use serde::{Deserialize, Serialize};
-use view::View;
+use view::{GroupName, View};
 use vrrp::{Priority, State};
 
 use crate::config::{Config, Job, Placed};
@@ -43,6 +43,11 @@ pub enum Event {
     Viewed {
         /// All of it.
         view: View,
+    },
+    /// This node helps to make another server the master of a group: what follows its master has to leave, whatever was true before.
+    Voted {
+        /// Which group.
+        group: GroupName,
     },
     /// An interface is there and running, or is not.
     Link {

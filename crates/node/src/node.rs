@@ -410,6 +410,9 @@ impl Machine for Node {
                 self.with(&address, |it, now, out| it.on_checked(now, &check, failed, out));
             }
             Event::Viewed { view } => self.on_viewed(view),
+            Event::Voted { group } => {
+                self.addresses.values_mut().filter(|it| it.follows(&group)).for_each(|it| it.right.presume_no_more());
+            }
             Event::Link { interface, fault } => self.on_link(interface, fault),
             Event::Listed { interface, there } => {
                 self.with_those_on(&interface, |it, now, out| it.on_listed(now, &there, out));

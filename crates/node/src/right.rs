@@ -23,7 +23,7 @@ pub(crate) struct Right {
     follows: Follows,
     /// Why the view does not give it to this host.
     elsewhere: Option<String>,
-    /// Until then a predecessor's word counts, in place of a view.
+    /// Until then a predecessor's word counts, until a view says more than that its source has just started.
     presumed: Option<Instant>,
     /// Until then no view is worth putting anything: this host stood still, and they may be old.
     doubted: Option<Instant>,
@@ -74,6 +74,11 @@ impl Right {
         self.presumed = Some(now + PRESUMED);
     }
 
+    /// What was right before is about to be wrong.
+    pub(crate) const fn presume_no_more(&mut self) {
+        self.presumed = None;
+    }
+
     /// This host stood still: what was agreed in the meantime is still on its way. What is on the interface stays for the rest of its lifetime.
     /// A host that is always a little late is believed most of the time: somebody has to hold the address there, too.
     pub(crate) fn doubt(&mut self, now: Instant, lasted: Duration) {
@@ -95,7 +100,7 @@ impl Right {
 
     pub(crate) fn look(&mut self, now: Instant, interface: &str, links: &BTreeMap<String, String>, views: &Views) {
         self.proof.expire(now);
-        if self.presumed.is_some_and(|until| until <= now) {
+        if self.presumed.is_some_and(|until| until <= now) || self.has_settled(views) {
             self.presumed = None;
         }
         if self.doubted.is_some_and(|until| until <= now) {
@@ -109,12 +114,19 @@ impl Right {
         self.elsewhere = self.judge(views);
     }
 
+    /// Whether more is known than that a source which has just started does not know yet.
+    fn has_settled(&self, views: &Views) -> bool {
+        let Follows::Master { group, .. } = &self.follows else { return false };
+        views.get(group).is_some_and(|view| view.phase != Phase::Switching)
+    }
+
     fn judge(&self, views: &Views) -> Option<String> {
         let Follows::Master { group, servers } = &self.follows else { return None };
         let Some(view) = views.get(group) else {
             return self.presumed.is_none().then(|| format!("who the master of {group} is, is not yet known"));
         };
         match view.phase {
+            Phase::Switching if self.presumed.is_some() => None,
             Phase::Steady if servers.contains(&view.master) => None,
             Phase::Steady => {
                 Some(format!("the agreed master of {group} is {}, which is not on this host", view.master))

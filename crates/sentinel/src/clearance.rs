@@ -18,6 +18,7 @@ use view::{Epoch, GroupName};
 use crate::core::Core;
 use crate::event::{Action, Level, Timer};
 use crate::group::Group;
+use crate::peer::Peer;
 
 /// The addresses that are to leave.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -81,10 +82,11 @@ impl Core {
 }
 
 impl Group {
-    /// A planned switchover that could go on: whose vote is not needed may have the address. So every node that can be asked is heard first;
-    /// who has not answered by `until` at the latest is not waited for.
+    /// A planned switchover that could go on: whose vote is not needed may have the address. So every node that can be asked is heard first, also
+    /// one whose connection has just broken: another process may be taking its place. Who has not answered by `until` at the latest is not waited for.
     pub(crate) fn waits_for_all(&mut self, core: &Core, epoch: Epoch, until: Instant) -> bool {
-        let all_answered = self.undecided(epoch).next().is_none();
+        let is_missing = |p: &Peer| (p.line.is_up() || !p.is_down()) && p.vote.as_ref().is_none_or(|v| v.epoch < epoch);
+        let all_answered = !self.peers.values().any(is_missing);
         let is_urgent = self.odown.is_some() || self.master_is_down();
         let Some(failover) = self.failover.as_mut().filter(|f| f.plan.is_some() && !is_urgent) else { return false };
         let all_by = *failover.all_by.get_or_insert_with(|| (core.now + ALL_WAIT).min(until - ALL_MARGIN));

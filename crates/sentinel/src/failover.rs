@@ -129,6 +129,13 @@ impl Failover {
         }
     }
 
+    /// Somebody can be asked who could not before.
+    pub(crate) const fn ask_at_once(&mut self, now: Instant) {
+        if let Stage::Electing { ask_at, .. } = &mut self.stage {
+            *ask_at = now;
+        }
+    }
+
     /// Whether the master is told to hold writes. A hello is one to Redis: it would be held, and with it all that we say
     /// after it on the same connection, the release included.
     pub(crate) fn mutes_master(&self) -> bool {

@@ -93,9 +93,10 @@ impl Group {
         });
         let known = state.servers.into_iter().chain([state.master]);
         let peers = state.peers.into_iter().filter(|p| p.id != core.id);
-        // A vote given just before a restart still binds: how long ago it was given is not known, so all of it.
-        let promise =
-            state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + PROMISE, is_fresh: false });
+        // A vote given just before a restart still binds: how long ago it was given is not known, so all of it. Nor is it known whether it led
+        // to something: no address comes to the old master's host meanwhile.
+        let is_fresh = rules.ties_address;
+        let promise = state.vote.as_ref().map(|v| Promise { to: v.leader.clone(), until: now + PROMISE, is_fresh });
         Self {
             master: state.master,
             told: state.master,
@@ -234,6 +235,9 @@ impl Group {
             }
         } else if let Some(peer) = self.peers.values_mut().find(|p| p.line.is(id)) {
             open(&mut peer.line, core, now, [Ask::Auth, Ask::Ping]);
+            if let Some(failover) = &mut self.failover {
+                failover.ask_at_once(now);
+            }
         }
     }
 

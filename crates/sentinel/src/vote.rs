@@ -43,7 +43,7 @@ pub(crate) struct Promise {
     pub(crate) to: Option<RunId>,
     /// Until when nobody else gets a vote.
     pub(crate) until: Instant,
-    /// It was given in this life: a decision is under way.
+    /// A decision may be under way: it was given in this life, or just before.
     #[serde(default)]
     pub(crate) is_fresh: bool,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use machine::Instant;
 use node::event::Valid;
 use node::{Action, Event};
+use view::Phase;
 use vrrp::State;
 
 use super::judge::{Course, Invariant};
@@ -189,7 +190,11 @@ impl World {
             // What is published is seen as it is, never as it was.
             Coming::View { host, process } if self.is_process(host, process) => {
                 let view = self.truth.clone();
+                let group = (view.phase == Phase::Switching).then(|| view.group.clone());
                 self.tell(host, Event::Viewed { view });
+                if let Some(group) = group {
+                    self.tell(host, Event::Voted { group });
+                }
             }
             Coming::Removed { host, process, address } if self.is_process(host, process) => {
                 self.hosts[host].kernel.remove(&address);

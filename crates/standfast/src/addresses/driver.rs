@@ -316,6 +316,7 @@ impl Driver {
                 // The view that is asked about may be on its way.
                 let view = self.views.of(&group);
                 view.into_iter().for_each(|event| self.happened(event));
+                self.happened(Event::Voted { group: group.clone() });
                 self.waiting.push((group, left));
             }
             Order::IsAway { address, away } => self.releasing.push((address, away)),
