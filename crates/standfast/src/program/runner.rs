@@ -54,7 +54,8 @@ impl Runner {
             self.stuck.push(running);
             return Err(tail.behind(&text));
         };
-        let status = ended.map_err(|e| HostRefused::program("wait for the program", &program.argv[0], e).to_string())?;
+        let status =
+            ended.map_err(|e| HostRefused::program("wait for the program", &program.argv[0], e).to_string())?;
         if status.success() { Ok(()) } else { Err(tail.behind(&in_words(status))) }
     }
 
