@@ -14,6 +14,10 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
   sim [--seeds N]             simulate N random worlds
   sim --seed S [--trace]      simulate one world, and print its history
   sim --coverage              what simulated worlds have to reach, and how often they do
+  sim addresses [--seeds N] [--from S] [--only vrrp|node]
+                              simulate N random worlds of routers, and of hosts, that share an address
+  sim addresses --only vrrp|node --seed S [--trace]
+                              simulate one of them, and print its history
   replay FILE                 run a flight record through the machines
   lab [FILTER]                only the tests beside real servers
   fuzz [TARGET] [--seconds N] fuzz one target or all of them, 60 s each unless told; needs a C++ compiler
@@ -86,7 +90,7 @@ mod tests {
         let failover = told("bench failover --rounds 2 --help").unwrap();
         assert!(failover.contains("--stock-crashes") && failover.contains("crashes in a row"), "{failover}");
         assert!(!failover.contains("bench proxy") && !failover.contains("suite"), "{failover}");
-        assert_eq!(told("sim -h").unwrap().matches("  sim ").count(), 3);
+        assert_eq!(told("sim -h").unwrap().matches("  sim ").count(), 5);
         assert_eq!(told("nosuch --help"), None);
     }
 

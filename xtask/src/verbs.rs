@@ -74,9 +74,47 @@ pub(crate) fn story(args: &[String]) -> Result<(), Failure> {
 
 /// Simulated worlds, as many as one likes.
 pub(crate) fn sim(args: &[String]) -> Result<(), Failure> {
+    if let Some(("addresses", args)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return sim_addresses(args);
+    }
     let mut sim = cargo(&["run", "--quiet", "--package", "sim", "--release", "--"]);
     sim.args(args);
     cargo::run(sim)
+}
+
+/// The worlds of routers (`vrrp`) and of hosts (`node`) that share an address, which are tests of these crates.
+fn sim_addresses(args: &[String]) -> Result<(), Failure> {
+    let mut worlds = vec!["vrrp", "node"];
+    let (mut seeds, mut from, mut one, mut traces) = (10_000_u64, None, None, false);
+    let mut args = args.iter();
+    while let Some(option) = args.next() {
+        if option == "--trace" {
+            traces = true;
+            continue;
+        }
+        let value = args.next().ok_or_else(|| Failure::usage(format!("{option} takes a value")))?;
+        let number = || value.parse::<u64>().map_err(|_| Failure::usage(format!("{option} takes a number")));
+        match option.as_str() {
+            "--seeds" => seeds = number()?,
+            "--from" => from = Some(number()?),
+            "--seed" => one = Some(number()?),
+            "--only" if worlds.contains(&value.as_str()) => worlds.retain(|world| world == value),
+            "--only" => return Err(Failure::usage("--only takes vrrp or node")),
+            other => return Err(Failure::usage(format!("sim addresses does not know '{other}'"))),
+        }
+    }
+    let from = from.unwrap_or_default();
+    let asked = one.map_or_else(|| format!("{from}..{}", from.saturating_add(seeds)), |one| one.to_string());
+    println!("worlds of {}: seeds {asked}", worlds.join(" and "));
+    for world in worlds {
+        let mut tests = cargo(&["test", "--release", "--package", world, "--test", "simulation"]);
+        tests.args(["no_world_breaks_an_invariant", "--", "--nocapture"]).env("STANDFAST_SEEDS", &asked);
+        if traces {
+            tests.env("STANDFAST_TRACE", "1");
+        }
+        cargo::run(tests)?;
+    }
+    Ok(())
 }
 
 /// A flight record through the machines.
@@ -170,7 +208,7 @@ fn commit() -> String {
     commit
 }
 
-/// Read by `sim::run::first_seed`.
+/// Read by `sim::run::first_seed` and `seeds::first_of_commit`.
 const SIM_COMMIT: &str = "STANDFAST_SIM_COMMIT";
 
 fn format_check() -> Command {

@@ -16,17 +16,13 @@ use node::{Event, Node};
 use view::{Epoch, Phase, View};
 use vrrp::{Advert, State};
 
-pub(crate) use judge::Invariant;
-use judge::{Course, Judge, Sight};
+use judge::{Course, Invariant, Judge, Sight};
 use plan::{Kind, NAME, Op, Plan};
-pub(crate) use saboteur::Saboteur;
+use saboteur::Saboteur;
+use seeds::Outcome;
 
-/// What came of a world.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) broken: BTreeMap<Invariant, String>,
-    pub(crate) seen: Seen,
-}
+/// These worlds.
+pub(crate) enum Hosts {}
 
 /// What there was to see.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +38,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn add(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.came += other.came;
         self.expired += other.expired;
         self.guarded += other.guarded;
@@ -62,11 +58,23 @@ impl Seen {
     }
 }
 
-/// Runs the world of a seed to its end.
-pub(crate) fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome {
-    let mut world = World::new(Plan::of(seed), saboteur);
-    world.run();
-    Outcome { broken: world.judge.broken, seen: world.seen }
+impl seeds::Worlds for Hosts {
+    type Invariant = Invariant;
+    type Saboteur = Saboteur;
+    type Seen = Seen;
+
+    const NAME: &'static str = "node";
+    const SABOTEURS: &'static [(Saboteur, Invariant)] = &Saboteur::ALL;
+
+    fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome<Invariant, Seen> {
+        let mut world = World::new(Plan::of(seed), saboteur);
+        world.run();
+        Outcome { broken: world.judge.broken, seen: world.seen }
+    }
+
+    fn add(all: &mut Seen, one: Seen) {
+        all.add(one);
+    }
 }
 
 struct Host {
@@ -171,7 +179,7 @@ impl World {
             course: Course { whole: None, op: Instant::START, excused: Instant::START },
             judge: Judge::default(),
             seen: Seen::default(),
-            traces: std::env::var_os("NODE_TRACE").is_some(),
+            traces: seeds::are_traced(),
             plan,
         };
         for (at, op) in world.plan.faults.clone() {
@@ -201,7 +209,7 @@ impl World {
         self.until(self.now + rest + Duration::from_secs(4));
     }
 
-    /// With `NODE_TRACE` set: what happens, for the one seed that is looked at.
+    /// What happens, for the one seed that is looked at (`--trace`).
     fn trace(&self, line: impl FnOnce() -> String) {
         if self.traces {
             eprintln!("{:?} {}", self.now, line());

@@ -11,35 +11,55 @@ use std::time::Duration;
 use machine::{Instant, Machine, Rng};
 use vrrp::{Action, Advert, Cause, Datagram, Event, Router, State};
 
-pub(crate) use judge::Invariant;
-use judge::{Course, Judge, Sight};
+use judge::{Course, Invariant, Judge, Sight};
 use plan::{Op, Plan};
-pub(crate) use saboteur::Saboteur;
+use saboteur::Saboteur;
+use seeds::Outcome;
 
-/// What came of a world.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub broken: BTreeMap<Invariant, String>,
-    /// How often somebody became Active, how many packets were refused, how often somebody stood still: worlds without any prove nothing.
-    pub turns: u64,
-    pub refused: u64,
-    pub froze: u64,
-    pub rivals: u64,
+/// These worlds.
+pub(crate) enum Routers {}
+
+/// What there was to see.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    turns: u64,
+    refused: u64,
+    froze: u64,
+    rivals: u64,
 }
 
-/// Runs the world of a seed to its end.
-pub(crate) fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome {
-    let plan = Plan::of(seed);
-    let mut world = World::new(plan, saboteur);
-    world.run();
-    let stats = world.hosts.iter().map(|host| host.router.stats());
-    let total = |of: fn(&vrrp::Stats) -> u64| stats.clone().map(|s| of(&s)).sum();
-    Outcome {
-        turns: total(|s| s.became_active),
-        refused: total(vrrp::Stats::all_refused),
-        froze: total(|s| s.froze),
-        rivals: total(|s| s.rivals_heard),
-        broken: world.judge.broken,
+impl Seen {
+    pub(crate) fn is_much(&self) -> bool {
+        self.turns > 1_000 && self.refused > 100 && self.froze > 10 && self.rivals > 100
+    }
+}
+
+impl seeds::Worlds for Routers {
+    type Invariant = Invariant;
+    type Saboteur = Saboteur;
+    type Seen = Seen;
+
+    const NAME: &'static str = "vrrp";
+    const SABOTEURS: &'static [(Saboteur, Invariant)] = &Saboteur::ALL;
+
+    fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome<Invariant, Seen> {
+        let mut world = World::new(Plan::of(seed), saboteur);
+        world.run();
+        let mut seen = Seen::default();
+        for stats in world.hosts.iter().map(|host| host.router.stats()) {
+            seen.turns += stats.became_active;
+            seen.refused += stats.all_refused();
+            seen.froze += stats.froze;
+            seen.rivals += stats.rivals_heard;
+        }
+        Outcome { broken: world.judge.broken, seen }
+    }
+
+    fn add(all: &mut Seen, one: Seen) {
+        all.turns += one.turns;
+        all.refused += one.refused;
+        all.froze += one.froze;
+        all.rivals += one.rivals;
     }
 }
 
@@ -105,7 +125,7 @@ impl World {
             sent: 0,
             course: Course { whole: None, op: Instant::START },
             judge: Judge::default(),
-            traces: std::env::var_os("VRRP_TRACE").is_some(),
+            traces: seeds::are_traced(),
             plan,
         };
         for (at, op) in world.plan.faults.clone() {
@@ -150,7 +170,7 @@ impl World {
         self.course = Course { whole: Some(self.now), op: self.now };
     }
 
-    /// With `VRRP_TRACE` set: what happens, for the one seed that is looked at.
+    /// What happens, for the one seed that is looked at (`--trace`).
     fn trace(&self, line: impl FnOnce() -> String) {
         if self.traces {
             eprintln!("{:?} {}", self.now, line());
