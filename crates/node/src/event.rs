@@ -104,6 +104,13 @@ pub enum Event {
         /// What.
         event: bgp::Event,
     },
+    /// The session with a neighbour has another password by now, which no machine knows: it begins anew.
+    Rekeyed {
+        /// Of which address.
+        address: String,
+        /// With which neighbour.
+        neighbor: String,
+    },
     /// A command has ended.
     Ran {
         /// Of which address.

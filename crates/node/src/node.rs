@@ -430,6 +430,9 @@ impl Machine for Node {
             Event::Peer { address, neighbor, event } => {
                 self.with(&address, |it, now, out| it.on_peer(now, &neighbor, event, out));
             }
+            Event::Rekeyed { address, neighbor } => {
+                self.with(&address, |it, now, out| it.on_rekeyed(now, &neighbor, out));
+            }
             Event::Ran { address, nr, end } => self.with(&address, |it, now, out| it.on_ran(now, nr, end, out)),
             Event::PartnerLost { address, .. } => self.with(&address, |it, now, _| it.on_partner_lost(now)),
             Event::Wished { address, wish } => self.with(&address, |it, _, _| it.on_wished(wish)),

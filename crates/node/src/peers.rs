@@ -102,6 +102,26 @@ impl Peers {
         }
     }
 
+    /// Ends the session with this neighbour and begins it anew, if it is wanted. `false`: there is no such neighbour.
+    pub(crate) fn restart(
+        &mut self,
+        now: Instant,
+        address: &str,
+        name: &str,
+        why: &str,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        if !self.peers.contains_key(name) {
+            return false;
+        }
+        if self.is_started {
+            // What is wanted stays wanted.
+            self.tell(now, address, name, bgp::Event::Stopped { text: why.into() }, out);
+            self.tell(now, address, name, bgp::Event::Started, out);
+        }
+        true
+    }
+
     /// This host can serve what is announced, or not. Whether that is news.
     pub(crate) fn set_health(&mut self, now: Instant, address: &str, healthy: bool, out: &mut Vec<Action>) -> bool {
         if self.healthy == healthy {

@@ -18,6 +18,7 @@ use sentinel::{Reply, Request};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use view::GroupName;
 
+use crate::addresses::sessions_begun_anew;
 use crate::admin::Page;
 use crate::bind;
 use crate::cli::NodeArgs;
@@ -146,8 +147,9 @@ impl Inner {
                     .to_owned(),
             );
         }
-        if let Err(failure) = self.source.addresses.configure(&after).await {
-            lines.push(format!("addresses: NOT done: {failure}"));
+        match self.source.addresses.configure(&after).await {
+            Ok(()) => lines.extend(sessions_begun_anew(old, &after)),
+            Err(failure) => lines.push(format!("addresses: NOT done: {failure}")),
         }
         if page.is_some() || after.admin.is_none() {
             self.page.set(page);

@@ -39,17 +39,18 @@ impl<'a> Program<'a> {
         file
     }
 
-    pub(crate) fn reload(&self, addresses: &str) {
+    pub(crate) fn reload(&self, addresses: &str) -> String {
         Self::write(self.network, addresses);
-        self.done("reload");
+        self.done("reload")
     }
 
     /// Asks it for something, and it is done.
-    pub(crate) fn done(&self, verb: &str) {
+    pub(crate) fn done(&self, verb: &str) -> String {
         let file = self.network.scratch().join("standfast.toml");
         let output = self.network.command(self.host, standfast()).args([verb, "-c"]).arg(file).output();
         let output = output.expect("it can be started");
         assert!(output.status.success(), "{}", said(&output));
+        said(&output)
     }
 
     pub(crate) fn status(&self) -> String {

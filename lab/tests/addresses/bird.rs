@@ -49,6 +49,15 @@ impl Bird {
         )
     }
 
+    /// Gives it another file.
+    fn change(&self, network: &Network, change: impl FnOnce(String) -> String) {
+        let file = network.scratch().join("bird.conf");
+        let text = fs::read_to_string(&file).expect("it was written");
+        fs::write(&file, change(text)).expect("the scratch directory can be written");
+        let told = self.ask("configure");
+        assert!(told.contains("Reconfigur"), "{told}");
+    }
+
     fn has(&self, prefix: &str) -> bool {
         self.ask("show route protocol ours").lines().any(|line| line.starts_with(prefix))
     }
@@ -102,6 +111,13 @@ fn bird_hears_of_it_while_it_is_healthy_and_until_a_clean_stop() {
     wait_until("BIRD has it again", || bird.has("192.0.2.7/32"));
     program.reload(&announced(&network, "med = 50"));
     wait_until("BIRD hears of another attribute", || bird.ask("show route 192.0.2.7/32 all").contains("BGP.med: 50"));
+    // Another password: the session that was signed with the first one ends at once, and none comes to stand before BIRD knows the second.
+    let other = announced(&network, "med = 50").replace("md5secret", "md5other");
+    let told = program.reload(&other);
+    assert!(told.contains("address routed: the session with 10.0.0.1 begins anew"), "{told}");
+    wait_until("the session has ended", || !program.status().contains("Established"));
+    bird.change(&network, |text| text.replace("md5secret", "md5other"));
+    wait_until("BIRD hears of it under the second password", || bird.has("192.0.2.7/32"));
     let log = program.stop();
     assert!(!bird.has("192.0.2.7/32"), "it is withdrawn before the program ends");
     assert!(log.contains("withdrawn"), "{log}");

@@ -64,6 +64,14 @@ impl Address {
         self.stats.stray += u64::from(!is_known);
     }
 
+    pub(crate) fn on_rekeyed(&mut self, now: Instant, neighbor: &str, out: &mut Vec<Action>) {
+        let is_known = match &mut self.mover {
+            Mover::Bgp(peers) => peers.restart(now, &self.name, neighbor, "another password", out),
+            _ => false,
+        };
+        self.stats.stray += u64::from(!is_known);
+    }
+
     pub(crate) fn on_not_put(&mut self, now: Instant, placed: Placed, why: &str, out: &mut Vec<Action>) {
         self.stats.not_put += 1;
         if self.hold.not_put(placed) {

@@ -38,6 +38,7 @@ impl Node {
             Event::Checked { address, .. }
             | Event::Router { address, .. }
             | Event::Peer { address, .. }
+            | Event::Rekeyed { address, .. }
             | Event::Ran { address, .. }
             | Event::PartnerLost { address, .. }
             | Event::Wished { address, .. } => {

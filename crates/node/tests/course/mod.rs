@@ -116,6 +116,7 @@ impl Course {
                 let end = if rng.chance(600) { End::Done } else { End::Failed("no".into()) };
                 Event::Ran { address, nr, end }
             }
+            17 if rng.chance(300) => Event::Rekeyed { address, neighbor: "rs".into() },
             17 => Event::PartnerLost { address, node: "x".into() },
             18 => {
                 Event::Wished { address, wish: [Wish::Release, Wish::Take, Wish::Take, Wish::Preempt][below(rng, 4)] }

@@ -217,6 +217,26 @@ fn outfit(way: &Way) -> Outfit {
     }
 }
 
+/// What becomes of BGP sessions whose terms, the password among them, are others by now: a line each, for who has the file taken up.
+pub(crate) fn sessions_begun_anew(old: &Config, new: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for address in &new.addresses {
+        let before = old.addresses.iter().find(|old| old.name == address.name).map(|old| &old.way);
+        let (Some(Way::Bgp(before)), Way::Bgp(now)) = (before, &address.way) else { continue };
+        let name = &address.name;
+        if before.lelastic.is_some() && now.lelastic.is_some() && before.lelastic != now.lelastic {
+            lines.push(format!(
+                "address {name}: the sessions with lelastic's route servers begin anew if their terms have changed"
+            ));
+        }
+        let same = |one: &&address::Neighbor| before.neighbors.iter().find(|old| old.name == one.name);
+        for neighbor in now.neighbors.iter().filter(|one| same(one).is_some_and(|old| old != *one)) {
+            lines.push(format!("address {name}: the session with {} begins anew, on its new terms", neighbor.name));
+        }
+    }
+    lines
+}
+
 fn codec(told: &Vrrp) -> Codec {
     let codec = match told.version {
         2 => Codec::v2(told.password.as_ref().and_then(|password| Password::new(password.reveal().as_bytes()))),

@@ -345,6 +345,9 @@ impl Driver {
             self.happened(Event::Configured { config: Box::new(self.told.node.clone()) });
             self.ports.tell_again();
         }
+        for (address, neighbor) in rekeyed(&before, &self.told) {
+            self.happened(Event::Rekeyed { address, neighbor });
+        }
         self.links.faults().into_iter().for_each(|event| self.happened(event));
         let told = self.ports.settle(clock::now(), places(&self.told), &self.links);
         for (address, will) in self.wills.again(&self.links, &self.ports) {
@@ -476,6 +479,25 @@ impl Driver {
 
 fn lock(recorder: &recorder::Shared) -> MutexGuard<'_, Recorder> {
     recorder.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sessions that have another password, and the same terms otherwise: those with others begin anew as it is.
+fn rekeyed(before: &Told, now: &Told) -> Vec<(String, String)> {
+    let terms = |told: &Told, address: &str, neighbor: &str| match &told.node.addresses.get(address)?.way {
+        Way::Bgp { neighbors, .. } => neighbors.get(neighbor).cloned(),
+        _ => None,
+    };
+    let mut rekeyed = Vec::new();
+    for (address, outfit) in &now.outfits {
+        let Some(old) = before.outfits.get(address) else { continue };
+        for (neighbor, password) in &outfit.passwords {
+            let is_other = old.passwords.get(neighbor).is_some_and(|old| old != password);
+            if is_other && terms(before, address, neighbor) == terms(now, address, neighbor) {
+                rekeyed.push((address.clone(), neighbor.clone()));
+            }
+        }
+    }
+    rekeyed
 }
 
 /// What the file means on this host as it is: with own addresses, with what an operator released, and with the check that a router can

@@ -58,6 +58,7 @@ use crate::clients::{self, Clients};
 use crate::failure::Failure;
 use crate::feeds::Feeds;
 use crate::{log, recorder};
+pub(crate) use compose::sessions_begun_anew;
 use driver::{Driver, Needs};
 use memory::Memory;
 pub(crate) use status::{AddressStatus, AddressesStatus};
