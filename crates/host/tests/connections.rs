@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
-use host::clock::now;
 use host::netlink::connections::{Connection, Connections};
 use host::netlink::{Address, Netlink};
 use net::{in_a_network, ip, two_hosts};
@@ -146,26 +145,4 @@ fn believe_who_asks(listener: &TcpListener) {
         libc::setsockopt(listener.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, value, len)
     };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-}
-
-/// `cargo test -p host --test connections -- --ignored --nocapture`: what a look costs.
-#[test]
-#[ignore = "a measurement"]
-fn what_a_look_costs() {
-    in_a_network(|| {
-        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
-        let mut held = Vec::new();
-        for many in [0, 100, 900, 3_000, 5_500] {
-            held.push(connect(&listener, listener.local_addr().unwrap(), many));
-            let mut connections = Connections::open().unwrap();
-            let mut looks: Vec<_> = (0..20)
-                .map(|_| {
-                    let before = now();
-                    (connections.at([127, 0, 0, 2].into(), usize::MAX).unwrap().connections.len(), now() - before)
-                })
-                .collect();
-            looks.sort_by_key(|(_, took)| *took);
-            println!("{:?}", looks[10]);
-        }
-    });
 }
