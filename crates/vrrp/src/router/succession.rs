@@ -47,9 +47,9 @@ impl Router {
     fn predecessor(&self) -> Option<Predecessor> {
         let holder = self.holder.filter(|holder| !holder.priority.is_resignation())?;
         let resigned = if let Phase::Backup(backup) = &self.phase { backup.resigned } else { None };
-        // Without the skew: who is missed in the end has been silent for longer.
-        let lives = self.now.since(holder.heard) <= holder.interval.duration() * 3 && resigned != Some(holder.at);
-        let patience = PATIENCE.min(self.config.interval.duration() * PATIENT_FOR);
+        let lives =
+            self.now.since(holder.heard) <= holder.interval.duration() * LIVES_FOR && resigned != Some(holder.at);
+        let patience = PATIENCE.min(self.config.interval.duration());
         lives.then(|| Predecessor { at: holder.at, priority: holder.priority, until: self.now + patience })
     }
 
@@ -101,5 +101,7 @@ impl Predecessor {
 /// as Keepalived does, is taken for gone then: for so long nobody has the addresses, which is less than any client waits for a lost packet
 /// (200 ms).
 const PATIENCE: Duration = Duration::from_millis(50);
-/// In intervals: not as long as it takes to miss a holder that is dead.
-const PATIENT_FOR: u32 = 2;
+/// In intervals: who was not heard for longer is not waited for. With an interval of waiting at the most that is less than it takes to miss a
+/// holder, so that nobody has the addresses for no longer than without waiting, also where the holder has gone long before (a seed in which its
+/// last word overtook the one before).
+const LIVES_FOR: u32 = 2;

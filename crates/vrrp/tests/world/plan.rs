@@ -105,7 +105,7 @@ impl Plan {
 
     /// How long a holder is waited for that this one has told to go.
     pub(crate) fn patience(&self, host: usize) -> Duration {
-        Duration::from_millis(50).min(self.configs[host].interval.duration() * 2)
+        Duration::from_millis(50).min(self.configs[host].interval.duration())
     }
 
     /// How long until nothing more follows from anything.
