@@ -37,6 +37,7 @@ mod hold;
 pub mod node;
 mod peers;
 mod proof;
+mod rest;
 mod right;
 pub mod stats;
 mod team;

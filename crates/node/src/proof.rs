@@ -124,6 +124,11 @@ impl Proof {
         self.named.is_none() || matches!(self.last, Some((_, true)))
     }
 
+    /// Whether the check that proves it fails, by as many results as that takes.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.standings().any(|(_, is_proof, passes, _)| is_proof && passes == Some(false))
+    }
+
     /// Whether there is a check that proves it.
     pub(crate) const fn is_named(&self) -> bool {
         self.named.is_some()

@@ -12,6 +12,7 @@ use vrrp::{Cause, Event, Priority};
 
 use crate::config::{Address, Follows};
 use crate::proof::Proof;
+use crate::rest::Rest;
 
 /// What is known of groups: the last view of each.
 pub(crate) type Views = BTreeMap<GroupName, View>;
@@ -33,6 +34,7 @@ pub(crate) struct Right {
     /// It could not be put, or somebody else has it: when it is tried again. A router has its own.
     blocked: Option<(Instant, String)>,
     failures: u32,
+    rest: Rest,
     /// What a router was told.
     said: BTreeMap<Cause, String>,
     /// It was told that the view gives it to another host.
@@ -53,6 +55,7 @@ impl Right {
             released: config.released,
             blocked: None,
             failures: 0,
+            rest: Rest::default(),
             said: BTreeMap::new(),
             said_elsewhere: false,
             ranked: None,
@@ -109,6 +112,7 @@ impl Right {
         if self.blocked.as_ref().is_some_and(|(until, _)| *until <= now) {
             self.blocked = None;
         }
+        self.rest.look(now);
         // The loopback has no carrier to lose.
         self.link = links.get(interface).filter(|_| interface != "lo").cloned();
         self.elsewhere = self.judge(views);
@@ -161,9 +165,17 @@ impl Right {
         self.blocked = Some((now + pause.min(BLOCKED_LAST), why));
     }
 
+    /// It is not here any more, and was for so long: if its proof has failed, the proof may fail because it was here.
+    pub(crate) fn left(&mut self, now: Instant, was_here_for: Duration) {
+        if self.proof.has_failed() {
+            self.rest.fell(now, was_here_for);
+        }
+    }
+
     /// It is tried again at once.
     pub(crate) fn unblock(&mut self) {
         self.blocked = None;
+        self.rest.end();
     }
 
     /// Whether something is wrong, as against: the view gives it to another host.
@@ -194,7 +206,7 @@ impl Right {
 
     /// The checks that fail, each with its own words.
     fn veto(&self) -> Option<String> {
-        let veto = self.proof.veto()?;
+        let Some(veto) = self.proof.veto() else { return self.rest.why() };
         let mut whys = self.proof.standings().filter_map(|(_, _, passes, why)| why.filter(|_| passes == Some(false)));
         Some(whys.next().map_or_else(|| veto.clone(), |why| format!("{veto} ({why})")))
     }
@@ -241,7 +253,12 @@ impl Right {
 
     /// When it is tried again.
     pub(crate) fn retry_deadline(&self) -> Option<Instant> {
-        self.blocked.as_ref().map(|(until, _)| *until)
+        self.blocked.as_ref().map(|(until, _)| *until).into_iter().chain(self.rest.deadline()).min()
+    }
+
+    /// Until when it rests, because its proof fails as soon as the address comes.
+    pub(crate) fn rests_until(&self) -> Option<Instant> {
+        self.rest.deadline()
     }
 }
 

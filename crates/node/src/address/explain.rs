@@ -62,6 +62,7 @@ impl Address {
             priority: router.map_or(Priority::USUAL, Router::priority),
             holder,
             released: self.right.is_released(),
+            rests_until: self.right.rests_until(),
             checks: self.right.proof.standings().map(CheckReport::new).collect(),
             neighbors,
             stats,

@@ -24,6 +24,9 @@ impl Address {
             return;
         }
         let from = core::mem::replace(&mut self.state, to);
+        if from == State::Active {
+            self.right.left(now, now.since(self.since));
+        }
         (self.since, self.why) = (now, why.clone());
         self.is_inherited &= to == State::Active;
         let priority = router.map_or(Priority::USUAL, Router::priority);

@@ -53,6 +53,8 @@ pub struct AddressReport {
     pub holder: Option<IpAddr>,
     /// An operator has released it.
     pub released: bool,
+    /// Until when this host does not take it, because its proof fails as soon as the address has come.
+    pub rests_until: Option<Instant>,
     /// Its checks.
     pub checks: Vec<CheckReport>,
     /// Its BGP sessions.
@@ -144,6 +146,12 @@ impl Node {
             groups: self.teams.iter().filter_map(group).collect(),
             stray: self.stray,
         }
+    }
+
+    /// Until when this host does not take an address, because its proof fails as soon as it has come.
+    #[must_use]
+    pub fn rests_until(&self, address: &str) -> Option<Instant> {
+        self.addresses.get(address)?.right.rests_until()
     }
 
     /// What it is doing and why: a sentence for each address.

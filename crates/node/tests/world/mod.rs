@@ -35,6 +35,7 @@ pub(crate) struct Seen {
     refused: u64,
     late: u64,
     sent_away: u64,
+    rested: u64,
 }
 
 impl Seen {
@@ -47,6 +48,7 @@ impl Seen {
         self.refused += other.refused;
         self.late += other.late;
         self.sent_away += other.sent_away;
+        self.rested += other.rested;
     }
 
     /// Enough of everything to prove something.
@@ -255,6 +257,11 @@ impl World {
     }
 
     fn look(&mut self) {
+        if (0..self.hosts.len()).any(|host| self.rests(host)) {
+            // Nothing is at rest before that ends.
+            self.course.op = self.now;
+            self.seen.rested += 1;
+        }
         let sights: Vec<Sight> = (0..self.hosts.len()).map(|host| self.sight(host)).collect();
         for (host, sight) in self.hosts.iter_mut().zip(&sights) {
             if self.plan.kind != Kind::Proxy && sight.is_awake && sight.has_view {
@@ -265,6 +272,11 @@ impl World {
         self.judge.look(&self.plan, self.now, self.course, &sights);
     }
 
+    /// Its proof has failed too often as soon as the address had come.
+    fn rests(&self, host: usize) -> bool {
+        self.hosts[host].node.as_ref().is_some_and(|node| node.rests_until(NAME).is_some())
+    }
+
     fn sight(&self, n: usize) -> Sight {
         let host = &self.hosts[n];
         let is_awake = host.node.is_some() && host.frozen_until.is_none();
@@ -272,11 +284,12 @@ impl World {
             Kind::Proxy => host.proxy_works,
             Kind::MasterAndVrrp | Kind::Master => self.truth.writable() == Some(plan::server(n)),
         };
+        let rests = self.rests(n);
         let view = host.view.as_ref();
         Sight {
             holds: host.kernel.contains_key(&plan::held()),
             is_awake,
-            may: is_awake && host.has_link && !host.released && is_right,
+            may: is_awake && host.has_link && !host.released && is_right && !rests,
             has_view: view.is_some_and(|view| view.writable() == Some(plan::server(n))),
             result: host.result,
             proven: host.proven,

@@ -47,6 +47,9 @@ pub(crate) struct AddressStatus {
     pub(crate) holder: Option<IpAddr>,
     /// An operator wants it not to be here.
     pub(crate) released: bool,
+    /// For how long this host does not take it, in milliseconds: its proof failed again and again as soon as the address had come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rests_ms: Option<u64>,
     pub(crate) checks: Vec<CheckStatus>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) neighbors: Vec<NeighborStatus>,
@@ -129,6 +132,7 @@ impl AddressStatus {
             priority: report.priority.0,
             holder: report.holder,
             released: report.released,
+            rests_ms: report.rests_until.map(|until| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX)),
             checks: report.checks.into_iter().map(check).collect(),
             neighbors: report.neighbors.into_iter().map(neighbor).collect(),
             stats: plain(&report.stats),
