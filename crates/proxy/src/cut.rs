@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use session::Why;
 
+use crate::edge::Peer;
 use crate::post::{Door, Order};
 use crate::proxy::Proxy;
 use crate::slots::{Key, Slots};
@@ -42,14 +43,23 @@ impl Worker {
         for key in &clients {
             if let Some(client) = self.clients.get_mut(*key) {
                 client.count();
-                client.closed = Some(Why::AddressLeft);
+                client.closed = reason(client.peer, ips);
                 client.stream.reset_when_closed();
             }
             self.dismiss(*key);
         }
-        pairs.iter().for_each(|key| self.cut_pair(*key, Why::AddressLeft));
+        for key in &pairs {
+            let why = self.pairs.get(*key).and_then(|pair| reason(pair.peer, ips));
+            self.cut_pair(*key, why);
+        }
         guests.len() + clients.len() + pairs.len()
     }
+}
+
+/// What is counted and said of one. Nothing of what comes from the address itself: that is of this host, as the proof that the proxy serves.
+fn reason(peer: Peer, ips: &[IpAddr]) -> Option<Why> {
+    let is_of_this_host = peer.ip().is_some_and(|ip| ips.contains(&ip.to_canonical()));
+    (!is_of_this_host).then_some(Why::AddressLeft)
 }
 
 fn those_at<T>(slots: &Slots<T>, ips: &[IpAddr], stream: impl Fn(&T) -> &Stream) -> Vec<Key> {

@@ -31,7 +31,7 @@ use crate::worker::Worker;
 pub(crate) struct Pair {
     opaque: Opaque,
     pub(crate) client: Stream,
-    peer: Peer,
+    pub(crate) peer: Peer,
     desk: Rc<Desk>,
     server: Option<Side>,
     /// The version of the view that it was told.
@@ -188,12 +188,12 @@ impl Worker {
         }
     }
 
-    /// Breaks both connections of a pair.
-    pub(crate) fn cut_pair(&mut self, key: Key, why: Why) {
+    /// Breaks both connections of a pair. `None`: nobody has to know why.
+    pub(crate) fn cut_pair(&mut self, key: Key, why: Option<Why>) {
         if let Some(pair) = self.pairs.get_mut(key) {
             pair.count();
             pair.abandon();
-            pair.closed = Some(why);
+            pair.closed = why;
             pair.client.reset_when_closed();
         }
         self.part(key);

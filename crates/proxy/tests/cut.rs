@@ -91,6 +91,29 @@ fn clients_of_an_address_that_leaves_are_reset_and_no_others() {
 }
 
 #[test]
+fn who_comes_from_the_address_itself_is_reset_and_no_client_that_was_lost() {
+    let redis = Redis::start();
+    let tcp = Edge { mode: Mode::Tcp, ..Edge::default() };
+    let (proxy, ports) = proxy(redis.addr, vec![Edge::default(), tcp]);
+    let mut own: Vec<Client> = ports.iter().map(|port| Client::over(from_itself(*port))).collect();
+    for client in &mut own {
+        assert_eq!(client.say("PING"), "+PONG");
+    }
+    assert_eq!(proxy.cut(&[LEAVES], PATIENCE), Some(2));
+    assert!(own.iter().all(|client| was_reset(&mut client.socket().try_clone().unwrap())));
+    assert_eq!(left(&proxy.stats()), [0, 0]);
+}
+
+/// As the kernel connects a host with an address of its own, but for those of loopback.
+fn from_itself(port: u16) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((LEAVES, 0)).into()).unwrap();
+    socket.connect(&SocketAddr::from((LEAVES, port)).into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.into()
+}
+
+#[test]
 fn a_thousand_clients_are_reset_together() {
     let redis = Redis::start();
     let (proxy, ports) = proxy(redis.addr, vec![Edge::default()]);
