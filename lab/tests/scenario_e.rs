@@ -241,10 +241,15 @@ fn after_a_crash_the_address_comes_when_the_promotion_is_confirmed() {
     let cut = wall_ms();
     world.network.unplug(A);
     wait_until("the address is on the other host", || world.holds(B));
-    clients.wait_for_all_after(wall_ms());
+    let taken = wall_ms();
+    clients.wait_for_all_after(taken);
     println!("the master's host was cut off; writes again after at most {:.0} ms", wall_ms() - cut);
     two_had_it(&holders, began, GENEROUS_MS);
-    met_no_replica(&clients.stop(), &holders, began);
+    let seen = clients.stop();
+    let released = seen.released_after(cut).expect("who waits for an answer of that host waits in vain");
+    println!("who waited without a time limit was released {:.0} ms after the address had come", released - taken);
+    assert!(released - taken < LATEST_MS, "{:.0} ms after the address had come", released - taken);
+    met_no_replica(&seen, &holders, began);
 }
 
 /// The cable of the host that was cut off looks well, but no majority names its master any more: the address leaves before the others may count
@@ -314,4 +319,6 @@ const ADDRESS: &str = "192.168.111.44";
 const GENEROUS_MS: f64 = 1_000.0;
 /// How much later than its time a node may act here.
 const LATE_MS: f64 = 100.0;
+/// What is promised is a second. The machine may be busy; without a word nobody is released at all.
+const LATEST_MS: f64 = 5_000.0;
 const REACH: &str = env!("CARGO_BIN_EXE_reach");

@@ -24,6 +24,7 @@
 //! | `slots` | whom does an event concern, and is it still the same one? |
 //! | `timers`, `queue` | who is to be woken when? who is to be seen to next? |
 //! | `listener` | how do clients come in? |
+//! | `arrivals` | who hears at once that somebody has come? |
 //! | [`edge`] | where is a listener, and how long is silence believed? |
 //! | [`gate`] | who may come in, and how many? |
 //! | `refused` | why may a client not come in, and what is it told? |
@@ -40,6 +41,7 @@
 //! | [`counters`] | what has been done, in numbers? |
 #![forbid(unsafe_code)]
 
+mod arrivals;
 pub mod change;
 mod client;
 mod closing;
@@ -67,6 +69,7 @@ pub mod tls;
 mod turn;
 mod worker;
 
+pub use arrivals::Arrival;
 pub use change::Applied;
 pub use counters::{ListenerStats, ProxyStats};
 pub use edge::{Edge, Endpoint};

@@ -15,6 +15,7 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry};
 use tracing::{debug, warn};
 
+use crate::arrivals::Herald;
 use crate::closing::ClosingLog;
 use crate::counters::Counters;
 use crate::edge::{Edge, Mode, Peer};
@@ -69,6 +70,8 @@ pub(crate) struct Entrance {
     /// Of all workers; the first is this one's own.
     doors: Vec<Door>,
     max_clients: usize,
+    /// Who is told of those who come in.
+    pub(crate) herald: Option<Herald>,
 }
 
 impl Acceptor {
@@ -118,7 +121,7 @@ impl FrontDesk {
 
 impl Entrance {
     pub(crate) const fn new(doors: Vec<Door>, max_clients: usize) -> Self {
-        Self { acceptors: Vec::new(), doors, max_clients }
+        Self { acceptors: Vec::new(), doors, max_clients, herald: None }
     }
 
     /// Begins to accept.
@@ -224,6 +227,9 @@ impl Worker {
             Ok(seat) => seat,
             Err(why) => return desk.front.refuse(&mut Stream::new(client), peer, why, &""),
         };
+        if let Some(herald) = &entrance.herald {
+            herald.announce(&client, peer);
+        }
         let handed = Handed { socket: client, peer, seat, listener };
         let fewest = entrance.doors.iter().enumerate().min_by_key(|(_, d)| d.load.load(Relaxed));
         let Some((to, door)) = fewest else { return };

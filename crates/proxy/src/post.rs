@@ -14,6 +14,7 @@ use session::Rules;
 use tokio::sync::watch;
 use view::View;
 
+use crate::arrivals::Herald;
 use crate::edge::Peer;
 use crate::feed::Present;
 use crate::gate::Seat;
@@ -42,6 +43,8 @@ pub(crate) enum Order {
     Accept(Box<Acceptor>),
     /// Let so many clients in, of all listeners together. For the worker that accepts.
     Limit(usize),
+    /// Tell somebody of those who come in, or nobody. For the worker that accepts.
+    Herald(Option<Herald>),
     /// Serve this client.
     Serve(Handed),
     /// Break the connections of all clients that came to these addresses, and say how many they were.

@@ -159,6 +159,7 @@ impl Worker {
                 Order::Retire => self.entrance.close(None, self.poll.registry()),
                 Order::Accept(acceptor) => self.entrance.open(*acceptor, self.poll.registry()),
                 Order::Limit(max_clients) => self.entrance.limit(max_clients),
+                Order::Herald(herald) => self.entrance.herald = herald,
                 Order::Serve(client) => self.serve(client),
                 Order::Cut { ips, cut } => {
                     // Who asked may not wait any more.

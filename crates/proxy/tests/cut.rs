@@ -1,4 +1,5 @@
-//! An address leaves: its clients are reset at once, in both modes and at every step, and nobody else is.
+//! An address leaves: its clients are reset at once, in both modes and at every step, and nobody else is. Of those who come to one that may
+//! leave, somebody hears.
 
 mod office;
 mod real;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use office::{Office, connect};
 use proxy::edge::Mode;
-use proxy::{Edge, Listener, Proxy, ProxyConfig, ProxyStats};
+use proxy::{Arrival, Edge, Listener, Proxy, ProxyConfig, ProxyStats};
 use real::{Client, PATIENCE, Redis, clock, view, wait_until};
 use session::{Rules, Why};
 use tokio::sync::watch;
@@ -131,6 +132,30 @@ fn a_thousand_clients_are_reset_together() {
         assert!(was_reset(&mut client.socket().try_clone().unwrap()));
     }
     assert_eq!(proxy.stats().workers, [0, 0]);
+}
+
+#[test]
+fn who_comes_to_an_address_that_may_leave_is_told_of_at_once() {
+    let redis = Redis::start();
+    let tcp = Edge { mode: Mode::Tcp, ..Edge::default() };
+    let (proxy, ports) = proxy(redis.addr, vec![Edge::default(), tcp]);
+    let (told, mut hears) = tokio::sync::mpsc::channel(3);
+    assert!(proxy.tell_of_arrivals(&[LEAVES], &told));
+    let elsewhere = Client::over(to([127, 0, 0, 1], ports[0]));
+    for port in &ports {
+        let client = Client::over(to([127, 0, 0, 7], *port));
+        let arrival = Arrival { at: (LEAVES, *port).into(), client: client.socket().local_addr().unwrap() };
+        assert_eq!(hears.blocking_recv(), Some(arrival), "nobody has said a word yet");
+    }
+    // Nobody listens: those who come are served all the same.
+    for _ in 0..10 {
+        assert_eq!(Client::over(to([127, 0, 0, 7], ports[0])).say("PING"), "+PONG");
+    }
+    assert_eq!(hears.len(), 3);
+    assert!(proxy.tell_of_arrivals(&[], &told));
+    while hears.try_recv().is_ok() {}
+    drop((told, elsewhere));
+    assert_eq!(hears.blocking_recv(), None, "nobody is told of any more");
 }
 
 #[test]

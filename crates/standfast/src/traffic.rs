@@ -14,8 +14,9 @@ use config::{Balance, Config, Fallback, OnUnknown, Pool, Role, Workers};
 use host::{HostRefused, clock};
 use proxy::edge::UnixFile;
 use proxy::gate::{Limits, Lists};
-use proxy::{Edge, Endpoint, ListeningSocket, Proxy, ProxyConfig, StartFailed};
+use proxy::{Arrival, Edge, Endpoint, ListeningSocket, Proxy, ProxyConfig, StartFailed};
 use session::{Rules, Why};
+use tokio::sync::mpsc::Sender;
 use view::GroupName;
 
 use crate::bind;
@@ -131,6 +132,11 @@ impl Traffic {
     /// Resets the clients that came to these addresses; how many they were, if all workers have said it in time.
     pub(crate) fn cut(&self, ips: &[IpAddr], patience: Duration) -> Option<usize> {
         self.proxy.as_ref().map_or(Some(0), |proxy| proxy.cut(ips, patience))
+    }
+
+    /// Has somebody told of each client that comes to these addresses, as far as there is room. False: it has to be said again.
+    pub(crate) fn tell_of_arrivals(&self, ips: &[IpAddr], told: &Sender<Arrival>) -> bool {
+        self.proxy.as_ref().is_none_or(|proxy| proxy.tell_of_arrivals(ips, told))
     }
 
     /// How many clients there are.

@@ -45,15 +45,15 @@ enum Seen {
 impl Waiting {
     /// So many, each with a `BLPOP` of this list, and no time limit in the command, in the program or in its socket.
     fn start(network: &Network, many: usize, list: &str) -> Self {
-        Self::start_with(network, many, list, true)
+        Self::start_with(network, many, &format!("BLPOP {list} 0\r\n"), true)
     }
 
     /// `are_served`: each has an answer before it waits.
-    fn start_with(network: &Network, many: usize, list: &str, are_served: bool) -> Self {
+    fn start_with(network: &Network, many: usize, request: &str, are_served: bool) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let over = Arc::new(AtomicBool::new(false));
         let there = File::open(format!("/run/netns/{}", network.name_of("c"))).expect("the network is laid");
-        let request = format!("BLPOP {list} 0\r\n");
+        let request = request.to_owned();
         let thread = thread::spawn({
             let (seen, over) = (seen.clone(), over.clone());
             move || {
@@ -233,7 +233,7 @@ fn when_another_process_has_taken_the_holders_place_before() {
 fn who_came_to_a_holder_that_stood_still_is_released_when_it_goes_on() {
     let stage = held_by_a();
     stage.signal("a", "STOP");
-    let waiting = Waiting::start_with(&stage.network, 5, "lab:nothing", false);
+    let waiting = Waiting::start_with(&stage.network, 5, "BLPOP lab:nothing 0\r\n", false);
     stage.wait("all wait", || (waiting.all().len() == 5).then_some(()));
     stage.wait_for_holder("b");
     stage.wait("they came to a", || {
@@ -317,3 +317,45 @@ fn who_is_served_where_the_address_is_takes_no_harm() {
 const PARTNERS: &str = "partners = [\"10.0.0.1:26379\", \"10.0.0.2:26379\"]";
 /// What is promised is a second. The machine may be busy; without a word nobody is released at all.
 const GENEROUS_MS: f64 = 5_000.0;
+
+/// `cargo nextest run -p lab --test no_stalled_client --run-ignored only --no-capture`: how long before the cut must somebody have come to be
+/// known, when nine thousand others are there? One comes each millisecond.
+#[test]
+#[ignore = "a measurement"]
+fn who_came_a_moment_ago() {
+    let stage = held_by_a();
+    let waiting = Waiting::start_with(&stage.network, 9_000, "", true);
+    wait_until_b_knows(&stage, 9_000);
+    thread::sleep(Duration::from_secs(2));
+    let there = File::open(format!("/run/netns/{}", stage.network.name_of("c"))).expect("the network is laid");
+    let over = Arc::new(AtomicBool::new(false));
+    let come = thread::spawn({
+        let over = over.clone();
+        move || {
+            move_into_link_name_space(there.as_fd(), Some(LinkNameSpaceType::Network)).expect("tests run as root");
+            let at: SocketAddr = format!("{VIP}:6379").parse().unwrap();
+            let mut came = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                if let Ok(socket) = TcpStream::connect_timeout(&at, Duration::from_millis(20)) {
+                    came.push((wall_ms(), socket));
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(Duration::from_secs(4));
+            let is_released = |socket: &TcpStream| socket.take_error().is_ok_and(|error| error.is_some());
+            came.into_iter().map(|(at, socket)| (at, is_released(&socket))).collect::<Vec<_>>()
+        }
+    });
+    thread::sleep(Duration::from_millis(300));
+    let cut = stage.network.set_all_cables("a", &["eth0"], "down");
+    thread::sleep(Duration::from_millis(30));
+    over.store(true, Ordering::Relaxed);
+    let came = come.join().expect("it ends");
+    let unknown: Vec<f64> =
+        came.iter().filter(|(at, released)| *at < cut && !released).map(|(at, _)| cut - at).collect();
+    println!(
+        "{} came in time; not released, in ms before the cut: {unknown:.1?}",
+        came.iter().filter(|(at, _)| *at < cut).count()
+    );
+    drop(waiting);
+}

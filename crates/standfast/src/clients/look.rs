@@ -1,7 +1,7 @@
 //! When is the kernel asked who is connected?
 //!
 //! Often, because whoever came since the last look is not known to others if this host is gone now; but it takes a walk through all connections
-//! of the host, so its price decides how often. Not at all where nobody wants to know.
+//! of the host, so its price decides how often. Not at all where nobody wants to know. The proxy tells of its own clients before that.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use host::clock::worked;
 use host::netlink::Netlink;
 use host::netlink::connections::Connections;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Shared;
@@ -20,7 +21,7 @@ use super::own::MAX_SERVED;
 
 /// Looks for ever.
 pub(super) async fn go_on(shared: Arc<Shared>, mut ips: watch::Receiver<Vec<IpAddr>>) {
-    let mut kernel = None;
+    let mut kernel = Kernel::default();
     let mut is_told = false;
     loop {
         let wanted = ips.borrow_and_update().clone();
@@ -32,8 +33,18 @@ pub(super) async fn go_on(shared: Arc<Shared>, mut ips: watch::Receiver<Vec<IpAd
             }
             continue;
         }
-        let before = worked();
-        match look(&mut kernel, &shared, &wanted) {
+        // Beside this thread: partners must not wait until ten thousand are counted.
+        let looked = spawn_blocking({
+            let shared = shared.clone();
+            move || {
+                let before = worked();
+                let looked = look(&mut kernel, &shared, &wanted);
+                (kernel, looked, worked() - before)
+            }
+        });
+        let Ok((back, looked, took)) = looked.await else { return };
+        kernel = back;
+        match looked {
             Ok(()) => is_told = false,
             Err(e) if !std::mem::replace(&mut is_told, true) => {
                 tracing::warn!(
@@ -42,15 +53,19 @@ pub(super) async fn go_on(shared: Arc<Shared>, mut ips: watch::Receiver<Vec<IpAd
             }
             Err(_) => {}
         }
-        sleep(pause(worked() - before, is_told)).await;
+        sleep(pause(took, is_told)).await;
     }
 }
 
-fn look(kernel: &mut Option<(Netlink, Connections)>, shared: &Shared, ips: &[IpAddr]) -> Result<(), HostRefused> {
+/// A way to it, once it was found.
+type Kernel = Option<(Netlink, Connections)>;
+
+fn look(kernel: &mut Kernel, shared: &Shared, ips: &[IpAddr]) -> Result<(), HostRefused> {
     let (netlink, connections) = match kernel {
         Some(kernel) => kernel,
         None => kernel.insert((Netlink::open()?, Connections::open()?)),
     };
+    shared.own().ask();
     let held: Vec<IpAddr> = netlink.addresses()?.into_iter().map(|held| held.address.ip).collect();
     for ip in ips {
         let listed = connections.at(*ip, MAX_SERVED)?;
@@ -71,6 +86,7 @@ pub(super) fn once(kernel: &mut Connections, shared: &Shared, ips: &[IpAddr]) ->
     if shared.audience.load(Ordering::Relaxed) == 0 {
         return Ok(());
     }
+    shared.own().ask();
     for ip in ips {
         let listed = kernel.at_last(*ip, MAX_SERVED)?;
         shared.own().look_again(*ip, listed);
@@ -80,7 +96,7 @@ pub(super) fn once(kernel: &mut Connections, shared: &Shared, ips: &[IpAddr]) ->
 }
 
 /// Calls those who tell others, if there is news.
-fn tell(shared: &Shared) {
+pub(super) fn tell(shared: &Shared) {
     let end = shared.own().end();
     shared.news.send_if_modified(|news| std::mem::replace(news, end) != end);
 }
@@ -91,7 +107,7 @@ fn pause(took: Duration, failed: bool) -> Duration {
 
 /// The part of a processor's time that may go into it, however busy the host is: one in forty. 1,000 clients cost a millisecond a look, 10,000 some 9.
 const SHARE: u32 = 40;
-/// Whoever came within this and is served by a host that is gone now is known to nobody.
+/// Whoever came within this to another server than our proxy, and is served by a host that is gone now, is known to nobody.
 const SHORTEST: Duration = Duration::from_millis(20);
 /// Whatever it costs.
 const LONGEST: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   kernel ── who is connected? ──> own ──> partner ══ Sentinel port ══> serve ──> store      (on each of them, both ways)
-//!                                              │                                    │
+//!   proxy ─── somebody has come ─────^         │                                    │
 //!                       does not answer: PartnerLost                 Tickle ──> tickles ──> clients of the one that is gone
 //! ```
 //!
@@ -31,7 +31,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use host::netlink::connections::Connections;
+use host::netlink::connections::{Connection, Connections};
+use proxy::Arrival;
 use resp::Value;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, watch};
@@ -96,6 +97,8 @@ pub(crate) struct Watched {
 struct Running {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
+    /// How the proxy tells whom it has let in.
+    arrivals: mpsc::Sender<Arrival>,
     /// `None`: it is over, and the proxy ends when its owner wants it to.
     traffic: Mutex<Option<Traffic>>,
 }
@@ -153,14 +156,26 @@ impl Clients {
         });
         let (orders, taken) = mpsc::channel(MAX_ORDERS);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (arrivals, told) = mpsc::channel(MAX_ARRIVALS);
         let office = Office { shared: shared.clone(), node, ways, partners: BTreeMap::new() };
-        std::thread::Builder::new().name("clients".to_owned()).spawn(move || runtime.block_on(office.run(taken)))?;
-        let _ = self.0.set(Running { shared, orders, traffic: Mutex::new(Some(traffic)) });
+        let run = move || runtime.block_on(office.run(taken, told));
+        std::thread::Builder::new().name("clients".to_owned()).spawn(run)?;
+        let _ = self.0.set(Running { shared, orders, arrivals, traffic: Mutex::new(Some(traffic)) });
         Ok(())
     }
 
     /// These are the addresses from now on.
     pub(crate) fn watch(&self, watched: Vec<Watched>) {
+        let Some(running) = self.0.get() else { return };
+        let ips: BTreeSet<IpAddr> = watched.iter().flat_map(|watched| watched.ips.clone()).collect();
+        let ips: Vec<IpAddr> = ips.into_iter().collect();
+        let hears =
+            lock(&running.traffic).as_ref().is_none_or(|traffic| traffic.tell_of_arrivals(&ips, &running.arrivals));
+        if !hears {
+            tracing::debug!(
+                "the proxy is too busy to be told of whom to tell: the kernel tells of its clients alone, and later"
+            );
+        }
         self.order(|| Order::Watch(watched));
     }
 
@@ -289,7 +304,7 @@ struct Office {
 }
 
 impl Office {
-    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut arrivals: mpsc::Receiver<Arrival>) {
         let ips = watch::Sender::new(Vec::new());
         spawn(look::go_on(self.shared.clone(), ips.subscribe()));
         let (errands, taken) = mpsc::channel(MAX_ORDERS);
@@ -311,6 +326,7 @@ impl Office {
                     }
                     Some(Order::End) | None => return,
                 },
+                Some(arrival) = arrivals.recv() => self.came(arrival, &mut arrivals),
                 Ok(()) = changed.changed(), if !is_soon => {
                     is_soon = true;
                     refresh.reset_after(SOON);
@@ -321,6 +337,18 @@ impl Office {
                 }
             }
         }
+    }
+
+    /// The proxy has let somebody in, and perhaps others since.
+    fn came(&self, first: Arrival, more: &mut mpsc::Receiver<Arrival>) {
+        if self.shared.audience.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let more = std::iter::from_fn(|| more.try_recv().ok()).take(MAX_ARRIVALS);
+        for Arrival { at, client } in std::iter::once(first).chain(more) {
+            self.shared.own().came(Connection { at, client });
+        }
+        look::tell(&self.shared);
     }
 
     /// All addresses that matter.
@@ -393,6 +421,8 @@ const REFRESH: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(20);
 /// Orders on their way. A round of tickles that finds no room is repeated by whoever ordered it.
 const MAX_ORDERS: usize = 256;
+/// Clients that came at once, or while this thread was busy. Those beyond are in the kernel's list.
+const MAX_ARRIVALS: usize = 1_024;
 /// Nodes that are told. More than those share no address.
 const MAX_PARTNERS: usize = 16;
 

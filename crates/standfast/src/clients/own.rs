@@ -1,7 +1,7 @@
 //! Whom does this host serve at the addresses that others may take over, and what of that is news?
 //!
 //! The kernel is asked again and again; what differs from the last time goes into a journal, which each partner reads at its own pace. Who is
-//! too far behind begins anew with all that there is.
+//! too far behind begins anew with all that there is. Of those whom the proxy lets in it tells at once: they need not wait for the next look.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -22,8 +22,9 @@ pub(super) struct Own {
 #[derive(Debug, Default)]
 struct Place {
     is_held: bool,
-    /// In their order.
-    connections: Vec<Connection>,
+    connections: BTreeSet<Connection>,
+    /// Those of them that came since the kernel was last asked: its answer may be older than they are.
+    newest: Vec<Connection>,
     /// So many beyond those of which others are told.
     untold: usize,
 }
@@ -50,19 +51,42 @@ impl Own {
     /// What the kernel says of an address by now. True: for the first time there are more connections than are told of.
     pub(super) fn look(&mut self, ip: IpAddr, is_held: bool, listed: Listed) -> bool {
         let place = self.at.entry(ip).or_default();
-        let Listed { connections: mut there, more } = listed;
-        there.sort_unstable();
-        let went = missing(&place.connections, &there).map(|connection| Change { is_there: false, connection });
-        let came = missing(&there, &place.connections).map(|connection| Change { is_there: true, connection });
+        let Listed { connections, more } = listed;
+        let mut there = BTreeSet::from_iter(connections);
+        there.extend(place.newest.drain(..));
+        let went = place.connections.difference(&there).map(|gone| Change { is_there: false, connection: *gone });
+        let came = there.difference(&place.connections).map(|new| Change { is_there: true, connection: *new });
         self.journal.extend(went.chain(came).map(|change| (ip, News::Connection(change))));
         self.journal.extend((place.is_held != is_held).then_some((ip, News::Moved)));
         place.is_held = is_held;
         place.connections = there;
         let untold = std::mem::replace(&mut place.untold, more);
+        self.shorten();
+        more > 0 && untold == 0
+    }
+
+    /// The kernel is about to be asked: it knows of all who are known here.
+    pub(super) fn ask(&mut self) {
+        self.at.values_mut().for_each(|place| place.newest.clear());
+    }
+
+    /// The proxy has let this one in.
+    pub(super) fn came(&mut self, connection: Connection) {
+        let ip = connection.at.ip();
+        let Some(place) = self.at.get_mut(&ip) else { return };
+        let has_room = place.connections.len() < MAX_SERVED && place.newest.len() < MAX_NEWEST;
+        // Those of the host with itself never move.
+        if connection.client.ip() != ip && has_room && place.connections.insert(connection) {
+            place.newest.push(connection);
+            self.journal.push_back((ip, News::Connection(Change { is_there: true, connection })));
+            self.shorten();
+        }
+    }
+
+    fn shorten(&mut self) {
         let over = self.journal.len().saturating_sub(MAX_JOURNAL);
         self.journal.drain(..over);
         self.begins += over as u64;
-        more > 0 && untold == 0
     }
 
     /// The same where nothing is said of the address itself.
@@ -130,15 +154,6 @@ impl Reader {
     }
 }
 
-/// Those of the first list that are not in the second; both are in order.
-fn missing<'a>(of: &'a [Connection], there: &'a [Connection]) -> impl Iterator<Item = Connection> + 'a {
-    let mut there = there.iter().peekable();
-    of.iter().copied().filter(move |connection| {
-        while there.next_if(|other| *other < connection).is_some() {}
-        there.peek() != Some(&connection)
-    })
-}
-
 /// All that there is at an address, in pieces.
 fn all((ip, place): (IpAddr, &Place)) -> Vec<Part> {
     let changes: Vec<Change> = place.connections.iter().map(|c| Change { is_there: true, connection: *c }).collect();
@@ -153,6 +168,8 @@ fn all((ip, place): (IpAddr, &Place)) -> Vec<Part> {
 /// Connections at one address of which others are told. More clients than that of one address are rare; those beyond wait, when it moves,
 /// until they say something.
 pub(super) const MAX_SERVED: usize = 20_000;
+/// Those who come between two looks, if they are not too many to wait for the second.
+const MAX_NEWEST: usize = 4_096;
 /// Entries that are kept for partners who are behind: some seconds of a busy host. Who is further behind is told all.
 const MAX_JOURNAL: usize = 8_192;
 /// Connections of one message: it must pass the Sentinel port, which takes 64 KiB and 1,024 words, also if each is IPv6 and an address
@@ -209,6 +226,36 @@ mod tests {
         own.look(IP, false, listed(1..1_002));
         let parts = reader.read(&own);
         assert_eq!(parts, [Part { ip: IP, is_held: false, is_all: false, changes: vec![] }]);
+    }
+
+    #[test]
+    fn who_is_let_in_is_told_of_before_the_kernel_is_asked() {
+        let mut own = Own::default();
+        own.look(IP, true, listed(0..2));
+        let (mut reader, mut list) = (Reader::new([IP].into()), BTreeSet::new());
+        follow(&mut reader, &own, &mut list);
+        let mut knows = |own: &Own, numbers: &[usize]| {
+            follow(&mut reader, own, &mut list);
+            assert!(list.iter().copied().eq(numbers.iter().copied().map(connection)), "{list:?}");
+        };
+        own.came(connection(2));
+        own.came(connection(1));
+        knows(&own, &[0, 1, 2]);
+        // The kernel's answer was on its way already when the next one came.
+        own.ask();
+        own.came(connection(3));
+        own.look(IP, true, listed(0..3));
+        knows(&own, &[0, 1, 2, 3]);
+        own.ask();
+        own.look(IP, true, listed([0, 3]));
+        knows(&own, &[0, 3]);
+        own.came(Connection { at: (IP, 6379).into(), client: (IP, 4_711).into() });
+        own.came(Connection { at: ([192, 0, 2, 8], 6379).into(), ..connection(4) });
+        knows(&own, &[0, 3]);
+        for n in 0..MAX_NEWEST + 10 {
+            own.came(connection(n));
+        }
+        assert_eq!(own.at[&IP].newest.len(), MAX_NEWEST);
     }
 
     #[test]

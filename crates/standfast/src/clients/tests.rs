@@ -143,6 +143,22 @@ async fn many_connections_come_in_pieces_and_news_follow() {
     until("what does not matter is not kept", || b.knows(ip).is_empty()).await;
 }
 
+/// The kernel would never tell of this one: it is not there.
+#[tokio::test]
+async fn whom_the_proxy_has_let_in_a_partner_knows_without_the_kernel() {
+    let ip = own_ip(5);
+    let (a, b) = (Host::start("a").await, Host::start("b").await);
+    let listener = std::net::TcpListener::bind((ip, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    a.watch("x", &[ip], &[b.port]);
+    b.watch("x", &[ip], &[]);
+    let there = std::net::TcpStream::connect(at).unwrap();
+    until("b knows who is there", || b.knows(ip) == [there.local_addr().unwrap()]).await;
+    let client = SocketAddr::from(([192, 0, 2, 9], 4_711));
+    a.clients.0.get().unwrap().arrivals.send(Arrival { at, client }).await.unwrap();
+    until("b knows who has just come", || b.knows(ip).contains(&client)).await;
+}
+
 #[tokio::test]
 async fn one_that_does_not_answer_is_lost() {
     let ip = own_ip(4);
