@@ -3,7 +3,7 @@
 //! In bursts, beside everything else: an address loop that sent thousands of packets would be late with its own. Nobody who is served here is
 //! meant; whoever is still served elsewhere takes no harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,13 +34,14 @@ pub(super) async fn run(shared: Arc<Shared>, mut errands: mpsc::Receiver<Errand>
     // When something was last said about an address: rounds follow each other.
     let mut said = BTreeMap::<String, Instant>::new();
     while let Some(errand) = errands.recv().await {
-        until_heard(&errand.ips).await;
+        let Ok(mut kernel) = Netlink::open() else { continue };
+        until_heard(&mut kernel, &errand.ips).await;
         let waiting = shared.store().waiting(now(), &errand.ips);
         let before = waiting.len();
         let own = own(&errand.ips);
         let whom: Vec<Connection> = waiting.into_iter().filter(|connection| !own.contains(connection)).collect();
         let Errand { address, .. } = errand;
-        let outcome = if whom.is_empty() { Ok(0) } else { tickle(&shared, &whom).await };
+        let outcome = if whom.is_empty() { Ok(0) } else { tickle(&shared, &mut kernel, &whom).await };
         said.retain(|_, when| now().since(*when) < QUIET);
         let is_first = !said.contains_key(&address);
         match outcome {
@@ -66,27 +67,29 @@ pub(super) async fn run(shared: Arc<Shared>, mut errands: mpsc::Receiver<Errand>
 }
 
 /// Waits until clients' answers would be let in: a client that gave one in vain gives no other one for half a second.
-async fn until_heard(ips: &[IpAddr]) {
-    let Ok(mut netlink) = Netlink::open() else { return };
+async fn until_heard(kernel: &mut Netlink, ips: &[IpAddr]) {
     let until = now() + UNHEARD;
-    while !ips.iter().all(|ip| netlink.is_heard(*ip)) && now() < until {
+    while !ips.iter().all(|ip| kernel.is_heard(*ip)) && now() < until {
         sleep(PAUSE).await;
     }
 }
 
 /// Whom this host serves there. What the kernel does not tell is nobody: no harm is done to one who is meant without need.
-fn own(ips: &[IpAddr]) -> std::collections::BTreeSet<Connection> {
+fn own(ips: &[IpAddr]) -> BTreeSet<Connection> {
     let Ok(mut connections) = Connections::open() else { return Default::default() };
     let listed = ips.iter().filter_map(|ip| connections.at(*ip, MAX_SERVED).ok());
     listed.flat_map(|listed| listed.connections).collect()
 }
 
 /// How many could not be told.
-async fn tickle(shared: &Shared, whom: &[Connection]) -> Result<usize, HostRefused> {
+async fn tickle(shared: &Shared, kernel: &mut Netlink, whom: &[Connection]) -> Result<usize, HostRefused> {
     let tickler = Tickler::open()?;
     let (mut failed, mut first) = (0, None);
     for burst in whom.chunks(BURST) {
-        for Connection { at, client } in burst {
+        // Who gave the address back a moment ago would have clients reset by a host that serves them.
+        let here: BTreeSet<IpAddr> = burst.iter().map(|connection| connection.at.ip()).collect();
+        let here: BTreeSet<IpAddr> = here.into_iter().filter(|ip| kernel.is_heard(*ip)).collect();
+        for Connection { at, client } in burst.iter().filter(|connection| here.contains(&connection.at.ip())) {
             match send(&tickler, *at, *client).await {
                 Ok(()) => drop(shared.counters.tickles.fetch_add(1, Ordering::Relaxed)),
                 Err(e) => {
