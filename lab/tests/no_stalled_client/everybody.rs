@@ -16,7 +16,7 @@ use lab::program::{require, wall_ms};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::stage::{Running, Stage, VIP};
-use crate::wait_until_b_knows;
+use crate::{INTERVAL, wait_until_b_knows};
 
 /// What a client does until its connection ends.
 #[derive(Clone, Copy)]
@@ -137,7 +137,7 @@ fn write(stage: &Stage, host: &str, priority: u8) {
         format!(
             "[[address]]\nname = \"{name}\"\nheld = [{held}]\ninterface = \"eth0\"\nfollows = \"checks\"\nsync-group = \"both\"\n\
              partners = [\"10.0.0.1:26379\", \"10.0.0.2:26379\"]\n\
-             [address.vrrp]\nid = {id}\nversion = 3\npriority = {priority}\ninterval = \"100ms\"\n{more}\n"
+             [address.vrrp]\nid = {id}\nversion = 3\npriority = {priority}\ninterval = {INTERVAL}\n{more}\n"
         )
     };
     let addresses = [
