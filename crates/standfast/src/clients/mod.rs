@@ -70,6 +70,9 @@ pub(crate) struct Needs {
 pub(crate) struct ClientsStatus {
     /// Nodes that answer, and want to be told of clients here.
     pub(crate) partners: usize,
+    /// The nodes that share addresses with us, as they tell; those that fell silent less than a minute ago, too.
+    #[serde(default)]
+    pub(crate) others: Vec<OtherNode>,
     /// Clients of others, at addresses that may come here; those of a node that is gone for a while, too.
     pub(crate) served_elsewhere: usize,
     /// Clients of ours of whom others are not told: there are more than 20,000 at one address.
@@ -82,6 +85,18 @@ pub(crate) struct ClientsStatus {
     pub(crate) garbage: u64,
     /// Orders and events that found no room.
     pub(crate) dropped: u64,
+}
+
+/// Another node that may hold addresses of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OtherNode {
+    pub(crate) name: String,
+    /// A node that lives says something every 0.2 s.
+    pub(crate) heard_ms_ago: u64,
+    /// Which of them it may hold.
+    pub(crate) shares: Vec<IpAddr>,
+    /// Which of them were on its host when it was last heard.
+    pub(crate) holds: Vec<IpAddr>,
 }
 
 /// An address that may move, and between whom.
@@ -225,10 +240,13 @@ impl Clients {
         let Counters { tickles, not_sent, garbage, dropped } = &shared.counters;
         let [tickles, not_sent, garbage, dropped] =
             [tickles, not_sent, garbage, dropped].map(|counter| counter.load(Ordering::Relaxed));
-        let served_elsewhere = shared.store().served();
+        let (others, served_elsewhere) = {
+            let store = shared.store();
+            (store.others(host::clock::now()), store.served())
+        };
         let partners = shared.audience.load(Ordering::Relaxed);
         let untold = shared.own().untold();
-        Some(ClientsStatus { partners, served_elsewhere, untold, tickles, not_sent, garbage, dropped })
+        Some(ClientsStatus { partners, others, served_elsewhere, untold, tickles, not_sent, garbage, dropped })
     }
 
     /// Answers another node. `None`: there is no such command here.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use host::netlink::connections::Connection;
 use machine::Instant;
 
+use super::OtherNode;
 use super::own::MAX_SERVED;
 use super::words::{Message, Part, Teller};
 
@@ -91,6 +92,24 @@ impl Store {
     /// How many others serve, as they tell.
     pub(super) fn served(&self) -> usize {
         self.tellers.values().flat_map(|told| told.at.values()).map(|theirs| theirs.connections.len()).sum()
+    }
+
+    /// The nodes that told something lately, by name; of each what its last process told.
+    pub(super) fn others(&self, now: Instant) -> Vec<OtherNode> {
+        let mut others = BTreeMap::<&str, &Told>::new();
+        for (teller, told) in &self.tellers {
+            let known = others.entry(&teller.name).or_insert(told);
+            if known.heard < told.heard {
+                *known = told;
+            }
+        }
+        let other = |(name, told): (&str, &Told)| OtherNode {
+            name: name.to_owned(),
+            heard_ms_ago: u64::try_from(now.since(told.heard).as_millis()).unwrap_or(u64::MAX),
+            shares: told.at.keys().copied().collect(),
+            holds: told.at.iter().filter(|(_, theirs)| theirs.is_held).map(|(ip, _)| *ip).collect(),
+        };
+        others.into_iter().map(other).collect()
     }
 
     /// What is too old.
@@ -189,6 +208,24 @@ mod tests {
         assert_eq!(waiting(&mut store, 11_000), [2, 3]);
         assert_eq!(waiting(&mut store, 60_001), [2, 3]);
         assert!(waiting(&mut store, 60_002).is_empty());
+    }
+
+    #[test]
+    fn it_is_known_who_else_may_hold_an_address_and_who_does() {
+        let mut store = store();
+        store.take(at(0), told("x", 0, vec![])).unwrap();
+        store.take(at(1), told("x", 1, part(true, true, &[(true, 1)]))).unwrap();
+        let other = |heard_ms_ago, holds: &[IpAddr]| OtherNode {
+            name: "a".to_owned(),
+            heard_ms_ago,
+            shares: vec![IP],
+            holds: holds.to_vec(),
+        };
+        assert_eq!(store.others(at(101)), [other(100, &[IP])]);
+        // Another process has its place.
+        store.take(at(200), told("y", 0, vec![])).unwrap();
+        store.take(at(200), told("y", 1, part(false, true, &[]))).unwrap();
+        assert_eq!(store.others(at(5_200)), [other(5_000, &[])]);
     }
 
     #[test]
