@@ -50,6 +50,8 @@ pub(super) struct Reader {
 impl Own {
     /// What the kernel says of an address by now. True: for the first time there are more connections than are told of.
     pub(super) fn look(&mut self, ip: IpAddr, is_held: bool, listed: Listed) -> bool {
+        // Also of an address that is nowhere, and has no clients, others hear that it may come here.
+        let is_new = !self.at.contains_key(&ip);
         let place = self.at.entry(ip).or_default();
         let Listed { connections, more } = listed;
         let mut there = BTreeSet::from_iter(connections);
@@ -57,7 +59,7 @@ impl Own {
         let went = place.connections.difference(&there).map(|gone| Change { is_there: false, connection: *gone });
         let came = there.difference(&place.connections).map(|new| Change { is_there: true, connection: *new });
         self.journal.extend(went.chain(came).map(|change| (ip, News::Connection(change))));
-        self.journal.extend((place.is_held != is_held).then_some((ip, News::Moved)));
+        self.journal.extend((is_new || place.is_held != is_held).then_some((ip, News::Moved)));
         place.is_held = is_held;
         place.connections = there;
         let untold = std::mem::replace(&mut place.untold, more);
@@ -226,6 +228,15 @@ mod tests {
         own.look(IP, false, listed(1..1_002));
         let parts = reader.read(&own);
         assert_eq!(parts, [Part { ip: IP, is_held: false, is_all: false, changes: vec![] }]);
+    }
+
+    #[test]
+    fn that_an_address_may_come_here_is_told_before_anybody_is_connected() {
+        let mut own = Own::default();
+        let mut reader = Reader::new([IP].into());
+        assert_eq!(reader.read(&own), []);
+        own.look(IP, false, listed([]));
+        assert_eq!(reader.read(&own), [Part { ip: IP, is_held: false, is_all: false, changes: vec![] }]);
     }
 
     #[test]
