@@ -68,6 +68,19 @@ impl Browser {
         self.in_session("POST", "/url", &json!({ "url": url })).expect("the browser opens the page");
     }
 
+    /// Shows it as on a screen of this width, and as to somebody who prefers this scheme: `light`, `dark`.
+    ///
+    /// # Panics
+    /// When the browser does not answer.
+    pub fn look_as(&self, width: u32, scheme: &str) {
+        let screen = json!({ "width": width, "height": 1_000, "deviceScaleFactor": 1, "mobile": width < 600 });
+        let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        for (what, how) in [("setDeviceMetricsOverride", screen), ("setEmulatedMedia", scheme)] {
+            let order = json!({ "cmd": format!("Emulation.{what}"), "params": how });
+            self.in_session("POST", "/goog/cdp/execute", &order).expect("the browser can");
+        }
+    }
+
     /// What a script returns; text for most.
     ///
     /// # Panics

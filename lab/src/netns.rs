@@ -12,12 +12,16 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, fs, process};
+use std::{env, fs, io, process, thread};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::program::{require, said, wall_ms};
 
@@ -206,6 +210,32 @@ impl Network {
     /// When the kernel refuses.
     pub fn sysctl(&self, host: &str, name: &str, value: &str) {
         ip(&["netns", "exec", &self.namespace(host), "sysctl", "-q", "-w", &format!("{name}={value}")]);
+    }
+
+    /// A door to a port of this network for a program outside of it, as a browser: whoever connects there is connected from this host. It is
+    /// there as long as the test.
+    ///
+    /// # Panics
+    /// When no port is left.
+    #[must_use]
+    pub fn door(&self, host: &str, to: SocketAddr) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let at = listener.local_addr().expect("it is bound");
+        let there = File::open(format!("/run/netns/{}", self.namespace(host))).expect("the network is laid");
+        thread::spawn(move || {
+            move_into_link_name_space(there.as_fd(), Some(LinkNameSpaceType::Network)).expect("tests run as root");
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(to) else { continue };
+                let ends = [near.try_clone(), far.try_clone()].map(|end| end.expect("a descriptor more"));
+                for (mut from, mut to) in [near, far].into_iter().zip(ends.into_iter().rev()) {
+                    thread::spawn(move || {
+                        let _ = io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        at
     }
 
     /// What a host's network is called by `ip netns`.

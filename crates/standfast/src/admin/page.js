@@ -13,30 +13,80 @@ function draw(status) {
   const who = votes ? `node ${status.name} (${report.id.slice(0, 8)}) at ${report.announce}` : `proxy ${status.name}`;
   $("node").textContent = `${who}, up ${span(ms(report.at) / 1000)}`;
   $("version").textContent = `standfast ${status.version}`;
-  document.title = title(report.groups);
+  document.title = title(report.groups, status.addresses);
   measure(status);
-  drawAddresses(status.addresses);
+  drawAddresses(status.addresses, status.clients);
   report.groups.forEach((group, nr) => drawGroup(status, group, nr === 0));
 }
 
-// The addresses that this host may hold, and what is wrong about them.
-function drawAddresses(status) {
+// The addresses that this host may hold: where each is, since when, why, who else could have it, and what is wrong.
+function drawAddresses(status, clients) {
   const all = Object.entries(status ? status.addresses : {});
   $("addresses").hidden = !all.length;
-  rows($("held"), all.map(([name, a]) => address(name, a)));
-  const notes = all.flatMap(([name, a]) => [
-    line("", `${name} ${a.explain}`),
-    ...a.checks.filter((c) => c.passes !== true).map((c) => line("quiet", `check ${c.name}: ${c.passes == null ? "no result yet" : c.why || "fails"}`)),
-    ...(a.neighbors || []).map((b) => line("quiet", `BGP ${b.name}: ${b.state}, ${b.explain}`)),
-  ]);
-  $("address-notes").replaceChildren(...notes);
+  $("held").replaceChildren(...all.map(([name, a]) => address(name, a, (clients && clients.others) || [], status.sync_groups || {})));
 }
 
-function address(name, a) {
-  const states = { active: "ok", backup: "", fault: "down", initialize: "wait" };
-  const is = tag(a.released ? `${a.state}, released` : a.state, states[a.state] ?? "");
-  const holder = a.state === "active" ? "this host" : a.holder || "–";
-  return { cells: [name, is, n(ago(a.since_ms)), holder, n(a.way === "vrrp" ? a.priority : "–"), a.way, a.held.join(" ")] };
+function address(name, a, nodes, groups) {
+  const box = $("address").content.firstElementChild.cloneNode(true);
+  const find = (part) => box.querySelector("." + part);
+  const ips = a.held.map((held) => held.split("/")[0]);
+  const others = nodes.filter((node) => node.shares.some((ip) => ips.includes(ip)));
+  const holders = others.filter((node) => node.heard_ms_ago < SILENT && node.holds.some((ip) => ips.includes(ip)));
+  const is_here = a.state === "active";
+  const is_lost = !is_here && !a.holder && !holders.length && a.way !== "bgp";
+  box.id = "address-" + name;
+  find("name").textContent = name;
+  const states = { active: "ok", backup: is_lost ? "wait" : "", fault: "down", initialize: "wait" };
+  find("state").className = "state tag " + (states[a.state] ?? "");
+  find("state").textContent = a.released ? `${a.state}, released` : a.state;
+  find("where").textContent = where(a, is_here, holders);
+  find("since").textContent = `since ${clock(a.since_ms)}, ${span(a.since_ms / 1000)} ago`;
+  find("ips").textContent = a.held.join("  ");
+  const facts = [];
+  const failing = a.checks.filter((c) => c.passes !== true);
+  for (const c of failing) facts.push(["unhealthy", [tag(c.name, c.passes == null ? "wait" : "down"), c.passes == null ? "no result yet" : c.why || "fails"]]);
+  if (is_here && holders.length) facts.push(["twice", [tag("also on " + holders.map((node) => node.name).join(", "), "down"), "two hosts have it: do they hear each other?"]]);
+  facts.push(["why", [a.why]]);
+  if (a.state !== "fault" && !a.explain.includes(a.why)) facts.push(["and now", [a.explain]]);
+  facts.push(["other hosts", others.length ? others.map(other) : [tag("nobody known", "wait"), "no other node has said that it may hold it"]]);
+  if (a.checks.length > failing.length) facts.push(["healthy", [a.checks.filter((c) => c.passes === true).map((c) => c.name).join(", ")]]);
+  const group = Object.entries(groups).find(([, group]) => group.members.includes(name));
+  if (group) facts.push(["moves with", [`${group[1].members.filter((other) => other !== name).join(", ")} (sync group ${group[0]}: ${group[1].state})`]]);
+  for (const b of a.neighbors || []) facts.push(["BGP", [tag(b.name, b.state === "Established" ? "ok" : "down"), `${b.state}, ${b.explain}`]]);
+  facts.push(["how", [[WAYS[a.way] || a.way, a.way === "vrrp" ? `priority ${a.priority}` : "", `on ${a.interface}`].filter(Boolean).join(", ")]]);
+  box.querySelector("dl").replaceChildren(...facts.flatMap(fact));
+  return box;
+}
+
+function where(a, is_here, holders) {
+  if (is_here) return "on this host";
+  if (holders.length) return "on " + holders.map((node) => node.name).join(", ") + (a.holder ? ` (${a.holder})` : "");
+  // Who may not have it does not notice when the holder is missed.
+  if (a.holder) return (a.state === "fault" ? "last heard of on " : "on ") + a.holder;
+  return a.way === "bgp" ? "not on this host" : "nobody is known to hold it";
+}
+
+function other(node) {
+  const is_silent = node.heard_ms_ago >= SILENT;
+  return tag(`${node.name} ${is_silent ? `silent for ${span(node.heard_ms_ago / 1000)}` : "answers"}`, is_silent ? "down" : "ok");
+}
+
+function fact([name, parts]) {
+  const dt = document.createElement("dt"), dd = document.createElement("dd");
+  dt.textContent = name;
+  for (const part of [parts].flat()) dd.append(part, " ");
+  return [dt, dd];
+}
+
+// A node that lives says something every 0.2 s.
+const SILENT = 1000;
+const WAYS = { vrrp: "VRRP", bgp: "BGP", command: "by commands", view: "by the agreed master" };
+
+// The time of the clock on the wall where the page is read, so long ago.
+function clock(ms) {
+  const then = new Date(Date.now() - ms);
+  const time = then.toLocaleTimeString([], { hour12: false });
+  return ms < 86400000 ? time : `${then.toLocaleDateString()} ${time}`;
 }
 
 // Requests a second, by listener.
@@ -50,7 +100,9 @@ function measure(status) {
 }
 
 // What one sees in a browser's tab: the worst phase first.
-function title(groups) {
+function title(groups, held) {
+  const fault = Object.entries(held ? held.addresses : {}).find(([, a]) => a.state === "fault" && !a.released);
+  if (fault && groups.every((g) => g.view.phase === "Steady")) return `${fault[0]}: fault · Standfast`;
   const worst = groups.find((g) => g.view.phase === "Lost") || groups.find((g) => g.view.phase === "Switching") || groups[0];
   return worst ? `${worst.name}: ${worst.view.phase} · Standfast` : "Standfast";
 }
