@@ -18,6 +18,7 @@
 //! | [`lesser`] | how is a program run with fewer rights than ours? |
 //! | [`fifo`] | how is a line said to whoever reads a named pipe? |
 //! | [`hostname`](mod@hostname) | what does this host call itself? |
+//! | [`here`](mod@here) | is an address this host's? |
 //! | [`netlink`] | which links and addresses are there, and which should be? |
 //! | [`neighbours`] | who on a link learns where an address is? |
 //! | [`tickle`] | how does a client whose server is gone learn of it at once? |
@@ -33,6 +34,7 @@ pub mod clock;
 pub mod daemon;
 pub mod echo;
 pub mod fifo;
+pub mod here;
 pub mod hostname;
 pub mod inherit;
 pub mod lesser;

@@ -1,12 +1,13 @@
 //! Is what the file says of addresses possible on this host? Programs that cannot be run would be found out when an address is to move;
 //! interfaces may still come.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use config::Config;
 use config::address::{Address, Follows, Notify, SyncGroup, Target, Way};
+use host::here::is_here;
 
 use crate::program::{Who, may_be_run};
 
@@ -90,11 +91,11 @@ fn absent(address: &Address) -> Vec<String> {
 /// Servers of another host, as in a file that was copied from there: two hosts would hold the address.
 fn elsewhere(address: &Address) -> Option<String> {
     let Follows::Master { servers, .. } = &address.follows else { return None };
-    let list: Vec<String> = servers.iter().map(ToString::to_string).collect();
-    (!servers.iter().any(|server| is_ours(server.ip()))).then(|| {
+    let list: Vec<String> = servers.iter().filter(|at| !is_here(at.ip())).map(ToString::to_string).collect();
+    (!list.is_empty()).then(|| {
         format!(
-            "none of `servers` ({}) has an address of this host. If the file was copied from the other host, name this one's own server: \
-             else both hosts would hold the address at once",
+            "{} in `servers` is no address of this host. Name this host's own server alone: with a server of another host, too, both hosts \
+             would hold the address at once",
             list.join(", ")
         )
     })
@@ -103,7 +104,7 @@ fn elsewhere(address: &Address) -> Option<String> {
 /// A list of peers that names this host and nobody else.
 fn alone(address: &Address) -> Option<String> {
     let Way::Vrrp(vrrp) = &address.way else { return None };
-    let is_alone = !vrrp.peers.is_empty() && vrrp.peers.iter().all(|peer| is_ours(*peer));
+    let is_alone = !vrrp.peers.is_empty() && vrrp.peers.iter().all(|peer| is_here(*peer));
     is_alone.then(|| "all of `peers` are addresses of this host: name the other routers, too".to_owned())
 }
 
@@ -116,13 +117,8 @@ fn untold(config: &Config, address: &Address) -> Option<String> {
                 .to_owned()
         });
     };
-    let is_alone = partners.iter().all(|partner| is_ours(partner.ip()));
+    let is_alone = partners.iter().all(|partner| is_here(partner.ip()));
     is_alone.then(|| "all of `partners` are addresses of this host: name the other hosts, too".to_owned())
-}
-
-/// What the kernel lets us bind is an address of this host.
-fn is_ours(ip: IpAddr) -> bool {
-    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// RFC 9568 5.2.9: of IPv6, the first is the router's link-local address, and some routers insist.

@@ -7,12 +7,13 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::address::Follows;
 use config::{ClientCertificates, Config, Endpoint, Listener};
+use host::here::is_here;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -124,11 +125,6 @@ fn reached(at: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, at.port())
-}
-
-/// Whether this host has the address: what is not here cannot be bound. What is bound for this question sends nothing.
-fn is_here(ip: IpAddr) -> bool {
-    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// Shakes hands with ourselves: it is our own process that we ask, at our own address.
