@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use machine::Instant;
 use view::{GroupName, Phase, View};
+use vrrp::health::Rule;
 use vrrp::{Cause, Event, Priority};
 
 use crate::config::{Address, Follows};
@@ -182,6 +183,14 @@ impl Right {
     pub(crate) fn fault(&self) -> Option<String> {
         let blocked = self.blocked.as_ref().map(|(_, why)| why.clone());
         self.link.clone().or_else(|| self.operator()).or_else(|| self.veto()).or(blocked)
+    }
+
+    /// Whether all that speaks against it is that checks have not been heard yet.
+    pub(crate) fn awaits_first_results(&self) -> bool {
+        let is_free = self.link.is_none() && !self.released && self.blocked.is_none();
+        let has_failed =
+            |(check, _, passes, _): (&vrrp::health::Check, _, _, _)| check.rule == Rule::Veto && passes == Some(false);
+        is_free && self.proof.veto().is_some() && !self.proof.standings().any(has_failed)
     }
 
     /// Why it waits, though nothing is wrong.

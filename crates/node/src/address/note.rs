@@ -47,6 +47,10 @@ impl Address {
         if !self.is_started {
             return (State::Initialize, "not yet started".into());
         }
+        // Nothing is wrong that an operator should be told of: nothing is known yet.
+        if self.state == State::Initialize && self.right.awaits_first_results() {
+            return (State::Initialize, "its checks have not yet said anything".into());
+        }
         if let Some(router) = router {
             let (_, why) = router.since();
             return match router.state() {

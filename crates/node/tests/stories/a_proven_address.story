@@ -3,9 +3,8 @@
 config addresses={vip={interface=eth0 held=[10.0.0.100/24] lifetime=2000ms checks=[{name=proxy rule=veto rise=2 fall=3}] proof=proxy proof-age=500ms way=vrrp{version=v3 vrid=7 primary=10.0.0.1 addresses=[10.0.0.100] interval=200ms announce={repeat=2 gap=1000ms refresh=0ms}}}}
 
 at 0ms startup left=[] handed-over=false
-       > changed address=vip from=initialize to=fault priority=100 why="this host must not hold the addresses (health): the check proxy has not yet passed"
 at 10ms checked address=vip check=proxy
-       > changed address=vip from=fault to=backup priority=100 why="nothing forbids this host to hold the addresses any more"
+       > changed address=vip from=initialize to=backup priority=100 why="nothing forbids this host to hold the addresses any more"
 until 250ms
 at 260ms checked address=vip check=proxy
 until 500ms
