@@ -59,6 +59,8 @@ pub struct Router {
     /// When addresses that could not be taken are tried again, and how often that has failed.
     retry: Option<Instant>,
     failures: u32,
+    /// They could not be taken the last time: whoever can hold them keeps them, whatever its priority, until an operator says otherwise.
+    stands_back: bool,
     /// Who was last heard to hold the addresses. Kept for `explain` and for the reason of a takeover.
     holder: Option<Holder>,
     /// Why the present state is.
@@ -93,6 +95,8 @@ struct Backup {
     passes_over: bool,
     /// It was woken too late once, and listened once more. Twice in a row is no accident, and somebody has to hold the addresses.
     was_late: bool,
+    /// It was woken a little late, and has waited for what came meanwhile to be read.
+    has_paused: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +139,7 @@ impl Router {
             faults: BTreeMap::new(),
             retry: None,
             failures: 0,
+            stands_back: false,
             holder: None,
             why: Why::Stopped,
             since: now,
@@ -231,6 +236,7 @@ impl Router {
         }
         let held_long = self.now.since(self.since) > RETRY_LAST;
         self.failures = if held_long { 0 } else { self.failures.saturating_add(1) };
+        self.stands_back = true;
         let pause = RETRY_FIRST * 2_u32.pow(self.failures.saturating_sub(1).min(10));
         self.on_forbidden(Cause::Address, why);
         self.retry = Some(self.now + pause.min(RETRY_LAST));
@@ -304,7 +310,7 @@ impl Router {
             backup.interval = advert.interval;
             backup.down = Some(self.now + timing::down(self.config.version, self.priority, advert.interval));
             backup.silent_since = self.now;
-            backup.was_late = false;
+            (backup.was_late, backup.has_paused) = (false, false);
         }
     }
 
@@ -316,6 +322,7 @@ impl Router {
     fn may_preempt(&self) -> bool {
         let Phase::Backup(backup) = &self.phase else { return false };
         match self.config.preempt {
+            _ if self.stands_back => false,
             _ if self.priority.is_owner() => true,
             Preempt::AtOnce => true,
             Preempt::After(delay) => backup.lower_since.is_some_and(|since| self.now.since(since) >= delay),
@@ -390,6 +397,7 @@ impl Router {
             lower_since: None,
             passes_over: false,
             was_late: false,
+            has_paused: false,
         };
         self.change(Phase::Backup(backup), why);
     }
@@ -420,6 +428,7 @@ impl Router {
     /// If Active: releases, and says so with this priority. The state is then to be changed.
     fn leave_active(&mut self, last_word: Priority) {
         if matches!(self.phase, Phase::Active(_)) {
+            self.stands_back &= self.now.since(self.since) < RETRY_FIRST;
             self.release();
             self.send(last_word);
         }
@@ -482,11 +491,15 @@ impl Router {
         let listen = |interval| timing::listen(self.config.version, self.priority, interval);
         match &mut self.phase {
             Phase::Backup(backup) => {
-                let late = backup.down.is_some_and(|down| self.now.since(down) > backup.interval.duration());
-                if late && !backup.was_late {
+                let late = backup.down.map_or(Duration::ZERO, |down| self.now.since(down));
+                if late > backup.interval.duration() && !backup.was_late {
                     self.stats.froze += 1;
                     backup.was_late = true;
                     backup.down = Some(self.now + listen(backup.interval));
+                } else if late > LATE && !backup.was_late && !backup.has_paused {
+                    // The holder was heard by the kernel, maybe, and not yet by us.
+                    backup.has_paused = true;
+                    backup.down = Some(self.now + READING);
                 }
             }
             Phase::Active(active) => {
@@ -525,7 +538,10 @@ impl Machine for Router {
             Event::Heard { from, to, advert } => self.on_heard(from, to, advert),
             Event::Refused { from, refused } => self.on_refused(from, refused),
             Event::Forbidden { cause, why } => self.on_forbidden(cause, why),
-            Event::Allowed { cause } => self.on_allowed(cause),
+            Event::Allowed { cause } => {
+                self.stands_back &= cause != Cause::Address;
+                self.on_allowed(cause);
+            }
             Event::Ranked { priority } => self.on_ranked(priority),
             Event::Configured { config } => self.on_configured(config),
             Event::Claimed => self.on_claimed(),
@@ -567,6 +583,10 @@ impl Machine for Router {
     }
 }
 
+/// A wake that is later than this was none in time: what has reached the host since is not yet read.
+const LATE: Duration = Duration::from_millis(5);
+/// How long it takes to read that, on a host that runs again.
+const READING: Duration = Duration::from_millis(20);
 /// How many answers to rivals there are at most in one interval: each is answered at once as RFC 9568 6.4.3 has it, a storm is not.
 const ANSWERS: u32 = 8;
 /// The first pause before addresses that could not be taken are tried again; each try that fails doubles it. Each try takes the

@@ -79,7 +79,7 @@ impl Address {
             let what = format!("{placed} could not be put on {interface}: {why}");
             self.tell(
                 true,
-                format!("{what}. It is given up here and tried again after a pause, each time a longer one."),
+                format!("{what}. It is given up here and tried again after a pause, each time a longer one, where no other host has it."),
                 out,
             );
             self.refuse(now, what);
