@@ -409,3 +409,23 @@ fn ten_milliseconds_are_kept() {
 
 /// A busy machine makes whoever goes say so too late now and then, not each time.
 const TRIES: u32 = 5;
+
+/// A host that was frozen for a moment (its machine's, its disk's) has not yet read what the holder said meanwhile.
+#[test]
+fn a_backup_that_stands_still_for_a_moment_takes_nothing() {
+    let stage = held_by_a();
+    stage.wait("b listens", || (stage.stands("b")?["state"] == "backup").then_some(()));
+    let holders = stage.watch_holders();
+    // Around the moment at which it would take over: 3 intervals and a part of one after the last word (RFC 9568 6.1).
+    for lasted in (0..STALLS).map(|n| 360 + n * 100 / STALLS) {
+        stage.signal("b", "STOP");
+        thread::sleep(Duration::from_millis(lasted));
+        stage.signal("b", "CONT");
+        stage.wait("b is back", || stage.stands("b"));
+    }
+    assert_eq!(holders.stints(1), [], "a held it all the time: {:?}", holders.stints(0));
+    assert_eq!(stage.stands("a").expect("it answers")["state"], "active");
+}
+
+/// Each meets another phase of the holder's words.
+const STALLS: u64 = 12;

@@ -1,7 +1,7 @@
 //! How are events brought to the machine, and its orders carried out? The loop that drives the addresses of this host. No rule is in it (N3).
 //!
 //! ```text
-//!   due deadline (clocks compared) ─> drain ─> inbox, orders, the kernel's news, under a budget ─> drain ─> sleep until the deadline
+//!   inbox, under a budget ─> due deadline (clocks compared) ─> drain ─> the kernel's news, orders ─> drain ─> sleep until the deadline
 //! ```
 //!
 //! It beats for the guard on every turn: should this process die or stand still, the guard does what is left to be done.
@@ -162,11 +162,12 @@ impl Driver {
     pub(super) async fn run(mut self) {
         while self.course == Course::On {
             self.forget_what_is_stale();
-            self.wake_if_due();
+            // After a standstill a packet that came in time is not yet read, and the deadline that it puts off has passed.
             for _ in 0..BUDGET {
                 let Some(event) = self.own.pop_front().or_else(|| self.inbox.try_recv().ok()) else { break };
                 self.happened(event);
             }
+            self.wake_if_due();
             let news = self.links.hear();
             self.on_news(news);
             if self.links.has_reordered() {
