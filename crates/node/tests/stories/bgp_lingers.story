@@ -5,7 +5,6 @@ config addresses={vip={interface=lo held=[192.0.2.100/32] lifetime=1000ms checks
 at 0ms startup left=[] handed-over=false
        > peer address=vip neighbor=rs action=connect{conn=1 to=192.0.2.1:179}
        > peer address=vip neighbor=rs action=state-changed{from=idle to=connect why=started}
-       > changed address=vip from=initialize to=fault priority=100 why="the check proxy has not yet passed; the check gateway has not yet passed"
 at 1ms peer address=vip neighbor=rs event=connected{conn=1 local=192.0.2.2}
        > peer address=vip neighbor=rs action=send{conn=1 bytes=M00330104fdea005a0a000001160214010400010001010400020001020041040000fdea}
        > peer address=vip neighbor=rs action=state-changed{from=connect to=open-sent why=connected}
@@ -21,7 +20,7 @@ at 40ms checked address=vip check=proxy
        > peer address=vip neighbor=rs action=send{conn=1 bytes=M003002000000144001010240020602010000fdea400304c000020220c0000264}
        > peer address=vip neighbor=rs action=told{announced=1 withdrawn=0}
        > tickle address=vip
-       > changed address=vip from=fault to=active priority=100 why="nothing forbids it to be here"
+       > changed address=vip from=initialize to=active priority=100 why="nothing forbids it to be here"
 # An operator releases it. Its lifetime is renewed meanwhile.
 at 100ms wished address=vip wish=release
        > peer address=vip neighbor=rs action=send{conn=1 bytes=M001c02000520c00002640000}

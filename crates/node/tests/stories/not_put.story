@@ -10,7 +10,7 @@ at 10ms viewed view={group=cache epoch=1 phase=steady master=10.0.0.1:6379 repli
        > tickle address=vip
        > changed address=vip from=backup to=active priority=100 why="the agreed master of cache is on this host"
 at 11ms not-put interface=eth0 address=10.0.0.100/24 why="permission denied"
-       > tell address=vip is-bad=true text="10.0.0.100/24 could not be put on eth0: permission denied. It is given up here and tried again after a pause, each time a longer one."
+       > tell address=vip is-bad=true text="10.0.0.100/24 could not be put on eth0: permission denied. It is given up here and tried again after a pause, each time a longer one, where no other host has it."
        > cut ips=[10.0.0.100]
        > remove interface=eth0 address=10.0.0.100/24
        > will address=vip remove=[] say=[]
@@ -23,7 +23,7 @@ until 380ms
          > tickle address=router
          > changed address=router from=backup to=active priority=100 why="nobody was heard to hold the addresses for 360.9375ms"
 at 381ms not-put interface=eth1 address=10.1.0.100/24 why="no such device"
-       > tell address=router is-bad=true text="10.1.0.100/24 could not be put on eth1: no such device. It is given up here and tried again after a pause, each time a longer one."
+       > tell address=router is-bad=true text="10.1.0.100/24 could not be put on eth1: no such device. It is given up here and tried again after a pause, each time a longer one, where no other host has it."
        > cut ips=[10.1.0.100]
        > remove interface=eth1 address=10.1.0.100/24
        > router address=router action=send{to=224.0.0.18 advert={vrid=8 priority=0 interval=100ms addresses=[10.1.0.100]}}
@@ -36,7 +36,7 @@ until 1020ms
          > tickle address=vip
          > changed address=vip from=fault to=active priority=100 why="the agreed master of cache is on this host"
 at 1021ms not-put interface=eth0 address=10.0.0.100/24 why="permission denied"
-       > tell address=vip is-bad=true text="10.0.0.100/24 could not be put on eth0: permission denied. It is given up here and tried again after a pause, each time a longer one."
+       > tell address=vip is-bad=true text="10.0.0.100/24 could not be put on eth0: permission denied. It is given up here and tried again after a pause, each time a longer one, where no other host has it."
        > cut ips=[10.0.0.100]
        > remove interface=eth0 address=10.0.0.100/24
        > will address=vip remove=[] say=[]
