@@ -62,8 +62,19 @@ pub struct Held {
     pub is_tentative: bool,
     /// Another host has it.
     pub is_duplicate: bool,
-    /// We have put it there: now, or before a crash.
+    /// A Standfast has put it there: now, or before a crash. Kernels before 5.18 do not say so.
     pub is_ours: bool,
+    /// Another address of its network was there before it (IPv4): with that the kernel removes it.
+    pub is_secondary: bool,
+}
+
+/// What came of a removal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// It was there.
+    pub was_there: bool,
+    /// Others of its network that the kernel removed with it, and that were put back.
+    pub taken_along: Vec<Address>,
 }
 
 /// The kernel's lists of links and addresses.
@@ -73,6 +84,16 @@ pub struct Netlink(Socket);
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.ip, self.prefix)
+    }
+}
+
+impl Address {
+    /// Whether two addresses are in one IPv4 network of one link, as the kernel sees it: one of other bits is another network.
+    #[must_use]
+    pub fn is_in_network_of(&self, other: &Self) -> bool {
+        let (IpAddr::V4(a), IpAddr::V4(b)) = (self.ip, other.ip) else { return false };
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+        (self.link, self.prefix) == (other.link, other.prefix) && a.to_bits() & mask == b.to_bits() & mask
     }
 }
 
@@ -152,19 +173,52 @@ impl Netlink {
         }
     }
 
-    /// Takes an address from its link. False: it was not there.
+    /// Takes an address from its link. With the first one of an IPv4 network the kernel removes all others of it that came later, unless the
+    /// sysctl `promote_secondaries` is set: they are put back as they were, at once.
     ///
     /// # Errors
     /// The kernel refuses: the capability is missing.
-    pub fn remove(&mut self, address: &Address) -> Result<bool, HostRefused> {
+    pub fn remove(&mut self, address: &Address) -> Result<Removed, HostRefused> {
+        let beside = self.others_of_its_network(address);
         match self.0.order(&Request::remove(address)) {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Removed { was_there: true, taken_along: self.put_back(beside) }),
             // No such address; no such link.
             Err(refusal) if matches!(refusal.error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::ENODEV)) => {
-                Ok(false)
+                Ok(Removed::default())
             }
             Err(refusal) => Err(refused("take an address from a network interface", address, refusal)),
         }
+    }
+
+    /// Those that the kernel would remove with this one, each with all that it said of it. The host's own come first: one of them is the first
+    /// of the network from then on. Of ours the last is, so that those that leave one after the other take nothing along.
+    fn others_of_its_network(&mut self, address: &Address) -> Vec<(Held, Vec<u8>)> {
+        if address.ip.is_ipv6() || address.prefix == 32 {
+            return Vec::new();
+        }
+        let (mut is_first, mut beside) = (false, Vec::new());
+        let told = self.0.each(&Request::addresses(), |kind, body| {
+            let Message::Address(held) = Message::of(kind, body) else { return };
+            is_first |= held.address == *address && !held.is_secondary;
+            if held.is_secondary && held.address.is_in_network_of(address) {
+                beside.push((held, body.to_vec()));
+            }
+        });
+        if told.is_err() || !is_first {
+            return Vec::new();
+        }
+        let (ours, mut own): (Vec<_>, Vec<_>) = beside.into_iter().partition(|(held, _)| held.is_ours);
+        own.extend(ours.into_iter().rev());
+        own
+    }
+
+    /// Those of them that are not there any more. What the kernel refuses is left: it says why it does to whoever looks.
+    fn put_back(&mut self, beside: Vec<(Held, Vec<u8>)>) -> Vec<Address> {
+        let back = beside.into_iter().filter_map(|(held, body)| {
+            // Where the kernel has promoted one it is there: nothing is to be done.
+            self.0.order(&Request::put_back(body)).ok().map(|()| held.address)
+        });
+        back.collect()
     }
 }
 

@@ -112,7 +112,7 @@ fn behind_a_shut_door_clients_can_be_reset_and_nobody_comes_in() {
                 client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
                 assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset, "{what} at {held}");
             }
-            assert!(netlink.remove(&address).unwrap(), "it is still there");
+            assert!(netlink.remove(&address).unwrap().was_there, "it is still there");
             netlink.put(&address, None).unwrap();
             net::wait("it is open again", || far.run(move || connect(1_000)).join().unwrap().ok());
             netlink.remove(&address).unwrap();

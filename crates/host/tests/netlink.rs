@@ -36,7 +36,7 @@ fn an_address_comes_and_goes() {
         let near = link(netlink, "near").index;
         for (text, prefix) in [("192.0.2.7", 32), ("192.0.2.8", 24), ("2001:db8::7", 128), ("2001:db8:1::7", 64)] {
             let address = Address { link: near, ip: text.parse().unwrap(), prefix };
-            assert!(!netlink.remove(&address).unwrap(), "it is not there");
+            assert!(!netlink.remove(&address).unwrap().was_there, "it is not there");
             netlink.put(&address, None).unwrap();
             netlink.put(&address, None).unwrap();
             let held: Vec<_> =
@@ -44,7 +44,7 @@ fn an_address_comes_and_goes() {
             assert_eq!(held.len(), 1, "{text}");
             assert!(held[0].is_ours && held[0].valid.is_none() && !held[0].is_tentative, "{:?}", held[0]);
             assert!(ip("address show near").contains(&address.to_string()), "{address}");
-            assert!(netlink.remove(&address).unwrap());
+            assert!(netlink.remove(&address).unwrap().was_there);
             assert!(netlink.addresses().unwrap().iter().all(|held| held.address != address));
         }
     });
@@ -166,6 +166,46 @@ fn a_refusal_tells_what_to_do() {
         let odd = Address { link: lo, ip: [192, 0, 2, 7].into(), prefix: 33 };
         let refused = netlink.put(&odd, None).unwrap_err().to_string();
         assert!(refused.contains("The kernel says: ipv4: Invalid prefix length"), "{refused}");
-        assert!(!netlink.remove(&nowhere).unwrap(), "where there is no link, no address is");
+        assert!(!netlink.remove(&nowhere).unwrap().was_there, "where there is no link, no address is");
+    });
+}
+
+/// With the first address of a network the kernel removes those that came after it.
+#[test]
+fn an_address_that_goes_takes_no_other_along() {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
+        let near = link(netlink, "near").index;
+        let at = |last| Address { link: near, ip: [192, 0, 2, last].into(), prefix: 24 };
+        let shown = |last: u8| {
+            let all = ip("-o -4 address show near");
+            all.lines().find(|line| line.contains(&format!(" 192.0.2.{last}/"))).unwrap_or_default().to_owned()
+        };
+        for last in [7, 8, 9] {
+            netlink.put(&at(last), None).unwrap();
+        }
+        ip("address add 192.0.2.2/24 brd + dev near label near:own valid_lft 1000 preferred_lft 900");
+        ip("address add 192.0.2.3/25 dev near");
+        assert!(shown(2).contains("secondary") && !shown(3).contains("secondary"), "{}", shown(2));
+        let removed = netlink.remove(&at(7)).unwrap();
+        assert_eq!((removed.was_there, removed.taken_along), (true, vec![at(2), at(9), at(8)]));
+        // It is as it was, and the first of its network.
+        let own = shown(2);
+        for word in ["brd 192.0.2.255", "near:own", "dynamic"] {
+            assert!(own.contains(word) && !own.contains("secondary"), "{own}");
+        }
+        let ours = |netlink: &mut Netlink, last| {
+            netlink.addresses().unwrap().iter().any(|held| held.address == at(last) && held.is_ours)
+        };
+        assert!(ours(netlink, 8) && ours(netlink, 9) && !shown(3).is_empty());
+        // None of these is the first.
+        for last in [8, 9] {
+            assert_eq!(netlink.remove(&at(last)).unwrap().taken_along, []);
+        }
+        // A kernel that promotes them does it itself.
+        netlink.put(&at(8), None).unwrap();
+        std::fs::write("/proc/sys/net/ipv4/conf/near/promote_secondaries", "1").unwrap();
+        assert_eq!(netlink.remove(&at(2)).unwrap().taken_along, []);
+        assert!(shown(2).is_empty() && ours(netlink, 8));
     });
 }

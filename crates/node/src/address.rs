@@ -179,6 +179,7 @@ impl Address {
     pub(crate) fn configure(&mut self, now: Instant, config: config::Address, rng: &mut Rng, out: &mut Vec<Action>) {
         self.leaving = None;
         let old = core::mem::replace(&mut self.config, config);
+        let lifetime = self.hold.lifetime();
         let gone = self.hold.configure(&self.config);
         self.right.configure(now, &self.config, self.hold.is_wanted());
         if old.released != self.config.released {
@@ -201,13 +202,23 @@ impl Address {
             self.hold.take(now, None, None, out);
         }
         self.progress(now, out);
-        self.hold.refresh(now, old.lifetime != self.config.lifetime, &mut self.stats, out);
+        self.hold.refresh(now, lifetime != self.hold.lifetime(), &mut self.stats, out);
         self.hold.remove(&gone, &mut self.stats, out);
     }
 
     /// It is to give everything up, and then to be what comes next.
     pub(crate) fn leave(&mut self, next: Option<config::Address>, why: &'static str) {
         self.leaving = Some(Leaving { next, why });
+    }
+
+    /// It has begun, and does not end.
+    const fn takes_part(&self) -> bool {
+        self.is_started && self.leaving.is_none()
+    }
+
+    /// Whether strangers are taken off. A command that fetches an address may well put it there itself, before it ends.
+    fn clears_away(&self) -> bool {
+        self.takes_part() && !(matches!(self.mover, Mover::Command(..)) && self.right.is_allowed())
     }
 
     pub(crate) const fn is_leaving(&self) -> bool {
@@ -262,7 +273,7 @@ impl Address {
 
     /// What is to be done, as of now.
     pub(crate) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let may = self.is_started && self.leaving.is_none() && self.right.is_allowed();
+        let may = self.takes_part() && self.right.is_allowed();
         let mut has_it = may;
         if self.mover.is_own() {
             let is_adopted = core::mem::take(&mut self.is_adopted);
@@ -287,6 +298,7 @@ impl Address {
         if self.refresh_deadline().is_some_and(|at| at <= now) {
             self.hold.refresh(now, false, &mut self.stats, out);
         }
+        self.clear_away(now, out);
         let is_announced = self.is_here() && self.lingers.is_none();
         match &mut self.mover {
             Mover::Bgp(peers) => {
@@ -432,6 +444,7 @@ impl Address {
             (self.right.retry_deadline(), Timer::Retry),
             (self.hold.asked_deadline(), Timer::Asked),
             (self.hold.back_deadline(self.right.is_proven()), Timer::Retry),
+            (self.hold.strangers_deadline().filter(|_| self.clears_away()), Timer::Retry),
             (self.refresh_deadline(), Timer::Refresh),
             (self.tickle.next(), Timer::Tickle),
             (self.lingers, Timer::Linger),

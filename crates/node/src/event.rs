@@ -18,10 +18,16 @@ use crate::config::{Config, Job, Placed};
 pub enum Event {
     /// It is to take part from here on.
     Startup {
-        /// What a life of before has left on interfaces of this host, of all that we ever put there.
+        /// What is on interfaces of this host, and was put there by a Standfast: so the kernel says, if it is not too old for that.
         left: Vec<(String, Placed)>,
+        /// What else of our addresses is there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        found: Vec<Found>,
         /// Another process of this host has handed over to us: what is left is held, and stays without a gap.
         handed_over: bool,
+        /// What that process held, if it said so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        handed: Vec<(String, Placed)>,
     },
     /// It is to go: everything is given up in order, also where commands take a while. When nothing is left to do, [`Action::Ended`].
     Shutdown,
@@ -68,6 +74,13 @@ pub enum Event {
         /// The interface.
         interface: String,
         /// Which one.
+        address: Placed,
+    },
+    /// One of our addresses is on an interface, and not by an order of ours. It may be told again.
+    Found {
+        /// The interface.
+        interface: String,
+        /// Which one; of its network others may be told than ours.
         address: Placed,
     },
     /// It could not be put there.
@@ -135,6 +148,17 @@ pub enum Event {
         /// What.
         wish: Wish,
     },
+}
+
+/// What the kernel says of an address at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Where it is.
+    pub interface: String,
+    /// Which one.
+    pub address: Placed,
+    /// It stays until somebody removes it; else the kernel ends it, as it does what we put.
+    pub lasts: bool,
 }
 
 /// How a command ended.

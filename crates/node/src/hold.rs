@@ -16,18 +16,27 @@ use core::time::Duration;
 
 use machine::Instant;
 
-use crate::config::{Address, Placed};
+use crate::config::{Address, Placed, Way};
 use crate::event::{Action, Valid};
 use crate::stats::Stats;
+use crate::strangers::Strangers;
 use crate::telling::Telling;
 
 /// What of one address should be where.
 #[derive(Clone, Debug)]
 pub(crate) struct Hold {
     interface: String,
+    /// `None` for an owner's (RFC 9568 8.2.2): what is its host's own does not end with us.
     lifetime: Option<Duration>,
     put_back: bool,
+    /// These are this host's own addresses (priority 255): what somebody else has put there stays as it is.
+    is_owner: bool,
+    /// Its router has an address of this host's own to speak from: these are not all that it has.
+    has_home: bool,
     items: BTreeMap<Placed, Item>,
+    pub(crate) strangers: Strangers,
+    /// Strangers that were taken over since this was last asked for.
+    taken_over: Vec<Placed>,
     /// It should be here.
     is_wanted: bool,
     asking: Option<Asking>,
@@ -45,6 +54,8 @@ pub(crate) struct Hold {
 struct Item {
     is_wanted: bool,
     there: There,
+    /// It is this host's own, in this network or another, and was not put by us: it is neither put, renewed nor removed.
+    is_own: bool,
     /// When it was put back the last time.
     back: Option<Instant>,
 }
@@ -103,9 +114,13 @@ impl Hold {
         let items = config.held.iter().map(|placed| (*placed, Item::default())).collect();
         Self {
             interface: config.interface.clone(),
-            lifetime: config.lifetime,
+            lifetime: lifetime(config),
             put_back: config.put_back,
+            is_owner: is_owner(config),
+            has_home: has_home(config),
             items,
+            strangers: Strangers::default(),
+            taken_over: Vec::new(),
             is_wanted: false,
             asking: None,
             fights: (Instant::START, 0),
@@ -119,14 +134,21 @@ impl Hold {
 
     /// Other addresses on the same interface. What stays is not touched; what goes is removed after what comes in its place was put.
     pub(crate) fn configure(&mut self, config: &Address) -> Vec<Placed> {
-        (self.lifetime, self.put_back) = (config.lifetime, config.put_back);
+        (self.lifetime, self.put_back) = (lifetime(config), config.put_back);
+        (self.is_owner, self.has_home) = (is_owner(config), has_home(config));
         let old = core::mem::take(&mut self.items);
         let was_wanted = |ip: IpAddr| old.iter().any(|(placed, item)| placed.ip == ip && item.is_wanted);
         for placed in &config.held {
             let new = Item { is_wanted: was_wanted(placed.ip), ..Item::default() };
             self.items.insert(*placed, old.get(placed).copied().unwrap_or(new));
         }
-        let gone = old.into_iter().filter(|(placed, item)| !self.items.contains_key(placed) && item.is_ordered());
+        let known: Vec<IpAddr> = self.items.keys().map(|placed| placed.ip).collect();
+        self.strangers.retain(|ip| known.contains(&ip));
+        for (placed, item) in &mut self.items {
+            // Who owns it no longer moves it: it is put, and goes with the others.
+            item.is_own = self.is_owner && self.strangers.has(placed.ip) && (item.is_own || !item.is_ordered());
+        }
+        let gone = old.into_iter().filter(|(placed, item)| !self.items.contains_key(placed) && item.is_put());
         gone.map(|(placed, _)| placed).collect()
     }
 
@@ -179,6 +201,11 @@ impl Hold {
                 stats.put_back += 1;
             }
             item.there = There::Yes(now);
+            if item.is_own {
+                continue;
+            }
+            self.taken_over.extend(self.strangers.iter().filter(|stranger| stranger.ip == placed.ip));
+            self.strangers.forget(*placed);
             stats.put += 1;
             out.push(put(&self.interface, *placed, self.lifetime));
         }
@@ -202,7 +229,13 @@ impl Hold {
 
     /// Whatever is, or would be, put by [`Self::advance`]: the guard is to know of it before.
     pub(crate) fn may_stand(&self) -> impl Iterator<Item = Placed> {
-        self.items.iter().filter(|(_, item)| item.is_wanted || item.is_ordered()).map(|(placed, _)| *placed)
+        let items = self.items.iter().filter(|(_, item)| (item.is_wanted || item.is_ordered()) && !item.is_own);
+        // In another network than ours, too: the host would go on answering.
+        let beside = self
+            .strangers
+            .iter()
+            .filter(|placed| self.is_wanted && self.takes_off() && !self.items.contains_key(placed));
+        items.map(|(placed, _)| *placed).chain(beside)
     }
 
     /// The proof has passed, or is not needed: lifetimes begin anew, not more often than is worth it. Forced: also where there is none, because
@@ -211,8 +244,9 @@ impl Hold {
         for (placed, item) in &mut self.items {
             let There::Yes(ordered) = item.there else { continue };
             let is_due = self.lifetime.is_some_and(|lifetime| now.since(ordered) >= lifetime / REFRESHES);
-            if item.is_wanted && (is_forced || is_due) {
+            if item.is_wanted && !item.is_own && (is_forced || is_due) {
                 item.there = There::Yes(now);
+                self.strangers.forget(*placed);
                 stats.refreshed += 1;
                 out.push(put(&self.interface, *placed, self.lifetime));
             }
@@ -230,10 +264,10 @@ impl Hold {
     pub(crate) fn release(&mut self, ips: Option<&[IpAddr]>, stats: &mut Stats, out: &mut Vec<Action>) {
         let mut gone = Vec::new();
         for (placed, item) in self.items.iter_mut().filter(|(p, _)| ips.is_none_or(|ips| ips.contains(&p.ip))) {
-            if item.is_ordered() {
+            if item.is_put() {
                 gone.push(*placed);
             }
-            *item = Item::default();
+            *item = Item { is_own: item.is_own, ..Item::default() };
         }
         self.remove(&gone, stats, out);
         if ips.is_none() || self.items.values().all(|item| !item.is_wanted) {
@@ -285,12 +319,77 @@ impl Hold {
     /// All that is on the interface: what of ours is missing, and what of ours should not be there.
     pub(crate) fn compare(&self, there: &[Placed]) -> (Vec<Placed>, Vec<Placed>) {
         let missing = |(placed, item): (&Placed, &Item)| {
-            (matches!(item.there, There::Yes(_)) && !there.contains(placed)).then_some(*placed)
+            (matches!(item.there, There::Yes(_)) && !item.is_own && !there.contains(placed)).then_some(*placed)
         };
-        let surplus = |(placed, item): (&Placed, &Item)| {
-            (matches!(item.there, There::No) && there.contains(placed)).then_some(*placed)
-        };
-        (self.items.iter().filter_map(missing).collect(), self.items.iter().filter_map(surplus).collect())
+        let strangers = self.strangers.iter().filter(|placed| !there.contains(placed));
+        let gone = self.items.iter().filter_map(missing).chain(strangers).collect();
+        (gone, there.iter().filter(|placed| self.is_strange(**placed)).copied().collect())
+    }
+
+    /// Whether it is one of these, and there without an order of ours.
+    fn is_strange(&self, placed: Placed) -> bool {
+        let is_put = self.items.get(&placed).is_some_and(Item::is_put);
+        !is_put && self.items.keys().any(|own| own.ip == placed.ip)
+    }
+
+    /// This is on the interface. Whether that is news: it is one of these, and not there by an order of ours.
+    pub(crate) fn found(&mut self, now: Instant, placed: Placed) -> bool {
+        if !self.is_strange(placed) || !self.strangers.found(now, placed) {
+            return false;
+        }
+        for (_, item) in self.items.iter_mut().filter(|(own, _)| own.ip == placed.ip) {
+            item.is_own |= self.is_owner && !item.is_ordered();
+        }
+        true
+    }
+
+    /// A stranger is gone: the owner's own address that has gone with it, as it was to be put.
+    pub(crate) fn stranger_gone(&mut self, placed: Placed) -> Option<Placed> {
+        if !self.strangers.forget(placed) || self.strangers.has(placed.ip) {
+            return None;
+        }
+        let (own, item) = self.items.iter_mut().find(|(own, item)| own.ip == placed.ip && item.is_own)?;
+        item.is_own = false;
+        Some(*own)
+    }
+
+    /// Strangers that are to be taken off by now.
+    pub(crate) fn strangers_due(&mut self, now: Instant) -> Vec<Placed> {
+        if !self.takes_off() {
+            return Vec::new();
+        }
+        let items = &self.items;
+        self.strangers.take_due(now, |ip| !is_wanted(items, ip))
+    }
+
+    /// When the next one is.
+    pub(crate) fn strangers_deadline(&self) -> Option<Instant> {
+        self.strangers.next(|ip| !is_wanted(&self.items, ip)).filter(|_| self.takes_off())
+    }
+
+    /// Whether what is there without an order of ours is taken off while it should not be here.
+    pub(crate) const fn takes_off(&self) -> bool {
+        self.put_back && self.has_home && !self.is_owner
+    }
+
+    /// Why it is left there, for people; `None`: it is this host's own.
+    pub(crate) const fn why_left(&self) -> Option<&'static str> {
+        match self {
+            Self { is_owner: true, .. } => None,
+            Self { has_home: false, .. } => {
+                Some("this host has no other address there that its router could speak from, so it is left")
+            }
+            _ => Some("put-back is off, so it is left"),
+        }
+    }
+
+    pub(crate) const fn is_owner(&self) -> bool {
+        self.is_owner
+    }
+
+    /// Strangers that were taken over, once.
+    pub(crate) fn take_taken_over(&mut self) -> Vec<Placed> {
+        core::mem::take(&mut self.taken_over)
     }
 
     /// It could not be put. Whether that matters.
@@ -358,13 +457,23 @@ impl Hold {
         &self.interface
     }
 
-    /// What is on the interface by our order.
+    /// What is on the interface by our order, or the owner's.
     pub(crate) fn ips(&self) -> Vec<IpAddr> {
         self.items.iter().filter(|(_, item)| item.is_ordered()).map(|(placed, _)| placed.ip).collect()
     }
 
     pub(crate) fn owns(&self, interface: &str, placed: Placed) -> bool {
         self.interface == interface && self.items.contains_key(&placed)
+    }
+
+    /// This address, in whatever network.
+    pub(crate) fn item(&self, ip: IpAddr) -> Option<Placed> {
+        self.items.keys().find(|placed| placed.ip == ip).copied()
+    }
+
+    /// How long the kernel keeps what is put.
+    pub(crate) const fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
     }
 
     pub(crate) fn asked_deadline(&self) -> Option<Instant> {
@@ -383,6 +492,27 @@ impl Item {
     const fn is_ordered(&self) -> bool {
         !matches!(self.there, There::No)
     }
+
+    /// It is there because we put it there.
+    const fn is_put(&self) -> bool {
+        self.is_ordered() && !self.is_own
+    }
+}
+
+fn is_wanted(items: &BTreeMap<Placed, Item>, ip: IpAddr) -> bool {
+    items.iter().any(|(placed, item)| placed.ip == ip && item.is_wanted)
+}
+
+fn is_owner(config: &Address) -> bool {
+    matches!(&config.way, Way::Vrrp(vrrp) if vrrp.priority.is_owner())
+}
+
+fn has_home(config: &Address) -> bool {
+    !matches!(&config.way, Way::Vrrp(vrrp) if vrrp.primary.is_unspecified())
+}
+
+fn lifetime(config: &Address) -> Option<Duration> {
+    config.lifetime.filter(|_| !is_owner(config))
 }
 
 fn put(interface: &str, address: Placed, lifetime: Option<Duration>) -> Action {

@@ -21,6 +21,7 @@
 //! | `right`, `proof` | what forbids it: the interface, the view, the operator; checks, and the age of the proof |
 //! | `team`, `peers`, `command` | its ways: routers alone or in sync groups, BGP sessions, commands |
 //! | `hold` | ask first, put, renew while proven, put back, remove |
+//! | `strangers` | what of it is there, and not by an order of ours? |
 //! | `tickle` | when are the clients of others told that these are gone? |
 //! | [`stats`] | how often has what happened? |
 #![no_std]
@@ -40,6 +41,7 @@ mod proof;
 mod rest;
 mod right;
 pub mod stats;
+mod strangers;
 mod team;
 mod telling;
 mod tickle;

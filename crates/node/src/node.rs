@@ -23,7 +23,7 @@ use vrrp::State;
 
 use crate::address::Address;
 use crate::config::{Config, Placed};
-use crate::event::{Action, Event, Timer};
+use crate::event::{Action, Event, Found, Timer};
 use crate::right::Views;
 use crate::team::Team;
 use touched::Touched;
@@ -113,7 +113,8 @@ impl Node {
         self.addresses.contains_key(address)
     }
 
-    fn on_startup(&mut self, left: Vec<(String, Placed)>, handed_over: bool) {
+    /// `handed`: what the process before us held, if one has handed over.
+    fn on_startup(&mut self, left: Vec<(String, Placed)>, found: Vec<Found>, handed: Option<&[(String, Placed)]>) {
         if self.stage != Stage::New {
             self.stray += 1;
             return;
@@ -121,10 +122,20 @@ impl Node {
         self.stage = Stage::Running;
         let mut out = Vec::new();
         for (interface, address) in left {
+            // What we are told nothing of is another Standfast's.
+            let is_known = self.addresses.values().any(|held| held.hold.item(address.ip).is_some());
             let owner = self.addresses.values_mut().find(|held| held.hold.owns(&interface, address));
-            match owner.filter(|_| handed_over) {
+            match owner.filter(|_| handed.is_some()) {
                 Some(owner) => owner.adopt(self.now, address),
-                None => out.push(Action::Remove { interface, address }),
+                None if is_known => out.push(Action::Remove { interface, address }),
+                None => {}
+            }
+        }
+        for Found { interface, address, lasts } in found {
+            let holds =
+                |held: &&mut Address| held.hold.interface() == interface && held.hold.item(address.ip).is_some();
+            if let Some(owner) = self.addresses.values_mut().find(holds) {
+                owner.on_found_at_start(self.now, address, lasts, handed, &mut out);
             }
         }
         for address in self.addresses.values_mut() {
@@ -402,7 +413,9 @@ impl Machine for Node {
         self.look();
         match event {
             _ if self.stage == Stage::Ended => self.stray += 1,
-            Event::Startup { left, handed_over } => self.on_startup(left, handed_over),
+            Event::Startup { left, found, handed_over, handed } => {
+                self.on_startup(left, found, handed_over.then_some(&handed[..]));
+            }
             Event::Shutdown => self.on_shutdown(),
             Event::Configured { .. } if matches!(self.stage, Stage::Ending { .. }) => self.stray += 1,
             Event::Configured { config } => self.on_configured(*config),
@@ -419,6 +432,9 @@ impl Machine for Node {
             }
             Event::Gone { interface, address } => {
                 self.with_those_on(&interface, |it, now, out| it.on_gone(now, address, out));
+            }
+            Event::Found { interface, address } => {
+                self.with_those_on(&interface, |it, now, out| it.on_found(now, address, out));
             }
             Event::NotPut { interface, address, why } => {
                 self.with_those_on(&interface, |it, now, out| it.on_not_put(now, address, &why, out));

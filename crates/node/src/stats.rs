@@ -17,6 +17,8 @@ pub struct Stats {
     pub not_put: u64,
     /// How often an address was put back that had gone without an order of ours.
     pub put_back: u64,
+    /// How often it was found on the interface, and not by an order of ours.
+    pub found: u64,
     /// How often another host said that it has what we ask for, or hold.
     pub conflicts: u64,
     /// How often the link was told where it is.

@@ -32,7 +32,7 @@ impl Host {
         );
         let node = Node::new(story::from_line(&text).expect("it can be read"), 1, Instant::START);
         let mut host = Self { node, now: at(0), state: State::Initialize, came: Vec::new(), why: String::new() };
-        host.step(Event::Startup { left: vec![], handed_over: false });
+        host.step(Event::Startup { left: vec![], found: vec![], handed_over: false, handed: vec![] });
         host
     }
 

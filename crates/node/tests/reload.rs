@@ -69,7 +69,7 @@ fn config(way: &str) -> Config {
 fn here(way: &str) -> (Node, Instant) {
     let mut node = Node::new(config(way), 1, Instant::START);
     let events = [
-        (0, Event::Startup { left: vec![], handed_over: false }),
+        (0, Event::Startup { left: vec![], found: vec![], handed_over: false, handed: vec![] }),
         (1, Event::Checked { address: "vip".into(), check: "proxy".into(), failed: None }),
         (2, Event::Ran { address: "vip".into(), nr: 1, end: End::Failed("it is not here".into()) }),
         (3, Event::Ran { address: "vip".into(), nr: 2, end: End::Done }),
@@ -164,7 +164,7 @@ fn what_a_command_brought_has_left_when_the_command_that_gives_it_back_has_ended
         let end = end.map_or_else(|why| End::Failed(why.into()), |()| End::Done);
         Event::Ran { address: "eip".into(), nr, end }
     };
-    let startup = Event::Startup { left: vec![], handed_over: false };
+    let startup = Event::Startup { left: vec![], found: vec![], handed_over: false, handed: vec![] };
     assert_eq!(step(&mut node, 0, startup), (false, Some(Job::Check)), "a life of before may have brought it");
     assert_eq!(step(&mut node, 1, ran(1, Err("not here"))), (true, Some(Job::Check)));
     assert_eq!(step(&mut node, 2, view(1, Phase::Steady)), (false, Some(Job::Up)));

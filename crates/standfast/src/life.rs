@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
-use config::Config;
 use host::Store;
 use sd_notify::NotifyState;
 use sentinel::{Announcement, Sentinel};
@@ -104,7 +103,7 @@ impl Life {
         runtime.block_on(self.run(predecessor))
     }
 
-    async fn run(self, mut predecessor: Option<Predecessor>) -> Result<End, Failure> {
+    async fn run(self, predecessor: Option<Predecessor>) -> Result<End, Failure> {
         let Self { name, machine, ways, keep, memory, ask_at, flights, records_its_end, .. } = self;
         let Self { origin, tell, feeds, outside, traffic, clients, doors, port, summary, .. } = self;
         let recorder = recorder::Shared::new(Mutex::default());
@@ -129,7 +128,7 @@ impl Life {
         let stop = signals(house.operator.clone());
         let mut stop = pin!(stop.map_err(|e| Failure::host(format!("cannot watch for signals: {e}")))?);
         if let Some(config) = &config {
-            hold(&addresses, config, predecessor.as_mut())?;
+            addresses.start(config, predecessor.as_ref().map(Predecessor::legacy))?;
         }
         notify(&[NotifyState::Ready, NotifyState::Status(&summary)]);
         if let Some(predecessor) = predecessor {
@@ -174,15 +173,6 @@ impl Life {
         }
         Ok(End::Stopped)
     }
-}
-
-/// Holds addresses, with what only the process knows whose place we take.
-fn hold(addresses: &Addresses, config: &Config, predecessor: Option<&mut Predecessor>) -> Result<(), Failure> {
-    let handed_over = predecessor.is_some();
-    if let Some(released) = predecessor.and_then(Predecessor::released) {
-        addresses.inherit(released);
-    }
-    addresses.start(config, handed_over)
 }
 
 /// The process that handed over to us leaves its addresses as soon as it knows that all is done.

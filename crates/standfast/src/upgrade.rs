@@ -19,7 +19,6 @@ mod follow;
 mod predecessor;
 mod talk;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
@@ -44,6 +43,7 @@ use crate::reload::Reloader;
 use crate::status::Source;
 pub(crate) use follow::tell as tell_views;
 pub(crate) use predecessor::Predecessor;
+pub(crate) use talk::Legacy;
 use talk::{Talk, Word};
 
 /// Held while a program is started: descriptors that are meant for one must not be seen by another.
@@ -96,6 +96,8 @@ struct Successor {
     version: String,
     /// Where it will answer, if it said so.
     control: Option<PathBuf>,
+    /// It takes what no disk knows.
+    hears: bool,
 }
 
 /// Who took our place.
@@ -190,14 +192,16 @@ fn start(binary: &Path, goods: &Goods) -> io::Result<Successor> {
     };
     let child = Command::new(binary).args(std::env::args_os().skip(1)).env(VARIABLE, words.write()).spawn();
     drop((theirs, lock, lent, alone));
-    Ok(Successor { child: child?, talk, version: String::new(), control: None })
+    Ok(Successor { child: child?, talk, version: String::new(), control: None, hears: false })
 }
 
 impl Begun {
     /// Lets the program begin; nobody decides here any more. `None`: it did not, and is dead.
     pub(crate) async fn begin(self, source: &Source) -> Option<Left> {
         let Self { mut successor, drain, control, answer } = self;
-        if let Err(failure) = successor.begin(source.addresses.forgotten_at_the_end()).await {
+        let released = source.addresses.forgotten_at_the_end();
+        let legacy = Legacy { released, held: source.addresses.held().await };
+        if let Err(failure) = successor.begin(legacy).await {
             // Who wanted it may have gone away.
             let _ = answer.send(Err(failure));
             return None;
@@ -263,21 +267,21 @@ impl Left {
 impl Successor {
     async fn prepared(&mut self) -> Result<(), Failure> {
         match timeout(PREPARE, self.talk.hear()).await {
-            Ok(Some(Word::Prepared { version, control })) => {
-                self.version = version;
-                self.control = control;
+            Ok(Some(Word::Prepared { version, control, hears })) => {
+                (self.version, self.control, self.hears) = (version, control, hears);
                 Ok(())
             }
             other => Err(self.failed(other.ok().flatten(), PREPARE)),
         }
     }
 
-    /// Lets it begin. `released`: addresses that an operator released, if no disk knows of them.
+    /// Lets it begin, with what no disk knows.
     ///
     /// # Errors
     /// Why it did not. It is dead then.
-    async fn begin(&mut self, released: Option<BTreeSet<String>>) -> Result<(), Failure> {
-        let go = released.map_or(Word::Go, |released| Word::Keep { released });
+    async fn begin(&mut self, legacy: Legacy) -> Result<(), Failure> {
+        // What an operator wanted is not forgotten for an older program; what is held, the kernel mostly says, too.
+        let go = if self.hears || legacy.released.is_some() { Word::Keep(legacy) } else { Word::Go };
         let heard = timeout(BEGIN, async {
             self.talk.say(&go).await.ok()?;
             self.talk.hear().await

@@ -5,6 +5,7 @@ mod beside;
 mod bird;
 mod log;
 mod stage;
+mod strangers;
 
 use std::thread;
 use std::time::Duration;

@@ -22,6 +22,8 @@ pub(crate) const NAME: &str = "vip";
 pub(crate) struct Stage {
     nodes: BTreeMap<String, Running>,
     others: Vec<Running>,
+    /// Nodes are started as if the kernel did not say who put an address there: those before 5.18.
+    pub(crate) has_old_kernels: bool,
     pub(crate) network: Network,
 }
 
@@ -54,7 +56,7 @@ impl Stage {
     pub(crate) fn set() -> Self {
         require("redis-server");
         let network = Network::lay(&["a", "b", "c"]);
-        let mut stage = Self { nodes: BTreeMap::new(), others: Vec::new(), network };
+        let mut stage = Self { nodes: BTreeMap::new(), others: Vec::new(), has_old_kernels: false, network };
         for host in ["a", "b"] {
             fs::create_dir(stage.dir(host)).expect("the scratch directory is new");
         }
@@ -97,6 +99,9 @@ impl Stage {
     pub(crate) fn run(&mut self, host: &str) {
         let mut command = self.network.command(host, standfast());
         command.args(["run", "-c"]).arg(self.dir(host).join("standfast.toml"));
+        if self.has_old_kernels {
+            command.env("STANDFAST_TEST_OLD_KERNEL", "1");
+        }
         let node = self.start(command, &format!("{host}.log"));
         self.nodes.insert(host.to_owned(), node);
     }
@@ -147,6 +152,14 @@ impl Stage {
         let killed = Command::new("kill").arg("-9").arg(&pid).args(&children).status();
         assert!(killed.is_ok_and(|status| status.success()), "processes of ours can be killed");
         self.nodes.remove(host);
+    }
+
+    /// `kill -9` to all that runs on the host, also to processes that took the place of ours in an upgrade: those are nobody's children.
+    pub(crate) fn kill_all(&mut self, host: &str) {
+        self.nodes.remove(host);
+        let all = "kill -9 $(ip netns pids $(ip netns identify $$))";
+        // It kills itself with the others.
+        let _ = self.network.command(host, "sh").args(["-c", all]).output();
     }
 
     /// Sends the host's node a signal.
@@ -245,10 +258,8 @@ impl Drop for Stage {
                 log.lines().skip(last).for_each(|line| eprintln!("{line}"));
             }
         }
-        // Processes that took the place of ours in an upgrade are nobody's children: all that is left on these hosts ends.
         for host in ["a", "b"] {
-            let all = "kill -9 $(ip netns pids $(ip netns identify $$))";
-            let _ = self.network.command(host, "sh").args(["-c", all]).output();
+            self.kill_all(host);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What happened to one address, and what follows at once.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -98,6 +98,7 @@ impl Address {
     }
 
     pub(crate) fn on_gone(&mut self, now: Instant, placed: Placed, out: &mut Vec<Action>) {
+        let placed = self.hold.stranger_gone(placed).unwrap_or(placed);
         let interface = self.hold.interface();
         let what = format!("{placed} is gone from {interface}, and not by an order of ours");
         match self.hold.lost(now, placed, self.right.is_proven()) {
@@ -119,10 +120,95 @@ impl Address {
         for placed in missing {
             self.on_gone(now, placed, out);
         }
-        for address in surplus {
-            self.stats.removed += 1;
-            out.push(Action::Remove { interface: self.hold.interface().into(), address });
+        for placed in surplus {
+            self.on_found(now, placed, out);
         }
+    }
+
+    /// At the start: one that lasts, or that the kernel does not know for one of ours. `handed`: what the process before us held, if one has
+    /// handed over.
+    pub(crate) fn on_found_at_start(
+        &mut self,
+        now: Instant,
+        placed: Placed,
+        lasts: bool,
+        handed: Option<&[(String, Placed)]>,
+        out: &mut Vec<Action>,
+    ) {
+        let own = self.hold.item(placed.ip);
+        let is_handed = |own: Placed| {
+            let interface = self.hold.interface();
+            handed.is_some_and(|handed| handed.iter().any(|(on, held)| on == interface && *held == own))
+        };
+        let was_handed = own.is_some_and(is_handed);
+        if self.hold.is_owner() {
+            self.on_found(now, placed, out);
+            if let Some(own) = own.filter(|_| was_handed) {
+                self.adopt(now, own);
+            }
+        } else if own == Some(placed) && (was_handed || handed.is_some() && !lasts) {
+            self.adopt(now, placed);
+        } else if lasts {
+            self.on_found(now, placed, out);
+        } else {
+            // Hardly anybody else gives a lifetime: a life of before has left it.
+            self.stats.removed += 1;
+            out.push(Action::Remove { interface: self.hold.interface().into(), address: placed });
+        }
+    }
+
+    /// It is on the interface, and not by an order of ours.
+    pub(crate) fn on_found(&mut self, now: Instant, placed: Placed, out: &mut Vec<Action>) {
+        if !self.hold.found(now, placed) {
+            return;
+        }
+        self.stats.found += 1;
+        if self.hold.takes_off() {
+            return;
+        }
+        let Some(times) = self.hold.strangers.tell(now) else { return };
+        let on = self.hold.interface();
+        let stands = format!("{placed} stands on {on}, and was not put there by this node");
+        match self.hold.why_left() {
+            None => self.tell(false, format!("{stands}: it is this host's own (priority 255), and stays"), out),
+            Some(why) => self.tell(
+                true,
+                format!(
+                    "{stands} ({times} times since the last line); {why}. While another host holds it, two answer for it: `ip address del {placed} dev {on}`"
+                ),
+                out,
+            ),
+        }
+    }
+
+    /// Takes off what stands there without an order of ours, while it should not be here; tells what was taken over.
+    pub(super) fn clear_away(&mut self, now: Instant, out: &mut Vec<Action>) {
+        for placed in self.hold.take_taken_over() {
+            let on = self.hold.interface();
+            let text = format!(
+                "{placed} stood on {on} already, and was not put there by this node: it is taken over, ends with its lifetime, and is removed when it leaves"
+            );
+            self.tell(false, text, out);
+        }
+        if !self.clears_away() {
+            return;
+        }
+        let due = self.hold.strangers_due(now);
+        if due.is_empty() {
+            return;
+        }
+        if let Some(times) = self.hold.strangers.tell(now) {
+            let on = self.hold.interface();
+            let what: Vec<String> = due.iter().map(ToString::to_string).collect();
+            let text = format!(
+                "{} stood on {on}, where it must not be now, and was not put there by this node ({times} times since the last line): two hosts \
+                 would answer for it, so it is removed. Has a program that died left it (a Keepalived?), or does the network's configuration \
+                 put it there? Then take it out of that",
+                what.join(" ")
+            );
+            self.tell(true, text, out);
+        }
+        self.hold.remove(&due, &mut self.stats, out);
     }
 
     pub(crate) fn on_elsewhere(&mut self, now: Instant, ip: IpAddr, by: &str, out: &mut Vec<Action>) {

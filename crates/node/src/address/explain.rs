@@ -26,6 +26,10 @@ impl Address {
         {
             text.push_str(&format!("; its command failed last with: {failure}"));
         }
+        if let Some(strange) = self.hold.strangers.iter().next().filter(|_| !self.hold.is_owner()) {
+            let on = self.hold.interface();
+            text.push_str(&format!("; {strange} stands on {on}, and not by an order of ours"));
+        }
         if let Mover::Bgp(peers) = &self.mover {
             let sessions: Vec<String> =
                 peers.iter().map(|(name, _, peer)| format!("{name} {}", peer.explain())).collect();
@@ -59,6 +63,7 @@ impl Address {
             why: self.why.clone(),
             explain: String::new(),
             here: self.hold.ips(),
+            strange: self.hold.strangers.iter().collect(),
             priority: router.map_or(Priority::USUAL, Router::priority),
             holder,
             released: self.right.is_released(),

@@ -47,6 +47,8 @@ pub struct AddressReport {
     pub explain: String,
     /// What of it is on the interface by our order, as of now.
     pub here: Vec<IpAddr>,
+    /// What of it is there, and not by our order.
+    pub strange: Vec<Placed>,
     /// How much right this host has (VRRP; else the usual one).
     pub priority: Priority,
     /// Who holds it, as far as is known: this host's own address on the link, or that of the last one that was heard.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bgp::{Attributes, Conn, Neighbor, Prefix};
 use machine::Rng;
 use node::config::{Address, Config, Follows, Way};
-use node::{End, Event, Placed, Wish};
+use node::event::{End, Found};
+use node::{Event, Placed, Wish};
 use view::{Epoch, Phase, View};
 use vrrp::config::Announce;
 use vrrp::health::{Check, Rule};
@@ -31,7 +32,12 @@ impl Course {
         for _ in 0..below(rng, 3) {
             left.push((one(rng, &LINKS), placed(rng, 100)));
         }
-        Event::Startup { left, handed_over: rng.chance(500) }
+        let (mut found, mut handed) = (Vec::new(), Vec::new());
+        for _ in 0..below(rng, 3) {
+            found.push(Found { interface: one(rng, &LINKS), address: placed(rng, 100), lasts: rng.chance(500) });
+            handed.push((one(rng, &LINKS), placed(rng, 100)));
+        }
+        Event::Startup { left, found, handed_over: rng.chance(500), handed }
     }
 
     /// `a` and `b` move by VRRP, sometimes together; the others in any way.
@@ -104,7 +110,8 @@ impl Course {
                 let there = (0..below(rng, 4)).map(|_| placed(rng, 100)).collect();
                 Event::Listed { interface, there }
             }
-            10 => Event::Gone { interface, address: placed(rng, 100) },
+            10 if rng.chance(500) => Event::Gone { interface, address: placed(rng, 100) },
+            10 => Event::Found { interface, address: placed(rng, 100) },
             11 if rng.chance(300) => Event::NotPut { interface, address: placed(rng, 100), why: "no".into() },
             12 => Event::Elsewhere { interface, ip: placed(rng, 100).ip, by: "somebody".into() },
             13 => Event::Router { address, event: heard(rng) },
@@ -141,7 +148,7 @@ fn way(rng: &mut Rng, sort: usize, n: u8, held: &[Placed]) -> Way {
             let vrid = Vrid::new(1 + n + if rng.chance(200) { 10 } else { 0 }).expect("not zero");
             let mut router = vrrp::Config::new(Version::V3, vrid, [10, 0, 0, 1].into(), ips);
             router.interval = Interval::from_centis(10).expect("a tenth of a second");
-            router.priority = Priority(if rng.chance(500) { 100 } else { 200 });
+            router.priority = Priority([100, 100, 200, 255][below(rng, 4)]);
             router.announce = announce;
             Way::Vrrp(router)
         }

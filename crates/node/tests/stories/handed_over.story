@@ -2,7 +2,6 @@
 config addresses={other={interface=eth0 held=[10.0.0.101/24] lifetime=2000ms follows=master{group=cache servers=[10.0.0.1:6379]} proof-age=500ms way=view{announce={repeat=0 gap=0ms refresh=0ms}}} vip={interface=eth0 held=[10.0.0.100/24] lifetime=2000ms checks=[{name=proxy rule=veto rise=2 fall=3}] proof=proxy proof-age=500ms way=vrrp{version=v3 vrid=7 primary=10.0.0.1 addresses=[10.0.0.100] interval=100ms announce={repeat=1 gap=500ms refresh=0ms}}}}
 
 at 0ms startup left=[[eth0 10.0.0.100/24] [eth0 10.0.0.101/24] [eth1 10.9.9.9/32]] handed-over=true
-       > remove interface=eth1 address=10.9.9.9/32
        > will address=other remove=[[eth0 10.0.0.101/24]] say=[]
        > put interface=eth0 address=10.0.0.101/24 valid=2000ms
        > will address=vip remove=[[eth0 10.0.0.100/24]] say=[send{to=224.0.0.18 advert={vrid=7 priority=0 interval=100ms addresses=[10.0.0.100]}}]

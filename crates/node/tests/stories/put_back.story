@@ -60,4 +60,6 @@ at 4400ms viewed view={group=cache epoch=2 phase=steady master=10.0.0.2:6379 rep
        > will address=vip remove=[] say=[]
        > changed address=vip from=active to=backup priority=100 why="the agreed master of cache is 10.0.0.2:6379, which is not on this host"
 at 4500ms listed interface=eth0 there=[10.0.0.1/24 10.0.0.100/24]
+       > tell address=vip is-bad=true text="10.0.0.100/24 stood on eth0, where it must not be now, and was not put there by this node (1 times since the last line): two hosts would answer for it, so it is removed. Has a program that died left it (a Keepalived?), or does the network's configuration put it there? Then take it out of that"
+       > cut ips=[10.0.0.100]
        > remove interface=eth0 address=10.0.0.100/24

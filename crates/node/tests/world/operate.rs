@@ -113,7 +113,7 @@ impl World {
         if !has_link {
             self.tell(host, Event::Link { interface: INTERFACE.into(), fault: Some("down".into()) });
         }
-        self.tell(host, Event::Startup { left, handed_over });
+        self.tell(host, Event::Startup { left, found: vec![], handed_over, handed: vec![] });
         let at = now + self.rng.jitter(CHECKED);
         self.comes(at, Coming::Check { host, process });
         let at = now + self.delay();

@@ -16,7 +16,7 @@ use host::neighbours::Announcer;
 use host::{HostRefused, clock};
 use machine::{Instant, Machine as _, story};
 use node::event::{Action, Valid};
-use node::{Event, Follows, Node, Way};
+use node::{Event, Follows, Node, Placed, Way};
 use tokio::sync::{mpsc, oneshot};
 use view::GroupName;
 use vrrp::health::{Check, Rule};
@@ -46,7 +46,8 @@ pub(super) struct Needs {
     pub(super) clients: Clients,
     pub(super) memory: Memory,
     pub(super) recorder: recorder::Shared,
-    pub(super) handed_over: bool,
+    /// What the process before us held, if one has handed over to us.
+    pub(super) handed: Option<Vec<(String, Placed)>>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) inbox: mpsc::Receiver<Event>,
     pub(super) ordered: mpsc::Receiver<Order>,
@@ -114,7 +115,7 @@ enum Input {
 impl Driver {
     /// Looks at the host's links and begins.
     pub(super) fn begin(needs: Needs) -> Result<Self, HostRefused> {
-        let Needs { config, feeds, clients, memory, recorder, handed_over, events, inbox, ordered } = needs;
+        let Needs { config, feeds, clients, memory, recorder, handed, events, inbox, ordered } = needs;
         let (breaks, broken) = mpsc::channel(MAX_BROKEN);
         let now = clock::now();
         let mut links = Links::open()?;
@@ -130,7 +131,7 @@ impl Driver {
             recorder,
             links,
             ports: Ports::new(now, events.clone(), breaks),
-            sessions: Sessions::new(events.clone(), !handed_over),
+            sessions: Sessions::new(events.clone(), handed.is_none()),
             asking: Asking::new(events.clone()),
             claims: Claims::new(events.clone()),
             announcer: None,
@@ -153,8 +154,13 @@ impl Driver {
             config,
         };
         driver.settle(true);
-        let left = driver.links.left();
-        driver.happened(Event::Startup { left, handed_over });
+        let (left, found) = driver.links.left();
+        driver.happened(Event::Startup {
+            left,
+            found,
+            handed_over: handed.is_some(),
+            handed: handed.unwrap_or_default(),
+        });
         Ok(driver)
     }
 
@@ -350,6 +356,7 @@ impl Driver {
             self.happened(Event::Rekeyed { address, neighbor });
         }
         self.links.faults().into_iter().for_each(|event| self.happened(event));
+        self.links.strangers().into_iter().for_each(|event| self.happened(event));
         let told = self.ports.settle(clock::now(), places(&self.told), &self.links);
         for (address, will) in self.wills.again(&self.links, &self.ports) {
             self.guard.will(&address, will);
@@ -504,9 +511,10 @@ fn rekeyed(before: &Told, now: &Told) -> Vec<(String, String)> {
 /// What the file means on this host as it is: with own addresses, with what an operator released, and with the check that a router can
 /// hear.
 fn told(config: &Config, links: &mut Links, memory: &Memory) -> Told {
-    links.mind(config.addresses.iter().map(|address| address.interface.clone()).collect());
     let held = config.addresses.iter().flat_map(config::Address::all_held);
-    links.find_primaries(&held.map(|held| held.ip).collect());
+    let interfaces = config.addresses.iter().map(|address| address.interface.clone());
+    links.mind(interfaces.collect(), held.map(|held| held.ip).collect());
+    links.find_primaries();
     let mut told = compose(config, &|interface, ipv6| links.primary(interface, ipv6));
     let released = memory.released();
     for (name, address) in &mut told.node.addresses {

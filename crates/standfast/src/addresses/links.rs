@@ -12,6 +12,7 @@ use std::time::Duration;
 use host::HostRefused;
 use host::netlink::watch::{Change, Watch};
 use host::netlink::{Address, Held, Link, Netlink};
+use node::event::Found;
 use node::{Event, Placed};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -24,8 +25,12 @@ pub(super) struct Links {
     watch: AsyncFd<Ear<Watch>>,
     links: BTreeMap<u32, Link>,
     held: BTreeMap<Address, Held>,
-    /// What is to be there by the machine's order.
-    ordered: BTreeSet<(String, Placed)>,
+    /// What is to be there by the machine's order, and on which link it was put last: its name may be another one by now.
+    ordered: BTreeMap<(String, Placed), Option<u32>>,
+    /// The addresses that move: those that the machine answers for.
+    moving: BTreeSet<IpAddr>,
+    /// Those of them that the machine was told to be there without an order of its own.
+    found: BTreeSet<Address>,
     /// It is another than when it was last asked for.
     has_reordered: bool,
     /// Which interfaces matter, and what was last told of each.
@@ -47,8 +52,10 @@ pub(super) struct News {
     must_look: bool,
     /// Something was not told at all.
     has_missed: bool,
-    /// Ordered addresses that were told as gone.
+    /// Ordered addresses, and those that were found, that were told as gone.
     gone: Vec<(String, Address)>,
+    /// Those that move, told as there without an order.
+    come: BTreeSet<Address>,
 }
 
 impl Links {
@@ -62,7 +69,9 @@ impl Links {
             netlink: Netlink::open()?,
             links: BTreeMap::new(),
             held: BTreeMap::new(),
-            ordered: BTreeSet::new(),
+            ordered: BTreeMap::new(),
+            moving: BTreeSet::new(),
+            found: BTreeSet::new(),
             has_reordered: false,
             told: BTreeMap::new(),
             primaries: BTreeMap::new(),
@@ -72,14 +81,44 @@ impl Links {
         Ok(links)
     }
 
-    /// All that we ever put there, also in a life before.
-    pub(super) fn left(&self) -> Vec<(String, Placed)> {
-        let ours = self.held.values().filter(|held| held.is_ours).map(|held| held.address);
-        ours.filter_map(|address| Some((self.links.get(&address.link)?.name.clone(), placed(address)))).collect()
+    /// What is there before anything is ordered: all that a Standfast put, if the kernel says so, and what else of the addresses that move.
+    pub(super) fn left(&mut self) -> (Vec<(String, Placed)>, Vec<Found>) {
+        let (mut left, mut found) = (Vec::new(), Vec::new());
+        for held in self.held.values() {
+            let Some(interface) = self.links.get(&held.address.link).map(|link| link.name.clone()) else { continue };
+            let address = placed(held.address);
+            if held.is_ours {
+                left.push((interface, address));
+            } else if self.moving.contains(&address.ip) && self.told.contains_key(&interface) {
+                self.found.insert(held.address);
+                found.push(Found { interface, address, lasts: held.valid.is_none() });
+            }
+        }
+        (left, found)
     }
 
-    /// These interfaces matter from now on, and no others.
-    pub(super) fn mind(&mut self, interfaces: BTreeSet<String>) {
+    /// Those that move and that are there without an order, as far as is known: other ones may move by now.
+    pub(super) fn strangers(&mut self) -> Vec<Event> {
+        let strange: Vec<Address> = self.held.keys().copied().filter(|address| self.is_strange(*address)).collect();
+        strange.into_iter().filter_map(|address| self.told_of(address)).collect()
+    }
+
+    fn is_strange(&self, address: Address) -> bool {
+        let Some(link) = self.links.get(&address.link).filter(|_| self.moving.contains(&address.ip)) else {
+            return false;
+        };
+        self.told.contains_key(&link.name) && !self.ordered.contains_key(&(link.name.clone(), placed(address)))
+    }
+
+    fn told_of(&mut self, address: Address) -> Option<Event> {
+        let interface = self.links.get(&address.link)?.name.clone();
+        self.found.insert(address);
+        Some(Event::Found { interface, address: placed(address) })
+    }
+
+    /// These interfaces matter from now on, and no others; and these addresses move.
+    pub(super) fn mind(&mut self, interfaces: BTreeSet<String>, moving: BTreeSet<IpAddr>) {
+        self.moving = moving;
         self.told.retain(|name, _| interfaces.contains(name));
         for name in interfaces {
             self.told.entry(name).or_default();
@@ -104,10 +143,10 @@ impl Links {
 
     /// Finds an own address for each family of the interfaces that matter: none of those that move. Of IPv6 the link-local one (RFC 9568
     /// 5.1.2.1). One that was found stays what is spoken from while it is there, and while there is no other.
-    pub(super) fn find_primaries(&mut self, moving: &BTreeSet<IpAddr>) {
+    pub(super) fn find_primaries(&mut self) {
         let mut found = BTreeMap::new();
         for (interface, ipv6) in self.told.keys().flat_map(|name| [(name, false), (name, true)]) {
-            let own = self.own(interface, ipv6, moving);
+            let own = self.own(interface, ipv6);
             let before = self.primary(interface, ipv6).filter(|before| own.is_empty() || own.contains(before));
             if let Some(ip) = before.or_else(|| own.first().copied()) {
                 found.insert((interface.clone(), ipv6), ip);
@@ -116,7 +155,7 @@ impl Links {
         self.primaries = found;
     }
 
-    fn own(&self, interface: &str, ipv6: bool, moving: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+    fn own(&self, interface: &str, ipv6: bool) -> Vec<IpAddr> {
         let Some(link) = self.link(interface) else { return Vec::new() };
         let fits = |held: &&Held| {
             let of_family = match held.address.ip {
@@ -124,15 +163,25 @@ impl Links {
                 IpAddr::V6(v6) => ipv6 && v6.is_unicast_link_local(),
             };
             let is_usable = !held.is_ours && !held.is_tentative && !held.is_duplicate;
-            held.address.link == link.index && of_family && is_usable && !moving.contains(&held.address.ip)
+            held.address.link == link.index && of_family && is_usable && !self.moving.contains(&held.address.ip)
         };
         self.held.values().filter(fits).map(|held| held.address.ip).collect()
     }
 
     /// Puts it there, or gives it another lifetime. The refusal is for people.
     pub(super) fn put(&mut self, interface: &str, address: Placed, valid: Option<Duration>) -> Result<(), String> {
-        self.has_reordered |= self.ordered.insert((interface.to_owned(), address));
-        let Some(at) = self.on(interface, address) else {
+        let at = self.on(interface, address);
+        let before = self.ordered.get(&(interface.to_owned(), address)).copied();
+        self.has_reordered |= before.is_none();
+        let put = before.flatten();
+        if let (Some(put), Some(at)) = (put, at)
+            && put != at.link
+        {
+            // Another link has the name by now.
+            self.remove(interface, address);
+        }
+        self.ordered.insert((interface.to_owned(), address), at.map(|at| at.link).or(put));
+        let Some(at) = at else {
             return Err(format!("there is no interface {interface}: `ip link` shows those that are there"));
         };
         self.netlink.put(&at, valid).map_err(|refused| refused.to_string())
@@ -142,7 +191,7 @@ impl Links {
     /// interface, somebody else goes on with it.
     pub(super) fn shut(&mut self, ips: &[IpAddr]) {
         for ip in ips {
-            let ordered: Vec<_> = self.ordered.iter().filter(|(_, placed)| placed.ip == *ip).cloned().collect();
+            let ordered: Vec<_> = self.ordered().filter(|(_, placed)| placed.ip == *ip).cloned().collect();
             let [(interface, placed)] = ordered.as_slice() else { continue };
             let Some(at) = self.on(interface, *placed) else { continue };
             if self.held.keys().any(|held| held.ip == *ip && *held != at) {
@@ -154,22 +203,36 @@ impl Links {
         }
     }
 
-    /// Takes it off, if it is there.
+    /// Takes it off, if it is there: from the link on which it was put, whatever that is called by now.
     pub(super) fn remove(&mut self, interface: &str, address: Placed) {
-        self.has_reordered |= self.ordered.remove(&(interface.to_owned(), address));
-        let Some(at) = self.on(interface, address) else { return };
-        if let Err(refused) = self.netlink.remove(&at) {
-            tracing::error!(
+        let put = self.ordered.remove(&(interface.to_owned(), address));
+        self.has_reordered |= put.is_some();
+        let put = put.flatten().map(|link| Address { link, ip: address.ip, prefix: address.prefix });
+        let Some(at) = put.or_else(|| self.on(interface, address)) else { return };
+        match self.netlink.remove(&at) {
+            Ok(removed) if removed.taken_along.is_empty() => {}
+            Ok(removed) => {
+                let along: Vec<String> = removed.taken_along.iter().map(ToString::to_string).collect();
+                tracing::info!(
+                    %address,
+                    interface,
+                    "it was the first address of its network there, and took {} along, as the kernel does (promote_secondaries = 0): put back at \
+                     once. An address without a network of its own (/{}) does not",
+                    along.join(" "),
+                    if address.ip.is_ipv4() { 32 } else { 128 }
+                );
+            }
+            Err(refused) => tracing::error!(
                 %address,
                 interface,
                 "{refused}. It stays there until its lifetime is over; take it off by hand: `ip address del`"
-            );
+            ),
         }
     }
 
     /// What is to be there by the machine's order.
     pub(super) fn ordered(&self) -> impl Iterator<Item = &(String, Placed)> {
-        self.ordered.iter()
+        self.ordered.keys()
     }
 
     /// Whether that is something else than the last time.
@@ -239,6 +302,11 @@ impl Links {
                 let before = self.held.insert(held.address, held);
                 let same = |before: Held| (before.is_tentative, before.is_ours) == (held.is_tentative, held.is_ours);
                 news.has_moved |= !held.is_ours && !before.is_some_and(same);
+                if self.is_strange(held.address) {
+                    // It may be our own, of which we have just changed our mind.
+                    news.must_look = true;
+                    news.come.insert(held.address);
+                }
             }
             Change::AddressGone(address) => self.on_address_gone(address, news),
         }
@@ -248,7 +316,7 @@ impl Links {
         let was_ours = self.held.remove(&address).is_some_and(|held| held.is_ours);
         news.has_moved |= !was_ours;
         let Some(interface) = self.links.get(&address.link).map(|link| link.name.clone()) else { return };
-        if self.ordered.contains(&(interface.clone(), placed(address))) {
+        if self.ordered.contains_key(&(interface.clone(), placed(address))) || self.found.remove(&address) {
             // It may have been put there again since.
             news.must_look = true;
             news.gone.push((interface, address));
@@ -270,6 +338,11 @@ impl Links {
             if !self.held.contains_key(&address) {
                 news.events.push(Event::Gone { interface, address: placed(address) });
             }
+        }
+        let come = std::mem::take(&mut news.come).into_iter();
+        for address in come.filter(|address| self.held.contains_key(address)).collect::<Vec<_>>() {
+            let told = self.told_of(address).filter(|_| self.is_strange(address));
+            news.events.extend(told);
         }
         if news.has_missed {
             let interfaces = self.told.keys().cloned();

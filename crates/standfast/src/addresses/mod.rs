@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use config::Config;
 use host::Store;
+use node::Placed;
 use node::event::Wish;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +58,7 @@ use view::GroupName;
 use crate::clients::{self, Clients};
 use crate::failure::Failure;
 use crate::feeds::Feeds;
+use crate::upgrade::Legacy;
 use crate::{log, recorder};
 pub(crate) use compose::sessions_begun_anew;
 use driver::{Driver, Needs};
@@ -130,18 +132,17 @@ impl Addresses {
         self.0.memory.forgotten_at_the_end()
     }
 
-    /// What the process whose place we take had no disk for. Before the start. Waits for the disk.
-    pub(crate) fn inherit(&self, released: BTreeSet<String>) {
-        self.0.memory.inherit(released);
-    }
-
-    /// Holds those of the file, from here on. `handed_over`: another process of this host held them until now, and lets us go on.
+    /// Holds those of the file, from here on. `legacy`: of another process of this host, which held them until now and lets us go on.
     ///
     /// # Errors
     /// This host does not let us see its links. Nothing is held.
-    pub(crate) fn start(&self, config: &Config, handed_over: bool) -> Result<(), Failure> {
+    pub(crate) fn start(&self, config: &Config, legacy: Option<Legacy>) -> Result<(), Failure> {
         if config.addresses.is_empty() {
             return Ok(());
+        }
+        if let Some(released) = legacy.as_ref().and_then(|legacy| legacy.released.clone()) {
+            // What that process had no disk for. Waits for ours.
+            self.0.memory.inherit(released);
         }
         let mut place = self.place();
         let (orders, ordered) = mpsc::channel(MAX_ORDERS);
@@ -165,7 +166,7 @@ impl Addresses {
             clients: self.0.clients.clone(),
             memory: self.0.memory.clone(),
             recorder: self.0.recorder.clone(),
-            handed_over,
+            handed: legacy.map(|legacy| legacy.held),
             events: self.0.events.clone(),
             inbox,
             ordered,
@@ -183,7 +184,7 @@ impl Addresses {
     /// # Errors
     /// As [`start`](Self::start).
     pub(crate) async fn configure(&self, config: &Config) -> Result<(), Failure> {
-        let Some(orders) = self.orders() else { return self.start(config, false) };
+        let Some(orders) = self.orders() else { return self.start(config, None) };
         let (done, answer) = oneshot::channel();
         let sent = orders.send(Order::Configure { config: Box::new(config.clone()), done }).await;
         match (sent, answer.await) {
@@ -197,6 +198,18 @@ impl Addresses {
         let (to, answer) = oneshot::channel();
         self.orders()?.send(Order::Report(to)).await.ok()?;
         timeout(PATIENCE, answer).await.ok()?.ok()
+    }
+
+    /// What of them is on interfaces by our order, or is this host's own and counts.
+    pub(crate) async fn held(&self) -> Vec<(String, Placed)> {
+        let addresses = self.report().await.unwrap_or_default().addresses.into_values();
+        let of = |AddressStatus { interface, held, here, .. }: AddressStatus| {
+            let held = held.into_iter().filter_map(|held| held.parse::<Placed>().ok());
+            held.filter(move |held| here.contains(&held.ip))
+                .map(move |held| (interface.clone(), held))
+                .collect::<Vec<_>>()
+        };
+        addresses.flat_map(of).collect()
     }
 
     /// Writes what happened to them, and what was done. `None`: nothing did.

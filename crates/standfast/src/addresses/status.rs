@@ -41,6 +41,9 @@ pub(crate) struct AddressStatus {
     pub(crate) held: Vec<String>,
     /// What of it is on the interface, by our order.
     pub(crate) here: Vec<IpAddr>,
+    /// What of it is there, and not by our order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) strange: Vec<String>,
     /// How much right this host has (VRRP).
     pub(crate) priority: u8,
     /// Who holds it, as far as is known.
@@ -129,6 +132,7 @@ impl AddressStatus {
             interface: report.interface,
             held: report.held.iter().map(ToString::to_string).collect(),
             here: report.here,
+            strange: report.strange.iter().map(ToString::to_string).collect(),
             priority: report.priority.0,
             holder: report.holder,
             released: report.released,

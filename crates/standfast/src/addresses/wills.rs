@@ -95,7 +95,7 @@ mod tests {
         let now = host::clock::now();
         let (mut links, mut ports, mut wills) =
             (Links::open().unwrap(), Ports::new(now, events, breaks), Wills::default());
-        links.mind(["lo".to_owned()].into());
+        links.mind(["lo".to_owned()].into(), [].into());
         let vrid = Vrid::new(7).unwrap();
         let remove = vec![("lo".to_owned(), "192.0.2.7/32".parse().unwrap())];
         // Its router claims in the step in which it was configured.

@@ -8,6 +8,7 @@ use std::path::Path;
 use config::Config;
 use config::address::{Address, Follows, Notify, SyncGroup, Target, Way};
 use host::here::is_here;
+use host::netlink::Netlink;
 
 use crate::program::{Who, may_be_run};
 
@@ -47,7 +48,8 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             .chain(elsewhere(address))
             .chain(alone(address))
             .chain(untold(config, address))
-            .chain(no_link_local(address));
+            .chain(no_link_local(address))
+            .chain(lone(config, address));
         let all: Vec<String> = looks.chain(untellable(&address.notify)).chain(strange(programs(address))).collect();
         (of_address(config, address), all)
     });
@@ -119,6 +121,37 @@ fn untold(config: &Config, address: &Address) -> Option<String> {
     };
     let is_alone = partners.iter().all(|partner| is_here(partner.ip()));
     is_alone.then(|| "all of `partners` are addresses of this host: name the other hosts, too".to_owned())
+}
+
+/// What would be the first IPv4 address of its network there: the kernel removes with it whatever came after it.
+fn lone(config: &Config, address: &Address) -> Vec<String> {
+    let promotes = |of: &str| {
+        let path = Path::new("/proc/sys/net/ipv4/conf").join(of).join("promote_secondaries");
+        std::fs::read_to_string(path).is_ok_and(|value| value.trim() != "0")
+    };
+    if promotes("all") || promotes(&address.interface) {
+        return Vec::new();
+    }
+    let there = Netlink::open().and_then(|mut kernel| Ok((kernel.links()?, kernel.addresses()?)));
+    // Whoever cannot look says nothing.
+    let Ok((links, there)) = there else { return Vec::new() };
+    let Some(link) = links.into_iter().find(|link| link.name == address.interface) else { return Vec::new() };
+    let moves = |ip: IpAddr| config.addresses.iter().flat_map(Address::all_held).any(|held| held.ip == ip);
+    let own = there.into_iter().map(|held| held.address).filter(|own| own.link == link.index && !moves(own.ip));
+    let own: Vec<host::netlink::Address> = own.collect();
+    let lone = address.all_held().into_iter().filter(|held| held.ip.is_ipv4() && held.prefix < 32).filter(|held| {
+        let at = host::netlink::Address { link: link.index, ip: held.ip, prefix: held.prefix };
+        !own.iter().any(|own| own.is_in_network_of(&at))
+    });
+    let said = lone.map(|held| {
+        format!(
+            "{0}/{1} would be the first address of its network on {2}: when the kernel removes that, as it does when nobody renews it, it removes \
+             all others of the network that came after it. Write {0} without /{1}, or give this host an address of its own in the network, or set \
+             the sysctl net.ipv4.conf.all.promote_secondaries = 1",
+            held.ip, held.prefix, address.interface
+        )
+    });
+    said.collect()
 }
 
 /// RFC 9568 5.2.9: of IPv6, the first is the router's link-local address, and some routers insist.

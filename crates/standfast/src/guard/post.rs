@@ -205,8 +205,8 @@ impl Duty {
         for removal in self.wills.values().flat_map(|will| &will.remove) {
             let address = Address { link: removal.link, ip: removal.address.ip, prefix: removal.address.prefix };
             match self.kernel.remove(&address) {
-                Ok(true) => removed.push(format!("{}@{}", removal.address, removal.interface)),
-                Ok(false) => {}
+                Ok(gone) if gone.was_there => removed.push(format!("{}@{}", removal.address, removal.interface)),
+                Ok(_) => {}
                 Err(e) => refused.push(e),
             }
         }

@@ -1,50 +1,49 @@
 //! What does a program say to the process whose place it takes?
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::talk::Word;
+use super::talk::{Legacy, Word};
 use crate::failure::Failure;
 use crate::inherited::Handover;
 
 /// The process whose place is taken.
 pub(crate) struct Predecessor {
     line: StdStream,
-    /// Addresses that an operator released, if no disk knows of them.
-    released: Option<BTreeSet<String>>,
+    legacy: Legacy,
 }
 
 impl Predecessor {
     /// Takes what was lent: the line, and the lock.
     pub(crate) fn of(handover: Handover) -> (Self, Option<File>) {
-        (Self { line: handover.talk, released: None }, handover.lock)
+        (Self { line: handover.talk, legacy: Legacy::default() }, handover.lock)
     }
 
     /// Says that all is prepared and where the node will answer, and waits until nobody else decides.
     pub(crate) fn wait(&mut self, control: &Path) -> Result<(), Failure> {
         let gone = |e: io::Error| Failure::refused(format!("the node that was to be replaced goes on without us: {e}"));
         let control = std::path::absolute(control).ok();
-        self.say(&Word::Prepared { version: env!("CARGO_PKG_VERSION").to_owned(), control }).map_err(gone)?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.say(&Word::Prepared { version, control, hears: true }).map_err(gone)?;
         self.line.set_read_timeout(Some(PATIENCE)).map_err(gone)?;
         let mut line = String::new();
         BufReader::new(&self.line).read_line(&mut line).map_err(gone)?;
         match serde_json::from_str(&line) {
             Ok(Word::Go) => Ok(()),
-            Ok(Word::Keep { released }) => {
-                self.released = Some(released);
+            Ok(Word::Keep(legacy)) => {
+                self.legacy = legacy;
                 Ok(())
             }
             _ => Err(gone(io::ErrorKind::UnexpectedEof.into())),
         }
     }
 
-    /// The addresses that an operator released, if no disk knows of them. Once.
-    pub(crate) const fn released(&mut self) -> Option<BTreeSet<String>> {
-        self.released.take()
+    /// What it knows and no disk does, once it has let us begin.
+    pub(crate) fn legacy(&self) -> Legacy {
+        self.legacy.clone()
     }
 
     /// Says why it cannot be.

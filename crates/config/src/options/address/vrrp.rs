@@ -37,7 +37,8 @@ static OPTIONS: &[Definition] = &[
         kind: Kind::Integer { min: 1, max: 255 },
         absent: Absent::Value("100"),
         why: "The standard's own.",
-        what: "How much right this host has to the address; the most wins. Weights of checks are added. 255: the address is this host's own.",
+        what: "How much right this host has to the address; the most wins. Weights of checks are added. 255: the address is this host's own, \
+               and what of it stands on the interface already is neither given a lifetime nor removed.",
         example: "100",
         also: &["prio"],
     },
