@@ -1,10 +1,14 @@
 //! What an operator types at a running node: status and switchover, with their exit codes.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use lab::Demo;
-use lab::program::{run, said};
+use lab::netns::Network;
+use lab::process::Process;
+use lab::program::{require, run, said, standfast};
+use lab::routers::wait_until;
 use serde_json::Value;
 
 #[test]
@@ -60,4 +64,30 @@ fn get(page: &str, path: &str) -> String {
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
     assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
     body.to_owned()
+}
+
+/// The first thing that many a new user meets: a Redis as its package sets it up, on another host.
+#[test]
+fn a_redis_that_serves_its_own_host_alone_is_named_before_anything_is_started() {
+    require("redis-server");
+    let network = Network::lay(&["redis", "node"]);
+    let (server, node) = (network.address("redis"), network.address("node"));
+    let mut command = network.command("redis", "redis-server");
+    command.args(["--bind", &format!("{server} 127.0.0.1"), "--port", "6379", "--save", ""]);
+    let _redis = Process::start(command);
+    let file = network.scratch().join("standfast.toml");
+    let text = format!(
+        "[node]\nname = \"n\"\nlisten = \"{node}:26379\"\nstate-dir = \"{}\"\n\n[[group]]\nname = \"cache\"\nmaster = \"{server}:6379\"\n",
+        network.scratch().join("state").display()
+    );
+    fs::write(&file, text).expect("the scratch directory is ours");
+    let pinged =
+        || network.command("redis", "redis-cli").arg("ping").output().is_ok_and(|it| said(&it).contains("PONG"));
+    wait_until("Redis answers its own host", pinged);
+    let refused = network.command("node", standfast()).args(["run", "-c"]).arg(&file).output().expect("it can be run");
+    let told = said(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{told}");
+    for word in ["serves its own host alone", "protected mode", "`requirepass`", "standfast.toml:7:"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
 }

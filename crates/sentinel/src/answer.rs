@@ -38,7 +38,7 @@ pub enum Answer {
     MasterDown,
     /// `-BUSY`: a script runs.
     Busy,
-    /// `-NOAUTH`, `-WRONGPASS`, `-NOPERM`: we lack a password or a right.
+    /// `-NOAUTH`, `-WRONGPASS`, `-NOPERM`: we lack a password or a right. `-DENIED`: it serves its own host alone (protected mode).
     Denied {
         /// Its words.
         text: String,
@@ -223,7 +223,7 @@ impl Answer {
             "LOADING" => Self::Loading,
             "MASTERDOWN" => Self::MasterDown,
             "BUSY" => Self::Busy,
-            "NOAUTH" | "WRONGPASS" | "NOPERM" => Self::Denied { text },
+            "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => Self::Denied { text },
             _ => Self::Error { text },
         }
     }

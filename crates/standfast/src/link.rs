@@ -226,7 +226,8 @@ impl Talk {
                 }),
             };
             if let Err(e) = done {
-                // What came before the end was said before the end.
+                // What came before the end was said before the end, even if it was our own words that could not be sent.
+                let _ = tokio::time::timeout(LAST_WORDS, from.read_buf(&mut self.input)).await;
                 let _ = self.tell(reports).await;
                 return fault(&e);
             }
@@ -375,6 +376,8 @@ fn fault(e: &io::Error) -> Fault {
 
 /// Commands of one link that wait for their answers. The machine stops at 100.
 const MAX_OWED: usize = 128;
+/// What is already here is read at once.
+const LAST_WORDS: Duration = Duration::from_millis(1);
 /// How long a link that was closed has for what was sent before.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 /// Bytes that wait to be sent. Our commands have some 100 bytes each.

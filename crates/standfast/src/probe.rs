@@ -37,6 +37,12 @@ pub(crate) fn probe(questions: &[Question<'_>]) -> Result<(), Failure> {
 fn judge(question: &Question<'_>, answer: io::Result<Answer>) -> Result<(), Failure> {
     let Question { group, master, place, .. } = question;
     match answer {
+        Ok(Answer::Denied { text }) if is_protected(&text) => Err(Failure::peer(format!(
+            "the master of group {group}, {master}, serves its own host alone: {} Nothing was started. What to do: give the servers of \
+             the group a password (`requirepass` and `masterauth`) and set `password` of the group at {place} to it; or, in a network that \
+             only friends reach, set `protected-mode no`",
+            first_sentence(&text)
+        ))),
         Ok(Answer::Denied { text }) => Err(Failure::peer(format!(
             "the master of group {group}, {master}, does not let us in: {}. Nothing was started. What to do: set `password` (and \
              `username`, for an ACL user) of the group at {place} to what the server expects",
@@ -59,8 +65,31 @@ fn judge(question: &Question<'_>, answer: io::Result<Answer>) -> Result<(), Fail
     }
 }
 
+/// Redis in protected mode answers this, whatever is said, to all but its own host (`protected-mode` in redis.conf).
+fn is_protected(text: &str) -> bool {
+    text.starts_with("DENIED ")
+}
+
 /// The answer to `INFO`, or that to `AUTH` if it was refused.
 fn ask(question: &Question<'_>) -> io::Result<Answer> {
+    speak(question).or_else(|e| listen(question.master).unwrap_or(Err(e)))
+}
+
+/// What a server says to one who says nothing. Who ends a connection before it has read what we say resets it, and its last words may be lost.
+fn listen(master: SocketAddr) -> Option<io::Result<Answer>> {
+    let mut stream = TcpStream::connect_timeout(&master, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let said = reply(&mut stream, &mut Vec::new()).ok()?;
+    let text = said.as_error().filter(|text| is_protected(text))?;
+    Some(Ok(Answer::Denied { text: text.to_owned() }))
+}
+
+/// Redis's own words are a page.
+fn first_sentence(text: &str) -> &str {
+    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
+}
+
+fn speak(question: &Question<'_>) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&question.master, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
