@@ -193,11 +193,16 @@ impl Walk {
             self.problems.push(Problem::new(key.span(), wrong, format!("it belongs into {}", homes.join(" or "))));
             return;
         }
-        let inner = SECTIONS.iter().find(|section| section.is_inner() && section.key() == written);
-        if let Some((section, outer)) = inner.filter(|_| is_table).zip(homes.first()) {
+        let inner = SECTIONS.iter().filter(|section| section.is_inner() && section.key() == written);
+        let named = |name| SECTIONS.iter().find(|section| section.name == name);
+        let outer = |section: &Section| Some(named(section.name.rsplit_once('.')?.0)?.header());
+        let (inner, outer): (Vec<String>, Vec<String>) =
+            inner.filter_map(|section| Some((section.header(), outer(section)?))).unzip();
+        if is_table && !inner.is_empty() {
+            let (inner, outer) = (inner.join(" or "), outer.join(" or "));
             let wrong = format!("{} stands outside of {outer}", backticks(written));
-            let help = format!("write it after the {outer} that it belongs to, as {}", section.header());
-            self.problems.push(Problem::new(key.span(), wrong, format!("expected {}", section.header())).help(help));
+            let help = format!("write it after the {outer} that it belongs to, as {inner}");
+            self.problems.push(Problem::new(key.span(), wrong, format!("expected {inner}")).help(help));
             return;
         }
         self.strangers = true;

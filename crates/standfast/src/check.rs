@@ -1,6 +1,7 @@
 //! Is this file possible? All problems at once, before anything is started.
 
 mod addresses;
+mod here;
 
 use std::path::Path;
 
@@ -35,13 +36,20 @@ fn warnings(config: &Config) -> Vec<String> {
             config.file_name, group.defined_at, group.name
         )
     });
-    pairs.chain(addresses::warnings(config)).collect()
+    pairs.chain(addresses::warnings(config)).chain(here::warnings(config)).collect()
 }
 
 /// The same into the log, at a start and a reload.
 pub(crate) fn log_warnings(config: &Config) {
     for warning in warnings(config) {
         tracing::warn!("{warning}");
+    }
+    if std::process::id() == 1 && !config.addresses.is_empty() {
+        tracing::warn!(
+            "this is PID 1 of a container, and the guard of its addresses ends with it: when it is killed, they stay here until their lifetime \
+             is over, and another host may have them before. What to do: `lifetime = \"1s\"` with `vrrp.interval = \"500ms\"`, or run it \
+             outside of the container"
+        );
     }
 }
 

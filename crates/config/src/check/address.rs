@@ -49,6 +49,7 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
         partners(found, address, tables);
         way(found, address);
         on_loopback(found, address);
+        no_host(found, address);
         vrrp::one(found, address);
         bgp::one(found, address);
         for inner in ["command", "announce", "notify"].into_iter().filter_map(|key| address.get::<Settings>(key)) {
@@ -180,11 +181,13 @@ fn lifetime(found: &mut Vec<Problem>, address: &Settings) {
     let (Some(interval), Some(timeout), Some(fall)) = (interval, timeout, address.get::<u32>("fall")) else { return };
     let failing = (interval + timeout) * fall;
     if failing > lifetime {
+        // The kernel counts in seconds.
+        let least = show_duration(Duration::from_secs(failing.as_secs() + u64::from(failing.subsec_nanos() > 0)));
         let (lifetime, failing) = (show_duration(lifetime), show_duration(failing));
         let wrong =
             format!("`lifetime` ({lifetime}) is over before `fall` proofs have failed, which takes up to {failing}");
         let written = ["lifetime", "timeout", "fall", "interval"].into_iter().find_map(|key| address.span(key));
-        let label = format!("expected `lifetime` to be at least {failing}");
+        let label = format!("expected `lifetime` to be at least {least}");
         let help = "the kernel would take the address away after the first late answer: lengthen `lifetime`, or shorten `timeout` or `fall`";
         found.push(Problem::new(written.unwrap_or_else(|| header(address)), wrong, label).help(help));
     }
@@ -232,6 +235,21 @@ fn way(found: &mut Vec<Problem>, address: &Settings) {
     if let Some(span) = address.span("ask-first").filter(|_| is_on_loopback(address) && asks(address)) {
         let wrong = "`ask-first` has no meaning on `lo`: there are no neighbours";
         found.push(Problem::new(span, wrong, "only on an interface with a link").help("remove the line"));
+    }
+}
+
+/// The first and the last address of an IPv4 network are its own name and all of its hosts.
+fn no_host(found: &mut Vec<Problem>, address: &Settings) {
+    for Held { ip, prefix } in held(address) {
+        let (IpAddr::V4(v4), true) = (ip, prefix < 31) else { continue };
+        let hosts = u32::MAX >> prefix;
+        let what = match v4.to_bits() & hosts {
+            0 => "the network itself",
+            own if own == hosts => "all hosts of its network (broadcast)",
+            _ => continue,
+        };
+        let wrong = format!("{ip}/{prefix} is {what}, and no host can have it");
+        found.push(Problem::new(at(address, "held"), wrong, "expected the address of a host"));
     }
 }
 

@@ -65,7 +65,7 @@ static OPTIONS: &[Definition] = &[
         what: "What decides whether this host may have it: requests of our own that go through a listener of this host (`proxy`), the agreed \
                master of a group, which must be a server of this host (`master`), or nothing beside `[[address.check]]` (`checks`).",
         example: "\"proxy\"",
-        also: &["track", "track-script", "tracks", "follow", "colocation"],
+        also: &["track", "tracks", "follow", "colocation"],
     },
     Definition {
         key: "listener",
