@@ -17,7 +17,7 @@ use host::netlink::Netlink;
 use lab::holders::Holders;
 use lab::netns::Network;
 use lab::process::Process;
-use lab::program::{run, standfast, wall_ms};
+use lab::program::{run, said, standfast, wall_ms};
 use lab::routers::wait_until;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
@@ -72,6 +72,12 @@ impl World {
         let told = run(&["status", "--json", "--control", &socket.to_string_lossy()]);
         let mut document: Value = serde_json::from_slice(&told.stdout).unwrap_or_default();
         document["addresses"]["addresses"]["vip"].take()
+    }
+
+    /// What `standfast address` prints.
+    fn told(&self) -> String {
+        let socket = self.network.scratch().join("state/control.sock");
+        said(&run(&["address", "--control", &socket.to_string_lossy()]))
     }
 
     fn log(&self) -> String {
@@ -197,6 +203,10 @@ fn a_thousand_forged_packets_a_second_change_nothing() {
     for word in ["checksum", "hop"] {
         assert!(log[before..].contains(word), "it says what came: {}", &log[before..]);
     }
+    let told = world.told();
+    for word in ["counts for nothing: its checksum is wrong (", "so not from this link (255) ("] {
+        assert!(told.contains(word), "`standfast address` says who sends what: {told}");
+    }
     world.is_calm(before, 100);
 }
 
@@ -212,6 +222,13 @@ fn counters(value: &Value) -> u64 {
 #[test]
 fn a_second_holder_with_as_much_right_is_settled_once() {
     let mut world = World::with_vrrp("");
+    // With less, it is told of and stays where it is.
+    let storm = world.storm(255, |_| advert(149));
+    wait_until("it is counted", || world.status()["router"]["rivals_heard"].as_u64() > Some(0));
+    drop(storm);
+    let told = "holds the addresses, which are here, with no more right to them: priority 149";
+    wait_until("it is told", || world.log().contains(told));
+    assert!(world.told().contains(told) && world.holds(), "{}", world.told());
     let (before, since) = (world.log().len(), wall_ms());
     // From the greater address: it holds, and ours gives way, once.
     let storm = world.storm(255, |_| advert(150));
@@ -324,6 +341,9 @@ fn a_route_server_that_resets_every_session_is_asked_at_a_measured_pace() {
     let status = world.status();
     assert!(counters(&status["neighbors"][0]["stats"]["attempts"]) >= 3, "{status:#}");
     assert!(world.log().contains("10.0.0.2"), "{}", world.log());
+    let told = world.told();
+    assert!(told.contains("active, told to 0 of 1") && told.contains("announced to 0 of 1 neighbours"), "{told}");
+    assert_eq!(told.matches("10.0.0.2").count(), 1, "each neighbour once: {told}");
     world.is_calm(0, 120);
 }
 

@@ -7,6 +7,12 @@ use crate::event::State;
 use crate::peer::Peer;
 
 impl Peer {
+    /// How many routes the peer has from us as of now.
+    #[must_use]
+    pub fn announces(&self) -> usize {
+        if self.state == State::Established { self.book.told() } else { 0 }
+    }
+
     /// One sentence for `standfast status` and the page.
     #[must_use]
     pub fn explain(&self) -> String {

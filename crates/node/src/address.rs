@@ -26,6 +26,7 @@ use crate::command::Command;
 use crate::config::{self, Follows, Placed, Way};
 use crate::event::{Action, Timer};
 use crate::hold::Hold;
+use crate::node::OddityReport;
 use crate::peers::Peers;
 use crate::right::Right;
 use crate::stats::Stats;
@@ -58,6 +59,8 @@ pub(crate) struct Address {
     state: State,
     since: Instant,
     why: String,
+    /// Who else said last that it has what is held here.
+    conflict: Option<OddityReport>,
     pub(crate) stats: Stats,
 }
 
@@ -111,6 +114,7 @@ impl Address {
             state: State::Initialize,
             since: now,
             why: "not yet started".into(),
+            conflict: None,
             stats: Stats::default(),
             config,
         }

@@ -28,7 +28,7 @@ use crate::right::Views;
 use crate::team::Team;
 use touched::Touched;
 
-pub use report::{AddressReport, CheckReport, GroupReport, NeighborReport, Report, RouterReport};
+pub use report::{AddressReport, CheckReport, GroupReport, NeighborReport, OddityReport, Report, RouterReport};
 
 /// The machine.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Say where an address shall be, and show how all of them stand.
 
-use crate::addresses::Wished;
+use crate::addresses::{AddressStatus, Wished};
 use crate::cli::{AddressArgs, AddressVerb};
 use crate::control;
 use crate::failure::Failure;
@@ -21,6 +21,13 @@ pub(crate) fn address(args: &AddressArgs) -> Result<(), Failure> {
     }
     let Wished { forgets } = control::ask(&args.node, &format!("address {word} {name}"))?;
     println!("{name}: {}", said(word));
+    if word != "release" {
+        let status: Status = control::ask(&args.node, "status")?;
+        let addresses = status.addresses.unwrap_or_default();
+        if let Some(but) = addresses.addresses.get(name).and_then(|one| stays_away(name, one)) {
+            println!("{but}");
+        }
+    }
     if let Some(why) = forgets {
         println!(
             "This holds until the node ends, also through an upgrade, and not longer: it could not be written down. {why}"
@@ -35,6 +42,21 @@ fn said(word: &str) -> &'static str {
         "take" => "this host may hold it, and takes it now if nobody has more right",
         _ => "this host takes it now, if nobody has more right",
     }
+}
+
+/// Why it does not come, as far as that is known as soon as it was wanted here.
+fn stays_away(name: &str, one: &AddressStatus) -> Option<String> {
+    if one.state == "fault" {
+        return Some(format!("It does not come: it {}", one.explain));
+    }
+    let (holder, has) = (one.holder?, one.holder_priority?);
+    (one.state == "backup" && has >= one.priority).then(|| {
+        format!(
+            "It stays where it is as long as {holder} has more right: priority {has}, and this host has {}. Release it there: \
+             `standfast address release {name}`",
+            one.priority
+        )
+    })
 }
 
 fn list(args: &AddressArgs) -> Result<(), Failure> {

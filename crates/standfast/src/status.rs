@@ -246,11 +246,15 @@ pub(crate) fn write_addresses(out: &mut String, status: &AddressesStatus) {
         for neighbor in &one.neighbors {
             let _ = writeln!(out, "    BGP {}: {}, {}", neighbor.name, neighbor.state, neighbor.explain);
         }
+        for odd in &one.oddities {
+            let _ = writeln!(out, "    {} ({} so far, the last one {})", odd.what, odd.times, ago(odd.last_ms));
+        }
     }
     for (name, group) in &status.sync_groups {
         let members: Vec<&str> = group.members.iter().map(String::as_str).collect();
         let _ = writeln!(out, "  sync group {name} ({}) is {}", members.join(", "), group.state);
     }
+    status.kernel.write(out);
 }
 
 /// Whether clients of an address that moves would be released.
@@ -266,7 +270,11 @@ fn write_clients(out: &mut String, clients: &ClientsStatus) {
 }
 
 fn address(name: &str, one: &AddressStatus) -> Vec<String> {
-    let is = if one.released { format!("{}, released", one.state) } else { one.state.clone() };
+    let is = match one.announced() {
+        _ if one.released => format!("{}, released", one.state),
+        Some((told, all)) if told < all => format!("{}, told to {told} of {all}", one.state),
+        _ => one.state.clone(),
+    };
     let priority = if one.way == "vrrp" { one.priority.to_string() } else { "-".to_owned() };
     let held = one.held.join(" ");
     let since = ago(one.since_ms);

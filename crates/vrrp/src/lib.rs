@@ -56,3 +56,4 @@ pub use refused::Refused;
 pub use router::Router;
 pub use stats::Stats;
 pub use sync::SyncGroup;
+pub use telling::Oddity;

@@ -8,7 +8,7 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::advert::Interval;
+use crate::advert::{Interval, Priority};
 
 /// Why a packet counts for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,11 @@ pub enum Refused {
     },
     /// Its sender has our address: it is ours and came back, or somebody has our address too.
     Own,
+    /// It counts, and its sender has less right: there were two holders. `rivals_heard` counts them; this is for the log.
+    Rival {
+        /// How much right it has.
+        priority: Priority,
+    },
 }
 
 /// The kinds of [`Refused`], each with a counter.
@@ -97,11 +102,12 @@ pub enum Kind {
     Stranger,
     Destination,
     Own,
+    Rival,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Hops,
         Self::Protocol,
         Self::Version,
@@ -118,6 +124,7 @@ impl Kind {
         Self::Stranger,
         Self::Destination,
         Self::Own,
+        Self::Rival,
     ];
 
     /// What RFC 6527 calls the reason (`vrrpv3StatisticsProtoErrReason`); `None` for what only version 2 or nobody knows.
@@ -147,7 +154,7 @@ impl Kind {
             Self::Vrid | Self::Owner => Some("vrrpv3RouterVrIdErrors"),
             Self::Interval => Some("vrrpv3StatisticsAdvIntervalErrors"),
             Self::Addresses => Some("vrrpv3StatisticsAddressListErrors"),
-            Self::Protocol | Self::Stranger | Self::Destination | Self::Own => None,
+            Self::Protocol | Self::Stranger | Self::Destination | Self::Own | Self::Rival => None,
         }
     }
 }
@@ -173,6 +180,7 @@ impl Refused {
             Self::Stranger => Kind::Stranger,
             Self::Destination { .. } => Kind::Destination,
             Self::Own => Kind::Own,
+            Self::Rival { .. } => Kind::Rival,
         }
     }
 }
@@ -197,6 +205,12 @@ impl fmt::Display for Refused {
             Self::Stranger => f.write_str("its sender is none of the peers"),
             Self::Destination { to } => write!(f, "it was sent to {to}, where we do not listen"),
             Self::Own => f.write_str("its sender has our address"),
+            Self::Rival { priority } => {
+                write!(
+                    f,
+                    "its sender says that it holds the addresses, which are here, with no more right to them: priority {priority}"
+                )
+            }
         }
     }
 }

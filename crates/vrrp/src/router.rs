@@ -22,6 +22,7 @@
 mod configure;
 mod explain;
 mod grouped;
+mod rivals;
 mod succession;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -39,7 +40,7 @@ use crate::event::{Action, Cause, Event, State, Timer, Why};
 use crate::judge::judge;
 use crate::refused::Refused;
 use crate::stats::Stats;
-use crate::telling::Telling;
+use crate::telling::{Oddity, Telling};
 use crate::timing;
 use succession::Predecessor;
 
@@ -197,6 +198,11 @@ impl Router {
         self.stats
     }
 
+    /// Packets with which something was wrong: the last one of each kind.
+    pub fn oddities(&self) -> impl Iterator<Item = Oddity> {
+        self.telling.oddities()
+    }
+
     // The events.
 
     fn on_startup(&mut self) {
@@ -337,8 +343,7 @@ impl Router {
         } else if advert.priority == self.priority && from > self.config.primary {
             self.give_way(from, advert, Why::Tie { by: from });
         } else {
-            self.on_last_word(from, advert);
-            self.on_rival();
+            self.meet(from, advert);
         }
     }
 
@@ -346,22 +351,6 @@ impl Router {
         self.holder = Some(self.heard(from, advert));
         self.leave_active(self.last_word());
         self.enter_backup(why, self.down(advert.interval), advert.interval);
-    }
-
-    /// Somebody else held the addresses, too, and goes or will go: neighbours and bridges may have believed it.
-    fn on_rival(&mut self) {
-        self.stats.rivals_heard += 1;
-        let gap = self.config.interval.duration() / ANSWERS;
-        let Phase::Active(active) = &mut self.phase else { return };
-        if active.predecessor.is_none() {
-            // Every time: the one that goes may have announced itself after we were last told of it.
-            active.series.start(self.now, &self.config.announce);
-        }
-        if active.answered.is_none_or(|last| self.now.since(last) >= gap) {
-            active.answered = Some(self.now);
-            self.advertise();
-        }
-        self.announce_if_due();
     }
 
     // The doors between states.
@@ -587,8 +576,6 @@ impl Machine for Router {
 const LATE: Duration = Duration::from_millis(5);
 /// How long it takes to read that, on a host that runs again.
 const READING: Duration = Duration::from_millis(20);
-/// How many answers to rivals there are at most in one interval: each is answered at once as RFC 9568 6.4.3 has it, a storm is not.
-const ANSWERS: u32 = 8;
 /// The first pause before addresses that could not be taken are tried again; each try that fails doubles it. Each try takes the
 /// addresses from whoever holds them with less right, so they must be rare.
 const RETRY_FIRST: Duration = Duration::from_secs(5);

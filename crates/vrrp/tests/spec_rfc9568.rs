@@ -226,6 +226,8 @@ fn s6_4_3_more_right_or_a_greater_address_makes_it_a_backup() {
         assert_eq!(priorities(&actions), [said], "{from} {priority}");
         let first = if state == State::Backup { "release" } else { "send" };
         assert_eq!(orders(&actions)[0], first);
+        let is_told = orders(&actions).contains(&"tell");
+        assert_eq!(is_told, state == State::Active, "a second holder is a line in the log");
         if state == State::Backup {
             assert_eq!(rig.takes_over_at(), ms(5_100 + 3_000) + SKEW_100);
         }

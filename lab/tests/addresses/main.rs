@@ -216,6 +216,11 @@ fn what_the_kernel_could_not_tell_is_looked_up() {
     stage.signal("a", "CONT");
     stage.wait_for_holder("a");
     stage.answers();
+    let overruns = || stage.addresses("a")["kernel"]["overruns"].as_u64().filter(|overruns| *overruns > 0);
+    stage.wait("it is counted", overruns);
+    assert!(stage.log("a").contains("WARN times=1 the kernel had more news"), "{}", stage.log("a"));
+    let told = stage.done("a", &["address"]);
+    assert!(told.contains("the kernel dropped news of interfaces and addresses"), "{told}");
 }
 
 #[test]
@@ -267,6 +272,9 @@ fn an_interface_that_disappears_and_returns_is_used_again() {
     stage.wait("a says why", || stage.log("a").contains("there is no interface eth1").then_some(()));
     stage.lay_second_link("a");
     stage.wait_for_holder("a");
+    let seen = stage.addresses("a")["kernel"]["interfaces"]["eth1"].clone();
+    assert!(seen["lost"].as_u64() > Some(0) && seen["lost"] == seen["returned"], "{seen}");
+    assert!(stage.log("a").contains("eth1 is back"), "{}", stage.log("a"));
     // It hears again, too.
     stage.write("b", &second(200));
     stage.done("b", &["reload"]);
@@ -372,6 +380,9 @@ fn an_operator_releases_takes_and_preempts() {
     assert!(table.contains(NAME) && table.contains("active"), "{table}");
     let status = stage.done("b", &["status"]);
     assert!(status.contains(NAME) && status.contains("backup") && status.contains("10.0.0.1"), "{status}");
+    // Who has less right is told who has more.
+    let told = stage.done("b", &["address", "preempt", NAME]);
+    assert!(told.contains("as long as 10.0.0.1 has more right: priority 150, and this host has 100"), "{told}");
 }
 
 #[test]

@@ -189,9 +189,13 @@ impl Stage {
 
     /// How the address stands on this host, by its node.
     pub(crate) fn stands(&self, host: &str) -> Option<Value> {
+        Some(self.addresses(host)["addresses"][NAME].clone()).filter(Value::is_object)
+    }
+
+    /// What `standfast address --json` prints there.
+    pub(crate) fn addresses(&self, host: &str) -> Value {
         let output = self.ask(host, &["address", "--json"]);
-        let all: Value = serde_json::from_slice(&output.stdout).ok()?;
-        Some(all["addresses"][NAME].clone()).filter(Value::is_object)
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
     /// What the host's node has logged.

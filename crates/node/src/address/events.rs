@@ -14,6 +14,7 @@ use crate::command::Outcome;
 use crate::config::{Job, Placed};
 use crate::event::{Action, End, Wish};
 use crate::hold::{Challenge, Lost};
+use crate::node::OddityReport;
 use crate::proof::Heard;
 
 impl Address {
@@ -222,14 +223,21 @@ impl Address {
                     "{what}. It was not put here, and is tried again after a pause. Was it given to two hosts?"
                 );
                 self.tell(true, text, out);
+                self.note_conflict(now, by, ip);
                 self.refuse(now, what);
             }
         }
     }
 
+    fn note_conflict(&mut self, now: Instant, by: &str, ip: IpAddr) {
+        let times = self.conflict.as_ref().map_or(0, |before| before.times) + 1;
+        self.conflict = Some(OddityReport { what: format!("{by} says that it has {ip}, too"), times, last: now });
+    }
+
     /// Objects to who uses what is held here.
     pub(super) fn defend(&mut self, now: Instant, out: &mut Vec<Action>) {
         let Some((ip, by, times, announces)) = self.hold.defend(now) else { return };
+        self.note_conflict(now, &by, ip);
         if let Some(times) = times {
             let on = self.hold.interface();
             let text = format!(

@@ -8,7 +8,8 @@ use vrrp::{Priority, Router, State};
 
 use super::{Address, Mover};
 use crate::config::Way;
-use crate::node::{AddressReport, CheckReport, NeighborReport, RouterReport};
+use crate::node::{AddressReport, CheckReport, NeighborReport, OddityReport, RouterReport};
+use crate::peers::Peers;
 
 impl Address {
     /// What it is doing and why, in one sentence.
@@ -31,11 +32,20 @@ impl Address {
             text.push_str(&format!("; {strange} stands on {on}, and not by an order of ours"));
         }
         if let Mover::Bgp(peers) = &self.mover {
-            let sessions: Vec<String> =
-                peers.iter().map(|(name, _, peer)| format!("{name} {}", peer.explain())).collect();
-            text.push_str(&format!("; {}", sessions.join("; ")));
+            text.push_str(&announced(peers));
         }
         text
+    }
+
+    /// Packets and hosts with which something is wrong, seen from here.
+    fn oddities(&self, router: Option<&Router>) -> Vec<OddityReport> {
+        let packets = router.into_iter().flat_map(Router::oddities).map(|odd| {
+            let from = odd.from.map_or_else(|| "somebody".into(), |from| format!("{from}"));
+            let then = if odd.counted { "counts nevertheless" } else { "counts for nothing" };
+            let what = format!("what {from} sends {then}: {}", odd.refused);
+            OddityReport { what, times: odd.times, last: odd.last }
+        });
+        packets.chain(self.conflict.clone()).collect()
     }
 
     pub(crate) fn report(&self, router: Option<&Router>) -> AddressReport {
@@ -66,14 +76,23 @@ impl Address {
             strange: self.hold.strangers.iter().collect(),
             priority: router.map_or(Priority::USUAL, Router::priority),
             holder,
+            holder_priority: router.and_then(Router::holder).map(|(_, priority)| priority),
             released: self.right.is_released(),
             rests_until: self.right.rests_until(),
             checks: self.right.proof.standings().map(CheckReport::new).collect(),
             neighbors,
+            oddities: self.oddities(router),
             stats,
             router: router.map(|router| RouterReport::new(&router.stats())),
         }
     }
+}
+
+/// Who is led here.
+fn announced(peers: &Peers) -> String {
+    let (all, told) = (peers.iter().count(), peers.iter().filter(|(_, _, peer)| peer.announces() > 0).count());
+    let so = if told == 0 { ", so nobody is led here" } else { "" };
+    format!("; announced to {told} of {all} neighbours{so}")
 }
 
 const LINGERS: &str =

@@ -53,6 +53,8 @@ pub struct AddressReport {
     pub priority: Priority,
     /// Who holds it, as far as is known: this host's own address on the link, or that of the last one that was heard.
     pub holder: Option<IpAddr>,
+    /// How much right that one has, as it said (VRRP).
+    pub holder_priority: Option<Priority>,
     /// An operator has released it.
     pub released: bool,
     /// Until when this host does not take it, because its proof fails as soon as the address has come.
@@ -61,6 +63,8 @@ pub struct AddressReport {
     pub checks: Vec<CheckReport>,
     /// Its BGP sessions.
     pub neighbors: Vec<NeighborReport>,
+    /// Packets and hosts with which something is wrong, as when two hosts were told different things. Each kind once, bounded by their number.
+    pub oddities: Vec<OddityReport>,
     /// Its counters.
     pub stats: Stats,
     /// Those of its router, under the names of RFC 6527.
@@ -91,8 +95,21 @@ pub struct NeighborReport {
     pub state: bgp::State,
     /// What it is doing, in one sentence.
     pub explain: String,
+    /// How many routes it has from us as of now.
+    pub announces: usize,
     /// Its counters.
     pub stats: bgp::Stats,
+}
+
+/// What was seen of one kind of what should not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OddityReport {
+    /// Who does what, as of the last time.
+    pub what: String,
+    /// How often.
+    pub times: u64,
+    /// The last time.
+    pub last: Instant,
 }
 
 /// The counters of a router.
@@ -181,7 +198,11 @@ impl CheckReport {
 
 impl NeighborReport {
     pub(crate) fn new(name: &str, peer: &Peer) -> Self {
-        Self { name: name.to_string(), state: peer.state(), explain: peer.explain(), stats: peer.stats() }
+        // Most neighbours are named by their address, which is not to be read twice.
+        let explain = peer.explain();
+        let whose = explain.strip_prefix(name).and_then(|rest| rest.split_once(": ")).map(|(_, what)| what.to_string());
+        let (state, announces, stats) = (peer.state(), peer.announces(), peer.stats());
+        Self { name: name.to_string(), state, explain: whose.unwrap_or(explain), announces, stats }
     }
 }
 

@@ -310,7 +310,9 @@ impl Driver {
                 // Who waits for it may have gone away; so for every answer.
                 let _ = done.send(());
             }
-            Order::Report(to) => drop(to.send(AddressesStatus::of(self.machine.report(), clock::now()))),
+            Order::Report(to) => {
+                drop(to.send(AddressesStatus::of(self.machine.report(), self.links.kernel(), clock::now())))
+            }
             Order::Wish { address, wish, known } => {
                 let is_known = self.told.node.addresses.contains_key(&address);
                 if is_known {

@@ -9,15 +9,16 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use host::HostRefused;
 use host::netlink::watch::{Change, Watch};
 use host::netlink::{Address, Held, Link, Netlink};
+use host::{HostRefused, clock};
 use node::event::Found;
 use node::{Event, Placed};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::ear::{self, Ear};
+use super::seen::{KernelStatus, Seen};
 
 /// Links and addresses as they are, as far as the kernel has told.
 pub(super) struct Links {
@@ -39,6 +40,7 @@ pub(super) struct Links {
     primaries: BTreeMap<(String, bool), IpAddr>,
     /// The kernel tells nothing at present: said once.
     is_deaf: bool,
+    seen: Seen,
 }
 
 /// What was heard.
@@ -76,6 +78,7 @@ impl Links {
             told: BTreeMap::new(),
             primaries: BTreeMap::new(),
             is_deaf: false,
+            seen: Seen::default(),
         };
         links.look()?;
         Ok(links)
@@ -120,9 +123,15 @@ impl Links {
     pub(super) fn mind(&mut self, interfaces: BTreeSet<String>, moving: BTreeSet<IpAddr>) {
         self.moving = moving;
         self.told.retain(|name, _| interfaces.contains(name));
+        self.seen.mind(|name| interfaces.contains(name));
         for name in interfaces {
             self.told.entry(name).or_default();
         }
+    }
+
+    /// How often the kernel did not tell, and how often an interface was away.
+    pub(super) fn kernel(&self) -> KernelStatus {
+        self.seen.status()
     }
 
     /// The link of this name, if there is one.
@@ -282,7 +291,7 @@ impl Links {
             && let Ok(watch) = watch()
         {
             (self.watch, self.is_deaf) = (watch, false);
-            self.on_change(Change::Missed, &mut news);
+            (news.must_look, news.has_moved, news.has_missed) = (true, true, true);
             self.look_again(&mut news);
             news.events.extend(self.faults());
         }
@@ -297,7 +306,10 @@ impl Links {
             }
             // A link that leaves a bridge is told as gone, too.
             Change::LinkGone(_) => (news.must_look, news.has_moved) = (true, true),
-            Change::Missed => (news.must_look, news.has_moved, news.has_missed) = (true, true, true),
+            Change::Missed => {
+                self.seen.overrun(clock::now());
+                (news.must_look, news.has_moved, news.has_missed) = (true, true, true);
+            }
             Change::Address(held) => {
                 let before = self.held.insert(held.address, held);
                 let same = |before: Held| (before.is_tentative, before.is_ours) == (held.is_tentative, held.is_ours);
@@ -370,6 +382,7 @@ impl Links {
             if let Some(told) = self.told.get_mut(&interface)
                 && told.as_ref() != Some(&fault)
             {
+                self.seen.interface(clock::now(), &interface, fault.as_ref(), told.is_none());
                 *told = Some(fault.clone());
                 events.push(Event::Link { interface, fault });
             }

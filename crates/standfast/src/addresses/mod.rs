@@ -14,6 +14,7 @@
 //! | [`driver`] | how are events brought to the machine, and its orders carried out? |
 //! | [`compose`] | what does the file mean for the machine, and for its driver? |
 //! | [`links`] | what of the host's links and addresses does the machine hear? |
+//! | [`seen`] | how often did the kernel not tell, and how often was an interface away? |
 //! | [`ports`] | how do VRRP's packets come and go? |
 //! | [`sessions`] | how do BGP sessions get their connections? |
 //! | [`asking`] | has somebody on the link an address that is to come here? |
@@ -33,6 +34,7 @@ mod ear;
 mod links;
 mod memory;
 mod ports;
+mod seen;
 mod sessions;
 mod status;
 mod telling;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use machine::Instant;
 use node::Report;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vrrp::State;
 
+use super::seen::KernelStatus;
 use super::telling::word;
 
 /// All of them.
@@ -19,6 +21,9 @@ pub(crate) struct AddressesStatus {
     /// By name: those that move together.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) sync_groups: BTreeMap<String, SyncGroup>,
+    /// What the kernel did not tell, and which interfaces went away.
+    #[serde(default)]
+    pub(crate) kernel: KernelStatus,
 }
 
 /// One address.
@@ -48,6 +53,9 @@ pub(crate) struct AddressStatus {
     pub(crate) priority: u8,
     /// Who holds it, as far as is known.
     pub(crate) holder: Option<IpAddr>,
+    /// How much right that one has, as it said last (VRRP).
+    #[serde(default)]
+    pub(crate) holder_priority: Option<u8>,
     /// An operator wants it not to be here.
     pub(crate) released: bool,
     /// For how long this host does not take it, in milliseconds: its proof failed again and again as soon as the address had come.
@@ -56,6 +64,9 @@ pub(crate) struct AddressStatus {
     pub(crate) checks: Vec<CheckStatus>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) neighbors: Vec<NeighborStatus>,
+    /// What should not be, of other hosts of the link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) oddities: Vec<OddityStatus>,
     /// Counters.
     pub(crate) stats: Value,
     /// Counters of VRRP, under the names of RFC 6527.
@@ -84,7 +95,19 @@ pub(crate) struct NeighborStatus {
     /// As RFC 4271 names it.
     pub(crate) state: String,
     pub(crate) explain: String,
+    /// How many routes it has from us.
+    #[serde(default)]
+    pub(crate) announces: usize,
     pub(crate) stats: Value,
+}
+
+/// One kind of what should not be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OddityStatus {
+    pub(crate) what: String,
+    pub(crate) times: u64,
+    /// How long ago the last one was, in milliseconds.
+    pub(crate) last_ms: u64,
 }
 
 /// Addresses that move together.
@@ -96,14 +119,14 @@ pub(crate) struct SyncGroup {
 
 impl AddressesStatus {
     /// What the machine reports, as of now.
-    pub(super) fn of(report: Report, now: Instant) -> Self {
+    pub(super) fn of(report: Report, kernel: KernelStatus, now: Instant) -> Self {
         let addresses =
             report.addresses.into_iter().map(|address| (address.name.clone(), AddressStatus::of(address, now)));
         let group = |group: node::node::GroupReport| {
             let members = group.members.into_iter().collect();
             (group.name, SyncGroup { state: word(group.state).to_owned(), members })
         };
-        Self { addresses: addresses.collect(), sync_groups: report.groups.into_iter().map(group).collect() }
+        Self { addresses: addresses.collect(), sync_groups: report.groups.into_iter().map(group).collect(), kernel }
     }
 }
 
@@ -120,12 +143,18 @@ impl AddressStatus {
             name: neighbor.name,
             state: format!("{:?}", neighbor.state),
             explain: neighbor.explain,
+            announces: neighbor.announces,
             stats: plain(&neighbor.stats),
+        };
+        let oddity = |odd: node::node::OddityReport| OddityStatus {
+            what: odd.what,
+            times: odd.times,
+            last_ms: ms(now.since(odd.last)),
         };
         Self {
             state: word(report.state).to_owned(),
             keepalived: keepalived(report.state).to_owned(),
-            since_ms: u64::try_from(now.since(report.since).as_millis()).unwrap_or(u64::MAX),
+            since_ms: ms(now.since(report.since)),
             why: report.why,
             explain: report.explain,
             way: report.way.to_owned(),
@@ -135,10 +164,12 @@ impl AddressStatus {
             strange: report.strange.iter().map(ToString::to_string).collect(),
             priority: report.priority.0,
             holder: report.holder,
+            holder_priority: report.holder_priority.map(|priority| priority.0),
             released: report.released,
             rests_ms: report.rests_until.map(|until| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX)),
             checks: report.checks.into_iter().map(check).collect(),
             neighbors: report.neighbors.into_iter().map(neighbor).collect(),
+            oddities: report.oddities.into_iter().map(oddity).collect(),
             stats: plain(&report.stats),
             router: report.router.map_or(Value::Null, |router| plain(&router)),
         }
@@ -153,6 +184,12 @@ impl AddressStatus {
         }
     }
 
+    /// How many neighbours have routes from us, of how many, where some are to have them.
+    pub(crate) fn announced(&self) -> Option<(usize, usize)> {
+        let told = self.neighbors.iter().filter(|neighbor| neighbor.announces > 0).count();
+        (self.state == "active" && !self.neighbors.is_empty()).then_some((told, self.neighbors.len()))
+    }
+
     /// The checks that fail, or were not heard of, with why.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = String> {
         self.checks.iter().filter_map(|check| match (check.passes, &check.why) {
@@ -162,6 +199,10 @@ impl AddressStatus {
             (None, _) => Some(format!("check {}: no result yet", check.name)),
         })
     }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Plain numbers have a JSON form.

@@ -36,9 +36,12 @@ function address(name, a, nodes, groups) {
   const is_lost = !is_here && !a.holder && !holders.length && a.way !== "bgp";
   box.id = "address-" + name;
   find("name").textContent = name;
-  const states = { active: "ok", backup: is_lost ? "wait" : "", fault: "down", initialize: "wait" };
+  const neighbors = is_here ? a.neighbors || [] : [];
+  const told = neighbors.filter((b) => b.announces > 0).length;
+  const untold = told < neighbors.length ? `, told to ${told} of ${neighbors.length}` : "";
+  const states = { active: untold ? "wait" : "ok", backup: is_lost ? "wait" : "", fault: "down", initialize: "wait" };
   find("state").className = "state tag " + (states[a.state] ?? "");
-  find("state").textContent = a.released ? `${a.state}, released` : a.state;
+  find("state").textContent = (a.released ? `${a.state}, released` : a.state) + untold;
   find("where").textContent = where(a, is_here, holders);
   find("since").textContent = `since ${clock(a.since_ms)}, ${span(a.since_ms / 1000)} ago`;
   find("ips").textContent = a.held.join("  ");
@@ -53,6 +56,7 @@ function address(name, a, nodes, groups) {
   const group = Object.entries(groups).find(([, group]) => group.members.includes(name));
   if (group) facts.push(["moves with", [`${group[1].members.filter((other) => other !== name).join(", ")} (sync group ${group[0]}: ${group[1].state})`]]);
   for (const b of a.neighbors || []) facts.push(["BGP", [tag(b.name, b.state === "Established" ? "ok" : "down"), `${b.state}, ${b.explain}`]]);
+  for (const o of a.oddities || []) facts.push(["strange", [o.what, `(${o.times} so far, the last one ${ago(o.last_ms)})`]]);
   facts.push(["how", [[WAYS[a.way] || a.way, a.way === "vrrp" ? `priority ${a.priority}` : "", `on ${a.interface}`].filter(Boolean).join(", ")]]);
   box.querySelector("dl").replaceChildren(...facts.flatMap(fact));
   return box;

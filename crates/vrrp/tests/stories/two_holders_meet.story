@@ -29,6 +29,7 @@ until 1000ms
 at 1010ms heard from=10.0.0.2 to=224.0.0.18 advert={vrid=7 priority=100 interval=100ms addresses=[10.0.0.100]}
        > send to=224.0.0.18 advert={vrid=7 priority=200 interval=100ms addresses=[10.0.0.100]}
        > announce addresses=[10.0.0.100]
+       > tell from=10.0.0.2 refused=rival{priority=100} counted=true times=1
 until 1080ms
   at 1060ms wake
          > announce addresses=[10.0.0.100]
