@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use lab::program::wall_ms;
 use lab::routers::{Keepalived, Link, OURS, Ours, THEIRS, wait_until};
 
 /// A way of talking.
@@ -203,6 +204,33 @@ fn without_preemption_a_holder_stays_on_either_side() {
     let theirs = V3.theirs(&link, 200, " nopreempt");
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert!(link.holds(OURS, V3.address) && !link.holds(THEIRS, V3.address), "ours holds, although it has less right");
+    ours.stop();
+    link.wait_for_holder(THEIRS, V3.address);
+    theirs.stop();
+}
+
+#[test]
+fn with_a_delay_ours_lets_a_holder_with_less_right_stay_for_that_long() {
+    let link = Link::lay();
+    let theirs = V3.theirs(&link, 100, "");
+    link.wait_for_holder(THEIRS, V3.address);
+    let mut ours = V3.ours(&link, 150, "preempt=after(2000ms)");
+    ours.wait_for("to=backup");
+    let began = wall_ms();
+    ours.wait_for("why=preempted");
+    let lasted = wall_ms() - began;
+    assert!(lasted > 1_900.0, "it took the addresses after {lasted:.0} ms");
+    link.wait_for_holder(OURS, V3.address);
+    // Where nobody is to be spared the delay does not count.
+    ours.stop();
+    link.wait_for_holder(THEIRS, V3.address);
+    theirs.stop();
+    let mut ours = V3.ours(&link, 150, "preempt=after(2000ms) start=active");
+    ours.wait_for("to=active why=silence");
+    link.wait_for_holder(OURS, V3.address);
+    let theirs = V3.theirs(&link, 100, "");
+    wait_until("keepalived hears it", || theirs.log().contains("Entering BACKUP STATE"));
+    assert!(!link.holds(THEIRS, V3.address), "it holds what is held");
     ours.stop();
     link.wait_for_holder(THEIRS, V3.address);
     theirs.stop();

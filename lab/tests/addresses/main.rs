@@ -7,6 +7,7 @@ mod log;
 mod stage;
 mod strangers;
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -153,7 +154,7 @@ fn without_a_state_directory_a_release_outlives_an_upgrade_and_says_that_it_outl
     // A directory cannot be made within a file.
     let state = format!("state-dir = \"{}/state\"", stage.dir("a").display());
     let text = stage.file("a", &vrrp(150, "", "")).replace(&state, "state-dir = \"/dev/null/state\"");
-    std::fs::write(stage.dir("a").join("standfast.toml"), text).expect("it can be written");
+    fs::write(stage.dir("a").join("standfast.toml"), text).expect("it can be written");
     stage.run("a");
     stage.wait_for_holder("a");
     let told = stage.done("a", &["address", "release", NAME]);
@@ -221,6 +222,31 @@ fn what_the_kernel_could_not_tell_is_looked_up() {
     assert!(stage.log("a").contains("WARN times=1 the kernel had more news"), "{}", stage.log("a"));
     let told = stage.done("a", &["address"]);
     assert!(told.contains("the kernel dropped news of interfaces and addresses"), "{told}");
+}
+
+/// Where a veto would leave nobody to have it, a weight leaves it to whoever has more right then.
+#[test]
+fn a_check_with_a_weight_moves_it_and_forbids_nothing() {
+    let mut stage = Stage::set();
+    let sign = stage.dir("a").join("fit");
+    fs::write(&sign, "").expect("the scratch directory is ours");
+    let check = format!(
+        "[[address.check]]\nname = \"fit\"\nfile = \"{}\"\ninterval = \"100ms\"\nweight = 60\n",
+        sign.display()
+    );
+    stage.run_both(&format!("{}{check}", vrrp(90, "", "")), &vrrp(100, "", ""));
+    stage.wait_for_holder("a");
+    fs::remove_file(&sign).expect("it is ours");
+    stage.wait_for_holder("b");
+    stage.answers();
+    assert_eq!(stage.stands("a").expect("it answers")["state"], "backup", "it may still have it");
+    stage.kill("b");
+    stage.wait_for_holder("a");
+    stage.run("b");
+    stage.wait_for_holder("b");
+    fs::write(&sign, "").expect("the scratch directory is ours");
+    stage.wait_for_holder("a");
+    stage.answers();
 }
 
 #[test]
@@ -396,7 +422,7 @@ fn what_happened_can_happen_again() {
     let record = written.lines().find(|path| path.contains("addresses-")).expect("addresses have a record");
     let replayed = run(&["replay", record]);
     assert!(replayed.status.success(), "{}", said(&replayed));
-    let text = std::fs::read_to_string(record).expect("it was written");
+    let text = fs::read_to_string(record).expect("it was written");
     assert!(text.contains("wish=release") && text.contains("> changed address=vip"), "{text}");
 }
 

@@ -136,8 +136,22 @@ fn wait_until_b_knows(stage: &Stage, many: usize) {
     });
 }
 
+/// What is promised is a second. A machine that is busy may be late now and then, not each time; without a word nobody is released at all.
+fn within_a_second(what: &str, released_after: impl Fn() -> f64) {
+    let mut took = Vec::new();
+    while took.last().is_none_or(|ms| *ms >= PROMISED_MS) {
+        assert!(took.len() < TRIES, "{what}: released {took:.0?} ms after the takeover, and a second is promised");
+        took.push(released_after());
+    }
+}
+
 /// So many clients wait, something happens to `a`, `b` takes the address over, and all are released.
-fn are_released(what: &str, many: usize, harm: impl FnOnce(&mut Stage)) {
+fn are_released(what: &str, many: usize, harm: impl Fn(&mut Stage)) {
+    within_a_second(what, || last_of(what, many, &harm));
+}
+
+/// How long after the takeover the last of them is.
+fn last_of(what: &str, many: usize, harm: impl Fn(&mut Stage)) -> f64 {
     let mut stage = held_by_a();
     let waiting = Waiting::start(&stage.network, many, "lab:nothing");
     stage.wait("all wait", || (waiting.all().len() == many).then_some(()));
@@ -153,13 +167,17 @@ fn are_released(what: &str, many: usize, harm: impl FnOnce(&mut Stage)) {
         taken - began,
         released - began
     );
-    assert!(released - taken < GENEROUS_MS, "released {:.0} ms after the takeover", released - taken);
     // Who comes now is served.
     stage.answers();
+    released - taken
 }
 
 /// The same for one client of each kind, and for several addresses that move together.
-fn everybody_is_released(what: &str, harm: impl FnOnce(&mut World)) {
+fn everybody_is_released(what: &str, harm: impl Fn(&mut World)) {
+    within_a_second(what, || last_of_everybody(what, &harm));
+}
+
+fn last_of_everybody(what: &str, harm: impl Fn(&mut World)) -> f64 {
     let mut world = World::held_by_a();
     let everybody = Everybody::start(&world);
     let began = wall_ms();
@@ -173,9 +191,9 @@ fn everybody_is_released(what: &str, harm: impl FnOnce(&mut World)) {
         taken - began,
         released - began
     );
-    assert!(released - taken < GENEROUS_MS, "{who}: released {:.0} ms after the takeover", released - taken);
     // Who comes now is served.
     stage.answers();
+    released - taken
 }
 
 #[test]
@@ -322,5 +340,5 @@ fn who_is_served_where_the_address_is_takes_no_harm() {
 const INTERVAL: &str = "\"300ms\"";
 /// One file would do for both.
 const PARTNERS: &str = "partners = [\"10.0.0.1:26379\", \"10.0.0.2:26379\"]";
-/// What is promised is a second. The machine may be busy; without a word nobody is released at all.
-const GENEROUS_MS: f64 = 5_000.0;
+const PROMISED_MS: f64 = 1_000.0;
+const TRIES: usize = 4;
