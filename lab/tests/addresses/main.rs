@@ -224,6 +224,21 @@ fn what_the_kernel_could_not_tell_is_looked_up() {
     assert!(told.contains("the kernel dropped news of interfaces and addresses"), "{told}");
 }
 
+/// A slip in the list turns off that waiting clients are told: nobody would notice before the host is lost.
+#[test]
+fn a_partner_that_is_none_is_named_once() {
+    let mut stage = Stage::set();
+    // Ourselves, a Redis, and nobody.
+    let partners = "partners = [\"10.0.0.1:26379\", \"10.0.0.3:6379\", \"10.0.0.2:26399\"]";
+    stage.write("a", &vrrp(150, partners, ""));
+    stage.run("a");
+    let said = |node: &str| stage.log("a").matches(&format!("WARN node={node} nobody there, where `partners`")).count();
+    for node in ["10.0.0.3:6379", "10.0.0.2:26399"] {
+        stage.wait(&format!("{node} is named"), || (said(node) > 0).then_some(()));
+    }
+    assert_eq!(["10.0.0.1:26379", "10.0.0.3:6379", "10.0.0.2:26399"].map(said), [0, 1, 1], "{}", stage.log("a"));
+}
+
 /// Where a veto would leave nobody to have it, a weight leaves it to whoever has more right then.
 #[test]
 fn a_check_with_a_weight_moves_it_and_forbids_nothing() {

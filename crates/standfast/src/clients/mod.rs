@@ -388,6 +388,8 @@ impl Office {
             BTreeSet::new()
         };
         let mut wanted = BTreeMap::<SocketAddr, BTreeSet<IpAddr>>::new();
+        let named: BTreeSet<SocketAddr> =
+            watched.iter().flat_map(|watched| watched.partners.clone()).flatten().collect();
         for Watched { ips, partners, .. } in watched {
             let partners = partners.map_or_else(|| known.clone(), BTreeSet::from_iter);
             for partner in partners {
@@ -414,7 +416,8 @@ impl Office {
                 }
                 None => {
                     let (offer, offered) = watch::channel(ips);
-                    let partner = Partner::new(addr, self.shared.clone(), self.ways.clone(), offered);
+                    let is_named = named.contains(&addr);
+                    let partner = Partner::new(addr, self.shared.clone(), self.ways.clone(), offered, is_named);
                     self.partners.insert(addr, (offer, spawn(partner.keep()).abort_handle()));
                 }
             }

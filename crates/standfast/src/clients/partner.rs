@@ -40,6 +40,10 @@ pub(super) struct Partner {
     known: Option<(String, Vec<IpAddr>)>,
     /// When it last answered.
     heard: Instant,
+    /// An operator has named it: somebody is to be there.
+    is_named: bool,
+    /// It was said that nobody is.
+    is_missed: bool,
 }
 
 /// Why a connection came to its end.
@@ -54,14 +58,25 @@ enum End {
     Ourselves,
 }
 
+impl End {
+    fn why(&self) -> String {
+        match self {
+            Self::Broken(e) => e.to_string(),
+            Self::Stranger(why) => why.clone(),
+            Self::Silent | Self::Ourselves => "it does not answer".to_owned(),
+        }
+    }
+}
+
 impl Partner {
     pub(super) fn new(
         addr: SocketAddr,
         shared: Arc<Shared>,
         ways: Ways,
         offer: watch::Receiver<BTreeSet<IpAddr>>,
+        is_named: bool,
     ) -> Self {
-        Self { addr, shared, ways, offer, known: None, heard: now() }
+        Self { addr, shared, ways, offer, known: None, heard: now(), is_named, is_missed: false }
     }
 
     /// Tells it, for ever.
@@ -98,16 +113,26 @@ impl Partner {
                     AGAIN
                 }
             };
+            self.miss(&end);
             sleep(pause).await;
         }
     }
 
+    /// Who was named and is not there is said once, until somebody is: without a partner the one promise that needs it is off.
+    fn miss(&mut self, end: &End) {
+        if self.is_named && !self.is_missed && self.known.is_none() && now().since(self.heard) >= MISSED {
+            self.is_missed = true;
+            tracing::warn!(
+                node = %self.addr,
+                "nobody there, where `partners` has another host, is told which clients are served here ({}): should this host be lost, those \
+                 who wait for an answer stall. Is it the Sentinel port (`[node] listen`) of a Standfast that may hold the address?",
+                end.why()
+            );
+        }
+    }
+
     fn lose(&mut self, end: &End) {
-        let why = match end {
-            End::Broken(e) => e.to_string(),
-            End::Stranger(why) => why.clone(),
-            End::Silent | End::Ourselves => "it does not answer".to_owned(),
-        };
+        let why = end.why();
         let Some((name, ips)) = self.known.take() else {
             return tracing::trace!(node = %self.addr, "not reached: {why}");
         };
@@ -162,9 +187,12 @@ impl Partner {
             return Err(End::Ourselves);
         }
         let wanted: BTreeSet<IpAddr> = cares_for.into_iter().filter(|ip| offer.contains(ip)).collect();
-        if self.known.is_none() {
-            tracing::info!(node = teller.name, addresses = ?wanted, "{} shares addresses with us", self.addr);
+        match self.known {
+            Some(_) => {}
+            None if wanted.is_empty() => tracing::info!(node = teller.name, "{} shares no address with us", self.addr),
+            None => tracing::info!(node = teller.name, addresses = ?wanted, "{} shares addresses with us", self.addr),
         }
+        self.is_missed = false;
         self.known = Some((teller.name, wanted.iter().copied().collect()));
         self.heard = now();
         Ok(wanted)
@@ -286,6 +314,8 @@ const CONNECT: Duration = Duration::from_millis(250);
 const AT_ONCE: Duration = Duration::from_millis(10);
 /// Between two attempts to reach one that is not there.
 const AGAIN: Duration = Duration::from_millis(100);
+/// A host that was named and is not there for so long is none that has just been started.
+const MISSED: Duration = Duration::from_secs(5);
 /// Before one is asked again that does not understand us.
 const STRANGE: Duration = Duration::from_secs(10);
 /// Bytes of an answer: names and addresses.
