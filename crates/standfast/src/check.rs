@@ -168,7 +168,12 @@ mod tests {
         let warned = |text: &str| warnings(&config::parse("f", text).unwrap());
         assert_eq!(warned(&text("127.0.0.1:6379", 3)), [""; 0]);
         let found = warned(&text("192.0.2.77:6379", 2));
-        assert!(found.len() == 2 && found[0].contains("majority") && found[1].contains("copied"), "{found:?}");
+        assert!(
+            found.len() == 2 && found[0].contains("majority") && found[1].contains("own server alone"),
+            "{found:?}"
+        );
+        let both = warned(&text("127.0.0.1:6379\", \"192.0.2.77:6379", 3));
+        assert!(both.len() == 1 && both[0].contains("192.0.2.77:6379 in `servers`"), "{both:?}");
         let v6 = "[[address]]\nname = \"vip\"\nheld = [\"fd00::1/64\"]\ninterface = \"eth-none\"\nfollows = \"checks\"\nvrrp = { id = 1 }\n";
         assert!(warned(v6).iter().any(|text| text.contains("link-local")));
         let own = v6.replace("id = 1", "id = 1, peers = [\"::1\"]");
