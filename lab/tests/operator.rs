@@ -32,7 +32,10 @@ fn an_operator_sees_and_moves_the_master() {
     let status: Value = serde_json::from_slice(&status.stdout).expect("one JSON document");
     assert_eq!(status["report"]["groups"][0]["view"]["master"], to, "{status:#}");
 
-    let story = said(&run(&["explain", "--control", &control]));
+    // The others are told, too, before it is over.
+    let explained = || said(&run(&["explain", "--control", &control]));
+    wait_until("the switchover is over", || explained().lines().next().is_some_and(|line| line.contains("It took")));
+    let story = explained();
     for words in ["An operator wanted another master", "Writes were held for", &format!("{to} is told to be master")] {
         assert!(story.contains(words), "{words}: {story}");
     }
