@@ -43,6 +43,17 @@ impl Running {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "a process of ours can be sent a signal");
+        // Each of its threads stops when it next gets a processor, and does what it likes until then.
+        while signal == "STOP" && !self.stands_still() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether each of its threads is stopped (proc(5), `stat`).
+    fn stands_still(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.0.id())).expect("it lives").flatten();
+        let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+        stats.into_iter().all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
     }
 
     /// How it ended, if it has.
