@@ -7,7 +7,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`out`] | how does a line get out without anybody waiting for who reads it? |
-//! | [`last_words`] | how does a process say why it ends when nobody may be reading? |
+//! | [`last_words`](mod@last_words) | how does a process say why it ends when nobody may be reading? |
 
 mod last_words;
 mod out;
