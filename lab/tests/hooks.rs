@@ -41,7 +41,7 @@ fn hooks_and_the_fifo_hear_each_state_in_order_and_the_last_one_before_the_end()
     let hook = program(&stage, "a", "hook", "sleep 0.2; echo \"$*\" >> $OUT");
     let fifo = stage.dir("a").join("fifo");
     let notify = format!(
-        "[address.notify]\nmaster = [\"{0}\", \"here\"]\nany = [\"{0}\"]\nfifo = \"{1}\"\n",
+        "[address.notify]\nmaster = [\"{0}\", \"here\"]\nbackup = [\"/not/there\"]\nany = [\"{0}\"]\nfifo = \"{1}\"\n",
         hook.display(),
         fifo.display()
     );
@@ -49,6 +49,12 @@ fn hooks_and_the_fifo_hear_each_state_in_order_and_the_last_one_before_the_end()
     stage.run("a");
     stage.wait("it holds the address", || stage.holds("a", VIP).then_some(()));
     stage.wait("the pipe is made", || fifo.exists().then_some(()));
+    // One that is not there is said at the start and when it is due, and nothing waits for it.
+    for said in
+        ["`notify.backup` /not/there cannot be run", "the hook /not/there for `INSTANCE \"vip\" BACKUP 150` failed"]
+    {
+        stage.wait(said, || stage.log("a").contains(said).then_some(()));
+    }
     let held = fs::File::options().read(true).write(true).open(&fifo).expect("it is ours to read");
     stage.signal("a", "TERM");
     stage.ended("a");

@@ -94,7 +94,26 @@ pub(crate) fn address(text: &str, wildcard: bool) -> Result<SocketAddr, Complain
         let wrong = format!("{} is a multicast address", quote(text));
         return Err(Complaint::new(wrong, "expected the IP address of one host"));
     }
+    if let SocketAddr::V6(v6) = address
+        && v6.ip().is_unicast_link_local()
+        && v6.scope_id() == 0
+    {
+        return Err(no_link(text, address));
+    }
     Ok(address)
+}
+
+/// The kernel refuses it: every link has all of fe80::/10, and nothing says which one is meant.
+fn no_link(text: &str, address: SocketAddr) -> Complaint {
+    let wrong = format!("{} does not say on which link: fe80::/10 is on every one", quote(text));
+    let mut complaint = Complaint::new(wrong, "expected an address that is on one link only");
+    complaint.help = Some(format!(
+        "write the host's global address, or one of fd00::/8; or the number of the interface, which `ip link` shows, and which may be another \
+         one after a restart: \"[{}%2]:{}\"",
+        address.ip(),
+        address.port()
+    ));
+    complaint
 }
 
 /// Where clients of a listener come in.
@@ -407,6 +426,8 @@ mod tests {
         assert_eq!(address("*:6379", true).unwrap_err().help.as_deref(), Some("did you mean \"0.0.0.0:6379\"?"));
         assert_eq!(address("6379", true).unwrap_err().help.as_deref(), Some("did you mean \"0.0.0.0:6379\"?"));
         assert_eq!(address("[::1]:6379", false), Ok("[::1]:6379".parse().unwrap()));
+        assert!(address("[fe80::1]:6379", false).unwrap_err().help.unwrap().contains("\"[fe80::1%2]:6379\""));
+        assert!(address("[fe80::1%2]:6379", false).is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use host::clock::now;
+use host::here::is_here;
 use host::netlink::watch::{Change, Watch};
 use host::netlink::{Address, Link, Netlink};
 use net::{in_a_network, ip, wait};
@@ -74,6 +75,27 @@ fn an_address_that_was_put_is_heard_at_once() {
                 netlink.remove(&address).unwrap();
             }
             assert!(waited_in_vain < 50, "it is heard as a rule");
+        }
+    });
+}
+
+#[test]
+fn an_address_is_here_while_it_is_and_no_longer() {
+    in_a_network(|| {
+        let netlink = &mut Netlink::open().unwrap();
+        let near = link(netlink, "near").index;
+        // By whatever way packets for others would leave.
+        ip("route add default via 192.0.2.254 dev near onlink");
+        for (text, prefix) in [("192.0.2.8", 24), ("198.51.100.7", 32), ("2001:db8::8", 64), ("fe80::8", 64)] {
+            let address = Address { link: near, ip: text.parse().unwrap(), prefix };
+            assert!(!is_here(address.ip), "{address}");
+            netlink.put(&address, Some(Duration::from_secs(60))).unwrap();
+            let until = now() + Duration::from_secs(30);
+            while !is_here(address.ip) {
+                assert!(now() < until, "{address}");
+            }
+            netlink.remove(&address).unwrap();
+            assert!(!is_here(address.ip), "{address}");
         }
     });
 }

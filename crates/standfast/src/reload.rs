@@ -159,6 +159,7 @@ impl Inner {
         if after.proxy.max_clients != running.proxy.max_clients {
             run::raise_limits(&after);
         }
+        lines.extend(check::useless_programs(&after).into_iter().map(|text| format!("warning: {text}")));
         *running = after;
         if changes.iter().any(|change| change.applies() == Applies::AtRestart) {
             lines.push("what needs a restart waits for one; everything else is in effect".to_owned());

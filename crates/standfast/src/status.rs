@@ -259,11 +259,14 @@ pub(crate) fn write_addresses(out: &mut String, status: &AddressesStatus) {
 
 /// Whether clients of an address that moves would be released.
 fn write_clients(out: &mut String, clients: &ClientsStatus) {
-    let ClientsStatus { partners, served_elsewhere, untold, tickles, .. } = clients;
+    let ClientsStatus { partners, served_elsewhere, untold, tickles, refused, .. } = clients;
     let _ = writeln!(
         out,
         "  told of clients here: {partners} other nodes; clients there: {served_elsewhere}; tickles sent: {tickles}"
     );
+    if *refused > 0 {
+        let _ = writeln!(out, "    {refused} times a host that is no partner told of clients, and was not listened to");
+    }
     if *untold > 0 {
         let _ = writeln!(out, "    {untold} clients are too many: others are not told of them");
     }

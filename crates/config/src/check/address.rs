@@ -3,6 +3,7 @@
 mod bgp;
 mod group;
 mod look;
+mod named;
 mod vrrp;
 
 use std::net::{IpAddr, SocketAddr};
@@ -66,6 +67,7 @@ pub(super) fn all(found: &mut Vec<Problem>, tables: &Tables, strangers: bool) {
     names(found, &tables.addresses);
     held_twice(found, &tables.addresses);
     not_ours(found, tables);
+    named::all(found, tables);
     group::all(found, tables, strangers);
     vrrp::together(found, &tables.addresses);
     bgp::together(found, &tables.addresses);

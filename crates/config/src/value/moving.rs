@@ -19,6 +19,13 @@ pub(crate) fn ip(text: &str, v4: bool, v6: bool) -> Result<IpAddr, Complaint> {
     if !one_host(ip) {
         return Err(Complaint::new(format!("{} is no address of one host", quote(text)), expected));
     }
+    if let IpAddr::V6(v6) = ip
+        && let Some(mapped) = v6.to_ipv4_mapped()
+    {
+        // No packet of IPv6 carries it, and it is compared with the other form of itself.
+        let wrong = format!("{} is an IPv4 address in the form of an IPv6 one", quote(text));
+        return Err(Complaint::new(wrong, expected).did_you_mean(v4.then(|| mapped.to_string())));
+    }
     if (ip.is_ipv4() && !v4) || (ip.is_ipv6() && !v6) {
         return Err(Complaint::new(format!("{} is of the other family", quote(text)), expected));
     }
@@ -56,7 +63,8 @@ fn bits_have_sign(text: &str) -> bool {
 /// An address, with a port if it is not the usual one.
 pub(crate) fn remote(text: &str, port: u16) -> Result<SocketAddr, Complaint> {
     if let Ok(found) = text.parse::<IpAddr>() {
-        return ip(text, true, true).map(|_| SocketAddr::new(found, port));
+        ip(text, true, true)?;
+        return super::address(&SocketAddr::new(found, port).to_string(), false);
     }
     super::address(text, false)
 }
@@ -155,6 +163,7 @@ mod tests {
         assert!(ip("10.0.0.1", true, false).is_ok() && ip("fd00::1", false, true).is_ok());
         assert!(ip("10.0.0.1", false, true).is_err() && ip("fd00::1", true, false).is_err());
         assert!(ip("255.255.255.255", true, true).is_err());
+        assert_eq!(ip("::ffff:10.0.0.1", true, true).unwrap_err().help.as_deref(), Some("did you mean \"10.0.0.1\"?"));
     }
 
     #[test]
@@ -163,6 +172,7 @@ mod tests {
         assert_eq!(remote("fd00::1", 179), Ok("[fd00::1]:179".parse().unwrap()));
         assert_eq!(remote("[fd00::1]:1179", 179), Ok("[fd00::1]:1179".parse().unwrap()));
         assert!(remote("0.0.0.0", 179).is_err() && remote("rs1", 179).is_err());
+        assert!(remote("fe80::1", 179).unwrap_err().help.unwrap().contains("\"[fe80::1%2]:179\""));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Is what the file says of addresses possible on this host? Programs that cannot be run would be found out when an address is to move;
-//! interfaces may still come.
+//! Is what the file says of addresses possible on this host? All of it is a warning: programs and interfaces may still come, and a node does
+//! without an address's hook rather than its clients without the node.
 
 use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -14,23 +14,6 @@ use crate::program::{Who, may_be_run};
 
 /// A program that an address names: by which option, with its arguments, and as whom it is run.
 type Named<'a> = (String, &'a [String], Who);
-
-/// Programs and users that there are not: nothing is started.
-pub(super) fn faults(config: &Config) -> Vec<String> {
-    let addresses = config.addresses.iter().map(|address| (of_address(config, address), programs(address)));
-    let groups = config.sync_groups.iter().map(|group| (of_group(config, group), hooks(&group.notify)));
-    let one = |(of, programs): (String, Vec<Named<'_>>)| {
-        let told = programs.into_iter().filter_map(|(option, argv, who)| {
-            let why = argv.first().and_then(|path| unusable(Path::new(path))).map(|why| {
-                format!("`{option}` {} cannot be run: {why}. What to do: create it, or `chmod +x` it", argv[0])
-            });
-            let why = why.or_else(|| who.user().err().map(|why| format!("`{option}` cannot be run: {why}")))?;
-            Some(format!("{of}: {why}"))
-        });
-        told.collect::<Vec<_>>()
-    };
-    addresses.chain(groups).flat_map(one).collect()
-}
 
 fn of_address(config: &Config, address: &Address) -> String {
     format!("{}:{}: address {}", config.file_name, address.defined_at, address.name)
@@ -50,30 +33,55 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             .chain(untold(config, address))
             .chain(no_link_local(address))
             .chain(lone(config, address));
-        let all: Vec<String> = looks.chain(untellable(&address.notify)).chain(strange(programs(address))).collect();
-        (of_address(config, address), all)
+        (of_address(config, address), looks.collect())
     });
-    let groups = config.sync_groups.iter().map(|group| {
-        let all = untellable(&group.notify).into_iter().chain(strange(hooks(&group.notify))).collect();
-        (of_group(config, group), all)
-    });
-    let said = |(of, all): (String, Vec<String>)| all.into_iter().map(move |text| format!("{of}: {text}"));
-    addresses.chain(groups).flat_map(said).collect()
+    said(addresses).chain(programs(config)).collect()
+}
+
+/// Programs that cannot be run, and pipes that cannot be written to: found when an address moves, it would be found too late.
+pub(super) fn programs(config: &Config) -> Vec<String> {
+    let all = |notify: &Notify, programs: Vec<Named<'_>>| {
+        untellable(notify).into_iter().chain(programs.into_iter().filter_map(useless)).collect()
+    };
+    let addresses = config
+        .addresses
+        .iter()
+        .map(|address| (of_address(config, address), all(&address.notify, programs_of(address))));
+    let groups = config.sync_groups.iter();
+    let groups = groups.map(|group| (of_group(config, group), all(&group.notify, hooks(&group.notify))));
+    said(addresses.chain(groups)).collect()
+}
+
+fn said(all: impl Iterator<Item = (String, Vec<String>)>) -> impl Iterator<Item = String> {
+    all.flat_map(|(of, all)| all.into_iter().map(move |text| format!("{of}: {text}")))
 }
 
 /// A path where nothing can be told.
 fn untellable(notify: &Notify) -> Option<String> {
-    let path = notify.fifo.as_deref().filter(|path| is_no_fifo(path))?;
-    Some(format!("`fifo` {} is not a named pipe: nothing is told there", path.display()))
+    let path = notify.fifo.as_deref()?;
+    let path_is_there = path.symlink_metadata().is_ok();
+    let lacks_directory = path.parent().is_some_and(|parent| !parent.is_dir());
+    let why = match () {
+        () if is_no_fifo(path) => "is not a named pipe",
+        () if !path_is_there && lacks_directory => "cannot be made: its directory is not there",
+        () => return None,
+    };
+    Some(format!("`fifo` {} {why}: nothing is told there", path.display()))
 }
 
-/// Programs that are not run, because others could change them.
-fn strange(programs: Vec<Named<'_>>) -> Vec<String> {
-    let strange = programs.into_iter().filter_map(|(option, argv, who)| {
-        let user = who.user().ok().flatten();
-        may_be_run(Path::new(argv.first()?), user.as_ref()).err().map(|why| format!("`{option}`: {why}"))
-    });
-    strange.collect()
+/// A program that would not be run, or not well, and why.
+fn useless((option, argv, who): Named<'_>) -> Option<String> {
+    let path = Path::new(argv.first()?);
+    if let Some(why) = unusable(path) {
+        return Some(format!(
+            "`{option}` {} cannot be run: {why}. It counts as failed whenever it is due. What to do: create it, or `chmod +x` it",
+            path.display()
+        ));
+    }
+    match who.user() {
+        Err(why) => Some(format!("`{option}` cannot be run: {why}. It counts as failed whenever it is due")),
+        Ok(user) => may_be_run(path, user.as_ref()).err().map(|why| format!("`{option}`: {why}")),
+    }
 }
 
 /// Interfaces that are not there.
@@ -166,7 +174,7 @@ fn no_link_local(address: &Address) -> Option<String> {
     })
 }
 
-fn programs(address: &Address) -> Vec<Named<'_>> {
+fn programs_of(address: &Address) -> Vec<Named<'_>> {
     let mut all: Vec<Named<'_>> = Vec::new();
     if let Way::Command(command) = &address.way {
         let jobs = [("up", Some(&command.up)), ("down", Some(&command.down)), ("check", command.check.as_ref())];

@@ -1,28 +1,21 @@
 //! What in the file does not go together with the addresses and ports of this host? It can be started, and is not what was meant.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use config::address::{Address, Way};
 use config::{Config, Endpoint, Group, Listener, Origin};
-use host::netlink::Netlink;
+use host::here::is_here;
 
-/// All of it. `None` of what depends on this host's addresses where the kernel does not tell them.
+/// All of it.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
-    let own = own().unwrap_or_default();
     let everywhere = config.groups.iter().filter_map(every_hosts_own).map(|(at, text)| (at.to_string(), text));
-    let ports = config.listeners.iter().filter_map(|listener| port_of_a_server(config, listener, &own));
+    let ports = config.listeners.iter().filter_map(|listener| port_of_a_server(config, listener));
     let ports = ports.map(|(at, text)| (at.to_string(), text));
     let addresses = config.addresses.iter().flat_map(|address| {
-        let texts = spoken_from(address, &own).into_iter().chain(announced_on_a_link(address));
+        let texts = spoken_from(address).into_iter().chain(announced_on_a_link(address));
         texts.map(|text| (address.defined_at.to_string(), format!("address {}: {text}", address.name)))
     });
     everywhere.chain(ports).chain(addresses).map(|(at, text)| format!("{}:{at}: {text}", config.file_name)).collect()
-}
-
-/// The addresses that this host has, without those that we have put there.
-fn own() -> Option<Vec<IpAddr>> {
-    let held = Netlink::open().ok()?.addresses().ok()?;
-    Some(held.into_iter().filter(|held| !held.is_ours).map(|held| held.address.ip).collect())
 }
 
 /// A master at which each host would find its own Redis.
@@ -47,13 +40,11 @@ fn servers(group: &Group) -> Vec<SocketAddr> {
 }
 
 /// A listener with the port of a Redis of this host: if that is bound to all addresses, the second of both does not come up.
-fn port_of_a_server(config: &Config, listener: &Listener, own: &[IpAddr]) -> Option<(config::Place, String)> {
+fn port_of_a_server(config: &Config, listener: &Listener) -> Option<(config::Place, String)> {
     let Endpoint::Tcp(listen) = &listener.listen else { return None };
     let servers = config.groups.iter().flat_map(servers);
-    let is_beside = |server: &SocketAddr| {
-        let is_here = server.ip().is_loopback() || own.contains(&server.ip());
-        is_here && server.port() == listen.port() && server.ip() != listen.ip()
-    };
+    let is_beside =
+        |server: &SocketAddr| server.port() == listen.port() && server.ip() != listen.ip() && is_here(server.ip());
     let server = servers.into_iter().find(is_beside).filter(|_| !listen.ip().is_unspecified())?;
     let text = format!(
         "listener {listen} has the port of {server}, a Redis of this host. If that Redis is bound to all addresses (`bind *`), whichever of \
@@ -64,9 +55,9 @@ fn port_of_a_server(config: &Config, listener: &Listener, own: &[IpAddr]) -> Opt
 }
 
 /// Routers that speak from an address that this host does not have.
-fn spoken_from(address: &Address, own: &[IpAddr]) -> Option<String> {
+fn spoken_from(address: &Address) -> Option<String> {
     let Way::Vrrp(vrrp) = &address.way else { return None };
-    let from = vrrp.from.filter(|from| !own.is_empty() && !own.contains(from))?;
+    let from = vrrp.from.filter(|from| !is_here(*from))?;
     Some(format!(
         "`vrrp.from` {from} is on no interface of this host: the address is not here until it is there. `ip address` shows those that there are"
     ))

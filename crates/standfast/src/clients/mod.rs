@@ -46,7 +46,7 @@ use own::Own;
 use partner::Partner;
 use store::Store;
 pub(crate) use words::COMMAND;
-use words::{Message, RESEND, Teller, Welcome};
+use words::{Message, RESEND, STRANGER, Teller, Welcome};
 
 /// Whom others serve, and who serves whom here. Does nothing until it is started. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
@@ -83,6 +83,9 @@ pub(crate) struct ClientsStatus {
     pub(crate) not_sent: u64,
     /// Commands of other nodes that made no sense.
     pub(crate) garbage: u64,
+    /// What came from hosts that are no partners, to a port without a password.
+    #[serde(default)]
+    pub(crate) refused: u64,
     /// Orders and events that found no room.
     pub(crate) dropped: u64,
 }
@@ -133,6 +136,10 @@ struct Shared {
     news: watch::Sender<u64>,
     store: Mutex<Store>,
     watched: Mutex<Vec<Watched>>,
+    /// From where we are told of clients, if the port asks for no password.
+    hosts: Mutex<BTreeSet<IpAddr>>,
+    /// When it was last said that somebody else was not listened to.
+    refused_at: Mutex<Option<machine::Instant>>,
     /// Partners that want to be told something.
     audience: AtomicUsize,
     /// Rung when there is one.
@@ -147,6 +154,7 @@ struct Counters {
     tickles: AtomicU64,
     not_sent: AtomicU64,
     garbage: AtomicU64,
+    refused: AtomicU64,
     dropped: AtomicU64,
 }
 
@@ -164,6 +172,8 @@ impl Clients {
             news: watch::Sender::new(0),
             store: Mutex::default(),
             watched: Mutex::default(),
+            hosts: Mutex::default(),
+            refused_at: Mutex::default(),
             audience: AtomicUsize::new(0),
             came: Notify::new(),
             inbox,
@@ -237,21 +247,26 @@ impl Clients {
     /// How it goes. `None`: it was not started.
     pub(crate) fn status(&self) -> Option<ClientsStatus> {
         let shared = &self.0.get()?.shared;
-        let Counters { tickles, not_sent, garbage, dropped } = &shared.counters;
-        let [tickles, not_sent, garbage, dropped] =
-            [tickles, not_sent, garbage, dropped].map(|counter| counter.load(Ordering::Relaxed));
+        let Counters { tickles, not_sent, garbage, refused, dropped } = &shared.counters;
+        let [tickles, not_sent, garbage, refused, dropped] =
+            [tickles, not_sent, garbage, refused, dropped].map(|counter| counter.load(Ordering::Relaxed));
         let (others, served_elsewhere) = {
             let store = shared.store();
             (store.others(host::clock::now()), store.served())
         };
         let partners = shared.audience.load(Ordering::Relaxed);
         let untold = shared.own().untold();
-        Some(ClientsStatus { partners, others, served_elsewhere, untold, tickles, not_sent, garbage, dropped })
+        Some(ClientsStatus { partners, others, served_elsewhere, untold, tickles, not_sent, garbage, refused, dropped })
     }
 
-    /// Answers another node. `None`: there is no such command here.
-    pub(crate) fn answer(&self, words: &[Vec<u8>]) -> Option<Value> {
+    /// Answers another node. `anybody`: where who asks is connected from, if he needed no password. `None`: there is no such command here.
+    pub(crate) fn answer(&self, words: &[Vec<u8>], anybody: Option<&str>) -> Option<Value> {
         let shared = &self.0.get()?.shared;
+        if let Some(from) = anybody
+            && let Some(refusal) = shared.refuse(from)
+        {
+            return Some(refusal);
+        }
         let message = match Message::read(words) {
             Ok(message) => message,
             Err(why) => {
@@ -297,6 +312,28 @@ impl Shared {
                 self.counters.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Whoever could make up clients would have packets sent in their names. So a port that lets anybody in listens to hosts alone that are known
+    /// for partners.
+    fn refuse(&self, from: &str) -> Option<Value> {
+        let ip = from.parse::<SocketAddr>().ok().map(|from| from.ip().to_canonical());
+        if ip.is_some_and(|ip| lock(&self.hosts).contains(&ip)) {
+            return None;
+        }
+        let times = self.counters.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = host::clock::now();
+        let mut said = lock(&self.refused_at);
+        if said.is_none_or(|at| now.since(at) >= SAY_AGAIN) {
+            *said = Some(now);
+            tracing::warn!(
+                from,
+                times,
+                "clients were told of by a host that is no partner, and nobody listened. If it is one, name in `partners` the address that it speaks \
+                 from, too"
+            );
+        }
+        Some(Value::Error(format!("{STRANGER} this node knows no partner at {from}").into_bytes()))
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -382,14 +419,14 @@ impl Office {
     /// Has a connection to each partner, and to nobody else.
     async fn meet(&mut self) {
         let watched = lock(&self.shared.watched).clone();
-        let known = if watched.iter().any(|watched| watched.partners.is_none()) {
-            known(&self.node).await
-        } else {
-            BTreeSet::new()
-        };
+        let known = known(&self.node).await;
         let mut wanted = BTreeMap::<SocketAddr, BTreeSet<IpAddr>>::new();
         let named: BTreeSet<SocketAddr> =
             watched.iter().flat_map(|watched| watched.partners.clone()).flatten().collect();
+        // An address that moves may be what its holder speaks from.
+        let moving = watched.iter().flat_map(|watched| watched.ips.clone());
+        let hosts = known.iter().chain(&named).map(SocketAddr::ip).chain(moving);
+        *lock(&self.shared.hosts) = hosts.map(|ip| ip.to_canonical()).collect();
         for Watched { ips, partners, .. } in watched {
             let partners = partners.map_or_else(|| known.clone(), BTreeSet::from_iter);
             for partner in partners {
@@ -444,6 +481,8 @@ const SOON: Duration = Duration::from_millis(20);
 const MAX_ORDERS: usize = 256;
 /// Clients that came at once, or while this thread was busy. Those beyond are in the kernel's list.
 const MAX_ARRIVALS: usize = 1_024;
+/// Between two lines about strangers.
+const SAY_AGAIN: Duration = Duration::from_mins(1);
 /// Nodes that are told. More than those share no address.
 const MAX_PARTNERS: usize = 16;
 

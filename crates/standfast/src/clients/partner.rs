@@ -26,7 +26,7 @@ use view::GroupName;
 
 use super::Shared;
 use super::own::Reader;
-use super::words::{Message, Part, RESEND, Welcome};
+use super::words::{Message, Part, RESEND, STRANGER, Welcome};
 use crate::link::{self, Ways};
 
 /// Another node that may hold addresses of ours.
@@ -98,13 +98,15 @@ impl Partner {
             let pause = match &end {
                 End::Ourselves => return,
                 End::Stranger(why) => {
-                    let is_said = strange > AGAIN || why.starts_with(UNKNOWN);
-                    if !is_said {
+                    // One that has just been started answers before it knows of its addresses, and one that does not know us yet is about to.
+                    let is_new_to_it = why.starts_with(STRANGER);
+                    let (said_at, most) = if is_new_to_it { (HELLO / 2, HELLO) } else { (AGAIN, STRANGE) };
+                    let is_said = strange > said_at || why.starts_with(UNKNOWN);
+                    strange = (strange * 2).min(most);
+                    if !is_said && strange > said_at {
                         tracing::warn!(node = %self.addr, "it is not told which clients are served here: {why}");
                     }
                     self.lose(&end);
-                    // One that has just been started answers before it knows of its addresses.
-                    strange = (strange * 2).min(STRANGE);
                     strange
                 }
                 End::Silent | End::Broken(_) => {
@@ -301,6 +303,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
 /// A Sentinel that is none of ours, or one of ours that holds no addresses: nobody has to know.
 const UNKNOWN: &str = "ERR unknown command";
+/// A node hears of another one every two seconds: one to which we are new for longer is not about to know us.
+const HELLO: Duration = Duration::from_secs(4);
 /// How often one that has nothing to hear is asked whether it is there.
 const STILL_HERE: Duration = Duration::from_millis(200);
 /// Who does not answer for so long is lost: its clients are told so by whoever holds the address then, who may be in doubt without harm.

@@ -84,6 +84,8 @@ impl Host {
     }
 }
 
+/// A partner at this host, who is not there.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn until(what: &str, mut so: impl FnMut() -> bool) {
@@ -132,14 +134,14 @@ async fn many_connections_come_in_pieces_and_news_follow() {
     let connect = |_| (std::net::TcpStream::connect(at).unwrap(), listener.accept().unwrap());
     let mut held: Vec<_> = (0..1_500).map(connect).collect();
     a.watch("x", &[ip], &[b.port]);
-    b.watch("x", &[ip], &[]);
+    b.watch("x", &[ip], &[NOBODY]);
     until("b knows all", || b.knows(ip).len() == 1_500).await;
     held.extend((0..500).map(connect));
     until("b knows those who came later", || b.knows(ip).len() == 2_000).await;
     // It cares for another address, too, and is told anew.
-    b.watch("x", &[ip, own_ip(3)], &[]);
+    b.watch("x", &[ip, own_ip(3)], &[NOBODY]);
     until("b knows them once more", || b.knows(ip).len() == 2_000).await;
-    b.watch("x", &[own_ip(3)], &[]);
+    b.watch("x", &[own_ip(3)], &[NOBODY]);
     until("what does not matter is not kept", || b.knows(ip).is_empty()).await;
 }
 
@@ -151,7 +153,7 @@ async fn whom_the_proxy_has_let_in_a_partner_knows_without_the_kernel() {
     let listener = std::net::TcpListener::bind((ip, 0)).unwrap();
     let at = listener.local_addr().unwrap();
     a.watch("x", &[ip], &[b.port]);
-    b.watch("x", &[ip], &[]);
+    b.watch("x", &[ip], &[NOBODY]);
     let there = std::net::TcpStream::connect(at).unwrap();
     until("b knows who is there", || b.knows(ip) == [there.local_addr().unwrap()]).await;
     let client = SocketAddr::from(([192, 0, 2, 9], 4_711));
@@ -190,21 +192,27 @@ async fn others_at_the_port_notice_nothing_and_garbage_is_refused() {
         let len = timeout(PATIENCE, stream.read(&mut said)).await.expect("an answer").unwrap();
         String::from_utf8_lossy(&said[..len]).into_owned()
     };
+    let refused = ask("standfast clients 1 x y 0").await;
+    assert!(refused.starts_with("-STRANGER this node knows no partner at 127.0.0.1:"), "{refused}");
+    a.watch("x", &[own_ip(6)], &[NOBODY]);
+    let hosts = || lock(&a.clients.0.get().unwrap().shared.hosts).clone();
+    until("it has partners", || hosts().len() == 2).await;
     assert_eq!(ask("STANDFAST").await, "-ERR STANDFAST: too few words\r\n");
     assert_eq!(ask("STANDFAST CLIENTS 9 a b 0").await, "-ERR STANDFAST: another version of Standfast\r\n");
     assert_eq!(ask("standfast clients 1 x y 1").await, "-RESEND begin with 0\r\n");
-    assert!(ask("standfast clients 1 x y 0").await.starts_with("*2\r\n$1\r\na\r\n"));
+    assert!(ask("standfast clients 1 x y 0").await.starts_with("*3\r\n$1\r\na\r\n"));
     assert_eq!(ask("standfast clients 1 x y 1").await, "+OK\r\n");
     assert_eq!(ask("COMMAND COUNT").await, ":15\r\n", "as of Redis");
     assert_eq!(ask("COMMAND INFO standfast").await, "*1\r\n$-1\r\n");
     assert_eq!(ask("PING").await, "+PONG\r\n");
-    assert_eq!(a.clients.0.get().unwrap().shared.counters.garbage.load(Ordering::Relaxed), 2);
+    let status = a.clients.status().unwrap();
+    assert_eq!((status.garbage, status.refused), (2, 1));
 }
 
 #[tokio::test]
 async fn a_port_where_no_address_moves_knows_no_such_command() {
     let clients = Clients::default();
-    assert_eq!(clients.answer(&[b"STANDFAST".to_vec()]), None);
+    assert_eq!(clients.answer(&[b"STANDFAST".to_vec()], None), None);
     clients.watch(Vec::new());
     clients.tickle("x", &[]);
     clients.cut(&[]);

@@ -159,6 +159,8 @@ const ALL: &str = "all";
 const MORE: &str = "more";
 /// The error that asks to begin anew.
 pub(super) const RESEND: &str = "RESEND";
+/// The error of one that does not know our host for a partner's.
+pub(super) const STRANGER: &str = "STRANGER";
 /// Bytes of a name; host names have 253 at most.
 const MAX_NAME: usize = 255;
 

@@ -97,7 +97,10 @@ fn partner(client: &Client<'_>, words: &[Vec<u8>]) -> Option<Value> {
     }
     let as_good_as = table::find("sentinel|is-master-down-by-addr")?;
     match admit(client, as_good_as, words) {
-        Ok(()) => clients.answer(words),
+        Ok(()) => {
+            let from = login::is_anybody(client).then(|| client.guest.known(|known| known.addr.clone()));
+            clients.answer(words, from.as_deref())
+        }
         Err(refusal) => Some(refusal),
     }
 }

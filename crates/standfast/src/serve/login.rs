@@ -34,6 +34,12 @@ fn login(client: &Client<'_>, command: &[u8], user: &[u8], password: &[u8]) -> R
     Ok(())
 }
 
+/// Whether this client showed no password, because none is wanted.
+pub(super) fn is_anybody(client: &Client<'_>) -> bool {
+    client.guest.known(|known| known.user == DEFAULT)
+        && client.guest.port.users().get(DEFAULT).is_some_and(acl::user::User::is_open)
+}
+
 /// As if it had just come.
 pub(super) fn forget(client: &Client<'_>) {
     let open = client.guest.port.users().get(DEFAULT).is_some_and(acl::user::User::is_open);

@@ -39,6 +39,8 @@ struct Waiting {
     is_running: bool,
     /// Since the start.
     dropped: u64,
+    /// Run and not done, or not run.
+    failed: u64,
 }
 
 impl Queue {
@@ -109,7 +111,16 @@ async fn run_all(line: Arc<Line>) {
             continue;
         };
         if let Err(why) = runner.run(&program, &arguments, &environment).await {
-            tracing::warn!("the hook {} for `{}` failed: {why}", program.argv.join(" "), told.trim_end());
+            let times = {
+                let mut waiting = line.lock();
+                waiting.failed += 1;
+                waiting.failed
+            };
+            tracing::warn!(
+                "the hook {} for `{}` failed: {why} (failed so far: {times})",
+                program.argv.join(" "),
+                told.trim_end()
+            );
         }
     }
 }
