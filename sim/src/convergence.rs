@@ -8,7 +8,7 @@ use view::{Epoch, Phase, View};
 
 use crate::ground::{Happening, Who};
 use crate::invariants::Invariant;
-use crate::node::Member;
+use crate::node::{Member, Node};
 use crate::options::pick;
 use crate::place::{Place, name_of};
 use crate::redis::{Finds, Life, Redis};
@@ -62,6 +62,18 @@ impl World {
         self.ground.after(LOOK, Happening::Look);
     }
 
+    /// Whether a node has met the others of a group.
+    fn is_settled(&self, node: usize, group: usize) -> bool {
+        node < self.options.nodes || self.ground.judge.is_settled(node, &group_name(group))
+    }
+
+    /// Whether a node joined when the server that its file names was about to lose its right, and so has met nobody of the group.
+    /// It waits until an operator tells it of another, as with stock.
+    fn is_astray(&self, node: &Node, group: usize) -> bool {
+        let follows = node.knows(group).map(|(_, master)| master);
+        !self.is_settled(node.index, group) && follows != self.agreed(group).map(|(_, master)| master)
+    }
+
     /// How long convergence took, once all has been well for long enough.
     #[must_use]
     pub fn converged_after(&self) -> Option<Duration> {
@@ -74,7 +86,8 @@ impl World {
         let needed = self.votes_needed();
         let stocks = (0..self.stocks.len()).map(Place::Stock);
         // Who joined and has met nobody yet may never do so: the only server that it was told of may be gone.
-        let is_settled = |i: usize| i < self.options.nodes || self.ground.judge.is_settled(i);
+        let groups = || 0..self.options.groups.len();
+        let is_settled = |i: usize| groups().all(|group| self.is_settled(i, group));
         let here = self.nodes.iter().filter(|n| n.member == Member::Here && is_settled(n.index)).map(|n| n.place());
         let mut voters: Vec<Place> = here.chain(stocks).collect();
         if voters.len() < needed {
@@ -224,7 +237,8 @@ impl World {
             }
             let name = group_name(group);
             let mut agreed: Option<&View> = None;
-            for node in self.nodes.iter().filter(|n| within(&n.place())) {
+            let is_judged = |n: &Node| within(&n.place()) && !self.is_astray(n, group);
+            for node in self.nodes.iter().filter(|n| is_judged(n)) {
                 let Some(view) = node.views.get(&name) else {
                     return Some((Invariant::L1, format!("{} has no view of {name}", node.place())));
                 };
@@ -244,7 +258,7 @@ impl World {
             if let Some(why) = self.servers_unsettled(group, master, &within) {
                 return Some(why);
             }
-            for client in self.clients.iter().filter(|c| c.group == group && within(&Place::Node(c.node))) {
+            for client in self.clients.iter().filter(|c| c.group == group && is_judged(&self.nodes[c.node])) {
                 if client.last_ack.is_none_or(|at| at <= core.since) {
                     let now = self.nodes[client.node].clock.read(self.ground.now);
                     let why =
@@ -285,7 +299,8 @@ impl World {
         let knows = |r: &sentinel::report::Report| {
             r.groups.iter().any(|g| g.servers.iter().any(|s| s.addr == server.place.addr()))
         };
-        self.was_reset && !self.nodes.iter().filter_map(|n| n.report()).any(|r| knows(&r))
+        let others = self.nodes.iter().filter(|n| !self.is_astray(n, server.group));
+        self.was_reset && !others.filter_map(Node::report).any(|r| knows(&r))
     }
 
     fn servers_unsettled(

@@ -78,11 +78,11 @@ impl Judge {
         self.members.at_election.get(&key).copied().unwrap_or_else(|| self.voters_for(node, &attempt.group))
     }
 
-    /// Whether a node that joined late has met anybody, and anybody has met it.
-    pub(crate) fn is_settled(&self, node: usize) -> bool {
+    /// Whether a node that joined late has met anybody of a group, and anybody has met it.
+    pub(crate) fn is_settled(&self, node: usize, group: &GroupName) -> bool {
         let Some(id) = self.ids.get(node) else { return false };
-        let mut met = self.members.met.iter();
-        let is_known = self.members.met.values().any(|met| met.values().any(|other| other == id));
-        is_known && met.any(|((n, _), met)| *n == node && !met.is_empty())
+        let mut of_group = self.members.met.iter().filter(|((_, g), _)| g == group).map(|((n, _), met)| (*n, met));
+        let is_known = of_group.clone().any(|(_, met)| met.values().any(|other| other == id));
+        is_known && of_group.any(|(n, met)| n == node && !met.is_empty())
     }
 }
