@@ -1,12 +1,13 @@
 //! How does a test look at a page? Headless Chromium, driven through chromedriver by a few WebDriver calls.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use ports::free_address;
 use serde_json::{Value, json};
 
 use crate::program::require;
@@ -29,8 +30,7 @@ impl Browser {
     pub fn start() -> Self {
         require("chromedriver");
         require("chromium");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let addr = free.expect("loopback has a free port");
+        let addr = free_address();
         let profile = std::env::temp_dir().join(format!("standfast-browser-{}", addr.port()));
         let driver = Command::new("chromedriver")
             .arg(format!("--port={}", addr.port()))

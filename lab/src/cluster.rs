@@ -6,14 +6,14 @@ mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{process, thread};
 
+pub use ports::free_address;
 use serde_json::Value;
 
 use crate::netns::{keep, scratch_parent};
@@ -534,26 +534,6 @@ fn spawn(mut command: Command, log: &Path) -> Running {
     Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}")))
 }
 
-/// An address on loopback that nobody listens on. Below the kernel's own range (32768 and up): there an outgoing connection could
-/// take a port that is free for a moment because its Redis was killed. Each process begins elsewhere, because tests run side by
-/// side.
-///
-/// # Panics
-/// When there is none.
-#[must_use]
-pub fn free_address() -> SocketAddr {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..PORTS {
-        let port = process::id() * 20 + TAKEN.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(10_000 + port % PORTS).expect("below 20,000");
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(addr).is_ok() {
-            return addr;
-        }
-    }
-    panic!("no free port between 10000 and 20000 on 127.0.0.1");
-}
-
 /// Where an instance is, as Sentinel tells it. Where names are told, it is the one that every host has for itself.
 fn address(instance: &Value) -> Option<String> {
     let ip = field(instance, "ip")?.replace("localhost", "127.0.0.1");
@@ -578,5 +558,3 @@ const SERVERS: usize = 3;
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Each look asks every node several things: more often, and the looking would be most of the load.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How many ports tests choose from.
-const PORTS: u32 = 10_000;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use office::{Office, connect};
+use ports::free_address;
 use proxy::edge::Mode;
 use proxy::{Edge, Refused};
 use real::{Client, Lab, PATIENCE, Redis, clock, view, wait_until};
@@ -82,7 +83,7 @@ fn half_closed_connections_carry_the_other_half() {
 #[test]
 fn tls_is_passed_through() {
     let office = Office::open();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_address().port();
     let args = office.redis_args(port);
     let _redis = Redis::start_with(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let lab = lab(([127, 0, 0, 1], port).into());
@@ -112,7 +113,7 @@ fn tls_is_ended_here_if_that_is_asked_for() {
 #[test]
 fn plain_clients_are_served_by_a_server_that_speaks_tls_and_those_with_tls_of_their_own_are_told_apart() {
     let office = Office::open();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_address().port();
     let args = office.redis_args(port);
     let _redis = Redis::start_with(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let edge = Edge { server_tls: Some(office.server_tls()), ..Edge::default() };

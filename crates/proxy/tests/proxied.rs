@@ -4,10 +4,11 @@ mod office;
 mod real;
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use office::{Office, connect};
+use ports::free_address;
 use proxy::gate::{Lists, Network};
 use proxy::proxy_protocol::Version;
 use proxy::{Edge, Refused};
@@ -56,7 +57,7 @@ impl Haproxy {
     fn start(name: &str, bind: &str, rule: &str, server: SocketAddr, send: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("standfast-haproxy-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let at = free_address();
         let text = format!(
             "global\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n\
              listen main\n  bind {at} {bind}\n  {rule}\n  server one {server} {send}\n"

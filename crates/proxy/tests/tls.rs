@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use office::{Office, TlsStream, connect};
+use ports::free_address;
 use proxy::tls::ClientTls;
 use proxy::{Edge, Refused};
 use real::{Lab, PATIENCE, Redis, frame, view, wait_until};
@@ -71,7 +72,7 @@ fn redis_cli_speaks_tls_with_a_listener() {
 #[test]
 fn large_values_and_deep_pipelines_pass_through_tls_on_both_sides() {
     let office = Office::open();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_address().port();
     let args = office.redis_args(port);
     let _redis = Redis::start_with(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let edge = Edge { tls: Some(office.client_tls(false)), server_tls: Some(office.server_tls()), ..Edge::default() };
@@ -147,7 +148,7 @@ fn connections_to_servers_resume_sessions() {
 #[test]
 fn a_server_of_another_authority_is_not_talked_to() {
     let (office, other) = (Office::open(), Office::open());
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_address().port();
     let args = office.redis_args(port);
     let _redis = Redis::start_with(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let edge = Edge { server_tls: Some(other.server_tls()), ..Edge::default() };

@@ -475,8 +475,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_connection_is_told_as_the_kernels_word() {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
-        let id = LinkId { to: free, nr: 1 };
+        let id = LinkId { to: ports::free_address(), nr: 1 };
         let (inbox, mut told) = mpsc::channel(64);
         let _link = Link::open(id, door(Channel::Command), Ways::default(), inbox);
         assert_eq!(next(&mut told).await, Event::Failed { link: id, fault: Fault::Refused });

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use ports::free_address;
+
 /// A directory of its own for each test, removed when the test ends.
 struct Scratch(PathBuf);
 
@@ -48,18 +50,13 @@ fn outcome(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat())
 }
 
-/// An address on which nobody listens.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has a free port")
-}
-
 /// A file that is fine, unless one of its parts is not.
 fn text(state: &Path, listen: SocketAddr, master: SocketAddr, more: &str) -> String {
     format!(
         "[node]\nname = \"t\"\nlisten = \"{listen}\"\nstate-dir = \"{}\"\n\n[[group]]\nname = \"cache\"\nmaster = \"{master}\"\n\n\
          [[listener]]\nlisten = \"{}\"\ngroup = \"cache\"\n{more}",
         state.display(),
-        free()
+        free_address()
     )
 }
 
@@ -71,7 +68,7 @@ struct Guarded {
 
 impl Guarded {
     fn start(dir: &Path) -> Self {
-        let addr = free();
+        let addr = free_address();
         let port = addr.port().to_string();
         let dir = dir.to_str().expect("a scratch directory has a plain name");
         let options = ["--bind", "127.0.0.1", "--port", &port, "--dir", dir, "--save", "", "--appendonly", "no"];
@@ -118,7 +115,7 @@ fn redis_that_says(answer: &'static str) -> SocketAddr {
 #[test]
 fn a_good_file_is_called_fine() {
     let scratch = Scratch::new("fine");
-    let config = scratch.config(&text(&scratch.state(), free(), free(), ""));
+    let config = scratch.config(&text(&scratch.state(), free_address(), free_address(), ""));
     let (code, said) = outcome(&standfast(&["check", "-c", &config.display().to_string()]));
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("1 group, 1 listener: fine"), "{said}");
@@ -152,7 +149,8 @@ fn a_broken_file_is_told_with_line_and_column() {
 #[test]
 fn all_unknown_keys_are_told_at_once_with_the_nearest_name() {
     let scratch = Scratch::new("unknown");
-    let config = scratch.config(&(text(&scratch.state(), free(), free(), "hodl = \"1s\"\n") + "\n[lgo]\n"));
+    let config =
+        scratch.config(&(text(&scratch.state(), free_address(), free_address(), "hodl = \"1s\"\n") + "\n[lgo]\n"));
     let (code, said) = run(&config);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("hodl") && said.contains("hold"), "{said}");
@@ -173,14 +171,14 @@ fn an_address_in_use_is_told_with_its_line_and_its_holder() {
     let held = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let taken = held.local_addr().expect("it is bound");
     let me = format!("process {}", std::process::id());
-    let config = scratch.config(&text(&scratch.state(), taken, free(), ""));
+    let config = scratch.config(&text(&scratch.state(), taken, free_address(), ""));
     let (code, said) = run(&config);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("standfast.toml:3:") && said.contains(&me), "{said}");
     assert!(!scratch.state().exists(), "nothing was written: {said}");
 
     let more = format!("\n[[listener]]\nlisten = \"{taken}\"\ngroup = \"cache\"\nrole = \"replica\"\n");
-    let config = scratch.config(&text(&scratch.state(), free(), free(), &more));
+    let config = scratch.config(&text(&scratch.state(), free_address(), free_address(), &more));
     let (code, said) = run(&config);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("standfast.toml:15:") && said.contains("replica listener") && said.contains(&me), "{said}");
@@ -191,7 +189,7 @@ fn an_address_in_use_is_told_with_its_line_and_its_holder() {
 fn a_state_directory_that_cannot_be_is_told() {
     let scratch = Scratch::new("state");
     for dir in [Path::new("/proc/standfast"), Path::new("/dev/null/standfast")] {
-        let (code, said) = run(&scratch.config(&text(dir, free(), free(), "")));
+        let (code, said) = run(&scratch.config(&text(dir, free_address(), free_address(), "")));
         assert_eq!(code, Some(4), "{said}");
         assert!(said.contains(&dir.display().to_string()), "{said}");
     }
@@ -202,7 +200,7 @@ fn a_redis_that_wants_a_password_is_told() {
     let scratch = Scratch::new("noauth");
     let guarded = Guarded::start(&scratch.0);
     let redis = guarded.addr;
-    let (code, said) = run(&scratch.config(&text(&scratch.state(), free(), redis, "")));
+    let (code, said) = run(&scratch.config(&text(&scratch.state(), free_address(), redis, "")));
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("NOAUTH") && said.contains("`password`") && said.contains(&redis.to_string()), "{said}");
 }
@@ -212,8 +210,8 @@ fn a_wrong_password_is_told_and_not_shown() {
     let scratch = Scratch::new("wrongpass");
     let guarded = Guarded::start(&scratch.0);
     let redis = guarded.addr;
-    let config =
-        text(&scratch.state(), free(), redis, "").replace("\n[[listener]]", "password = \"hunter2\"\n\n[[listener]]");
+    let config = text(&scratch.state(), free_address(), redis, "")
+        .replace("\n[[listener]]", "password = \"hunter2\"\n\n[[listener]]");
     let (code, said) = run(&scratch.config(&config));
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("WRONGPASS") && !said.contains("hunter2"), "{said}");
@@ -223,7 +221,7 @@ fn a_wrong_password_is_told_and_not_shown() {
 fn a_redis_that_is_too_old_is_told() {
     let scratch = Scratch::new("old");
     let redis = redis_that_says("$43\r\nredis_version:6.0.16\r\nrole:master\r\nx:1234\r\n\r\n");
-    let (code, said) = run(&scratch.config(&text(&scratch.state(), free(), redis, "")));
+    let (code, said) = run(&scratch.config(&text(&scratch.state(), free_address(), redis, "")));
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("6.0.16") && said.contains("6.2"), "{said}");
 }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use lab::cluster::free_address;
 use lab::program::{require, standfast};
 
 /// A stock Sentinel and a node of ours.
@@ -44,7 +45,7 @@ impl Pair {
         require("redis-server");
         let dir = Dir(std::env::temp_dir().join(format!("standfast-port-{name}-{}", std::process::id())));
         fs::create_dir_all(&dir.0).expect("a temporary directory can be made");
-        let [redis, other, stock, ours] = free();
+        let [redis, other, stock, ours] = [(); 4].map(|()| free_address());
         // One each: beside one Redis the two would find each other, sooner or later, and be told of.
         let server = |addr: SocketAddr| {
             let port = addr.port().to_string();
@@ -98,11 +99,6 @@ fn spawn(dir: &Path, name: &str, program: &str, arguments: &[&str]) -> Running {
     let child =
         Command::new(program).args(arguments).current_dir(dir).stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
     Running(child.unwrap_or_else(|e| panic!("{program}: {e}")))
-}
-
-fn free<const N: usize>() -> [SocketAddr; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
-    held.map(|listener| listener.local_addr().expect("it is bound"))
 }
 
 fn ready(addr: SocketAddr) {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -163,12 +163,6 @@ fn answers(port: u16) -> bool {
     asked.and_then(|()| stream.read_exact(&mut answer)).is_ok() && answer == *b"+PONG"
 }
 
-/// A port that nobody uses at this moment.
-pub(super) fn free_port() -> Result<u16, Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).or_fail("find a free port")?;
-    listener.local_addr().map(|address| address.port()).or_fail("find a free port")
-}
-
 /// `Rss:    1234 kB`, in bytes.
 fn rss(rollup: &str) -> Option<f64> {
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?;
@@ -180,6 +174,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {
+    use ports::free_address;
+
     use super::*;
 
     #[test]
@@ -200,7 +196,7 @@ mod tests {
         let scratch = Scratch::new().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "echo no such option; exit 3"]);
-        let failed = Server::start(&scratch.0, "broken", command, free_port().unwrap()).unwrap_err().to_string();
+        let failed = Server::start(&scratch.0, "broken", command, free_address().port()).unwrap_err().to_string();
         assert!(failed.contains("ended (exit status: 3)") && failed.contains("no such option"), "{failed}");
     }
 }

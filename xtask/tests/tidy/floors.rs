@@ -29,7 +29,7 @@ pub(crate) struct Arrow {
 /// The highest floor that has no I/O and no clock.
 const LINE: u32 = 2;
 /// The tools that tests may use as well.
-const TEST_TOOLS: &[&str] = &["sim", "seeds", "lab"];
+const TEST_TOOLS: &[&str] = &["sim", "seeds", "ports", "lab"];
 
 /// Reads the table.
 pub(crate) fn table(architecture: &str) -> BTreeMap<String, Place> {

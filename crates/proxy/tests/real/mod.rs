@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::io::{BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use machine::Instant;
+use ports::free_address;
 use proxy::{Edge, Listener, Proxy, ProxyConfig};
 use session::Rules;
 use tokio::sync::watch;
@@ -54,36 +55,33 @@ impl Redis {
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("standfast-proxy-{}-{n}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        // A port that was free a moment ago; if another test was quicker, try again.
-        for _ in 0..20 {
-            let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let port = addr.port().to_string();
-            let child = Command::new("redis-server")
-                .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-                .args(["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes"])
-                .arg("--dir")
-                .arg(&dir)
-                .args(more)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-            let child = child.unwrap_or_else(|e| {
-                panic!("this test needs a real redis-server: {e}. `cargo xtask test` installs one.")
-            });
-            let mut redis = Self { child, addr, dir: dir.clone() };
-            let start = clock();
-            while redis.child.try_wait().unwrap().is_none() && clock() - start < PATIENCE {
-                if let Ok(socket) = TcpStream::connect(addr) {
-                    let mut client = Client::over(socket);
-                    client.send("PING");
-                    if client.try_reply().is_ok_and(|r| r.starts_with('+') || r.starts_with("-NOAUTH")) {
-                        return redis;
-                    }
+        let addr = free_address();
+        let port = addr.port().to_string();
+        let child = Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes"])
+            .arg("--dir")
+            .arg(&dir)
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = child
+            .unwrap_or_else(|e| panic!("this test needs a real redis-server: {e}. `cargo xtask test` installs one."));
+        let mut redis = Self { child, addr, dir };
+        let start = clock();
+        while clock() - start < PATIENCE {
+            assert!(redis.child.try_wait().unwrap().is_none(), "redis-server did not start at {addr}");
+            if let Ok(socket) = TcpStream::connect(addr) {
+                let mut client = Client::over(socket);
+                client.send("PING");
+                if client.try_reply().is_ok_and(|r| r.starts_with('+') || r.starts_with("-NOAUTH")) {
+                    return redis;
                 }
-                std::thread::sleep(Duration::from_millis(5));
             }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("redis-server did not start")
+        panic!("redis-server did not answer within {PATIENCE:?}")
     }
 
     pub fn client(&self) -> Client {

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test calls its own part")]
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -20,7 +20,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start() -> Self {
         let program = std::env::var("STANDFAST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".into());
-        let port = free_port();
+        let port = ports::free_address().port();
         let dir = std::env::temp_dir().join(format!("resp-test-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("the temporary directory can be written");
         let process = Command::new(&program)
@@ -103,8 +103,3 @@ impl Drop for Server {
 
 /// A request of which the answer cannot be taken for another.
 pub(crate) const MARK: &[u8] = b"PING mark\r\n";
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().unwrap().port()
-}

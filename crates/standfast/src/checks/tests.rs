@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use host::clock;
 use host::process::{Handle, Signal};
+use ports::free_address;
 use view::{Epoch, Phase, View};
 
 use super::*;
@@ -53,10 +54,6 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(SOON, future).await.expect("it takes moments") })
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has a free port")
-}
-
 /// A real Redis. It ends with the test.
 struct Server {
     child: Child,
@@ -65,7 +62,7 @@ struct Server {
 
 impl Server {
     fn start(dir: &Dir, more: &[&str]) -> Self {
-        let addr = free();
+        let addr = free_address();
         let dir = dir.0.to_str().expect("it has a plain name");
         let options = [
             "--bind",
@@ -125,7 +122,7 @@ impl Stand {
              [[listener]]\nlisten = \"{listen}\"\ngroup = \"cache\"\n{listener}\n\
              [[address]]\nname = \"vip\"\nheld = [\"192.0.2.130/32\"]\ninterface = \"lo\"\nfollows = \"proxy\"\n\
              listener = \"{listen}\"\ninterval = \"20ms\"\ntimeout = \"400ms\"\n{address}\n",
-            free(),
+            free_address(),
             dir.0.display()
         );
         let config = config::parse("standfast.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
@@ -171,7 +168,8 @@ async fn until(prover: &mut proof::Prover, passes: bool) -> Option<String> {
 fn a_request_that_gets_through_proves_and_a_write_is_one() {
     let dir = Dir::new("through-redis");
     let server = Server::start(&dir, &[]);
-    let stand = Stand::start("through", server.addr, free(), ["", "read = \"some-key\"\nwrite = \"proof\"", ""]);
+    let stand =
+        Stand::start("through", server.addr, free_address(), ["", "read = \"some-key\"\nwrite = \"proof\"", ""]);
     block_on(async {
         let mut prover = stand.prover();
         for _ in 0..20 {
@@ -196,7 +194,7 @@ fn without_a_master_a_proxy_that_lives_passes_and_one_that_is_gone_fails() {
     let dir = Dir::new("failover-redis");
     let mut server = Server::start(&dir, &[]);
     for hold in ["", "hold = \"0s\"", "hold = \"0s\"\npool = \"session\""] {
-        let stand = Stand::start("failover", server.addr, free(), [hold, "", ""]);
+        let stand = Stand::start("failover", server.addr, free_address(), [hold, "", ""]);
         block_on(async {
             let mut prover = stand.prover();
             until(&mut prover, true).await;
@@ -221,7 +219,7 @@ fn without_a_master_a_proxy_that_lives_passes_and_one_that_is_gone_fails() {
 fn nothing_is_proved_before_the_first_answer_and_nothing_for_ever_after_the_last() {
     let dir = Dir::new("bounds-redis");
     let server = Server::start(&dir, &[]);
-    let stand = Stand::start("bounds", server.addr, free(), ["", "", ""]);
+    let stand = Stand::start("bounds", server.addr, free_address(), ["", "", ""]);
     block_on(async {
         let mut prover = stand.prover_with(GRACE * 2);
         stand.view(Phase::Switching);
@@ -244,7 +242,7 @@ fn nothing_is_proved_before_the_first_answer_and_nothing_for_ever_after_the_last
 fn a_master_that_hangs_under_a_steady_view_is_excused_for_a_while() {
     let dir = Dir::new("grace-redis");
     let server = Server::start(&dir, &[]);
-    let stand = Stand::start("grace", server.addr, free(), ["", "", ""]);
+    let stand = Stand::start("grace", server.addr, free_address(), ["", "", ""]);
     block_on(async {
         let mut prover = stand.prover();
         assert_eq!(prover.prove(SOON).await, Ok(()));
@@ -268,9 +266,9 @@ fn a_listener_that_is_elsewhere_is_proved_by_its_side_door() {
     let dir = Dir::new("elsewhere-redis");
     let server = Server::start(&dir, &[]);
     // Of a network for documentation: nobody has it, and the proxy listens there all the same.
-    let elsewhere = SocketAddr::from(([192, 0, 2, 130], free().port()));
+    let elsewhere = SocketAddr::from(([192, 0, 2, 130], free_address().port()));
     let stand = Stand::start("elsewhere", server.addr, elsewhere, ["", "", ""]);
-    let strict = Stand::start("strict", server.addr, free(), ["allow = [\"10.0.0.0/8\"]", "", ""]);
+    let strict = Stand::start("strict", server.addr, free_address(), ["allow = [\"10.0.0.0/8\"]", "", ""]);
     block_on(async {
         for stand in [&stand, &strict] {
             let mut prover = stand.prover();
@@ -290,7 +288,7 @@ fn a_login_that_the_server_refuses_is_an_answer() {
     let dir = Dir::new("login-redis");
     let server = Server::start(&dir, &["--requirepass", "sesame"]);
     for (name, password) in [("right", "sesame"), ("wrong", "open")] {
-        let stand = Stand::start(name, server.addr, free(), ["", "", &format!("password = \"{password}\"")]);
+        let stand = Stand::start(name, server.addr, free_address(), ["", "", &format!("password = \"{password}\"")]);
         block_on(async { assert_eq!(stand.prover().prove(SOON).await, Ok(()), "{name}") });
         stand.traffic.stop();
     }
@@ -305,7 +303,7 @@ fn a_listener_with_tls_is_proved_by_tls() {
     fs::write(&cert, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let tls = format!("[listener.tls]\ncert = \"{}\"\nkey = \"{}\"", cert.display(), key.display());
-    let stand = Stand::start("tls", server.addr, free(), [&tls, "", ""]);
+    let stand = Stand::start("tls", server.addr, free_address(), [&tls, "", ""]);
     block_on(async { assert_eq!(stand.prover().prove(SOON).await, Ok(())) });
     stand.traffic.stop();
 }
@@ -352,7 +350,7 @@ fn a_redis_has_to_answer_and_to_have_the_role() {
     server.process().signal(Signal::Stop).unwrap();
     fails(&redis(login), "no answer within 2s");
     server.process().signal(Signal::Continue).unwrap();
-    fails(&format!("redis = \"{}\"", free()), "refused");
+    fails(&format!("redis = \"{}\"", free_address()), "refused");
 }
 
 #[test]

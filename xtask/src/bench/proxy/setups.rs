@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ports::free_address;
+
 use super::redis_benchmark::KEYS;
 use super::way::Way;
-use crate::bench::servers::{Scratch, Server, free_port};
+use crate::bench::servers::{Scratch, Server};
 use crate::failure::{Failure, OrFail};
 
 /// What every proxy is started with.
@@ -78,7 +80,7 @@ impl Setup {
     }
 
     fn haproxy(&self, threads: u8) -> Result<Server, Failure> {
-        let (port, tls, redis) = (free_port()?, free_port()?, self.redis);
+        let (port, tls, redis) = (free_address().port(), free_address().port(), self.redis);
         let name = format!("haproxy-{threads}");
         let config = self.dir.join(format!("{name}.cfg"));
         let pem = self.dir.join("both.pem");
@@ -98,7 +100,7 @@ impl Setup {
 
     /// With one server connection for all, as it is by default.
     fn twemproxy(&self) -> Result<Server, Failure> {
-        let (port, stats, redis) = (free_port()?, free_port()?, self.redis);
+        let (port, stats, redis) = (free_address().port(), free_address().port(), self.redis);
         let config = self.dir.join("twemproxy.yml");
         let text = format!(
             "bench:\n  listen: 127.0.0.1:{port}\n  redis: true\n  backlog: 4096\n  preconnect: true\n  auto_eject_hosts: false\n  \
@@ -112,7 +114,7 @@ impl Setup {
 
     /// One node that watches the one Redis, with listeners that lead to it.
     fn ours(&self, pool: &str) -> Result<Result<Server, Missing>, Failure> {
-        let (port, tls) = (free_port()?, free_port()?);
+        let (port, tls) = (free_address().port(), free_address().port());
         let key = |name: &str| self.dir.join(name).display().to_string();
         let pools = format!("pool = \"{pool}\"\n");
         let encrypted = format!("tls = {{ cert = \"{}\", key = \"{}\" }}\n", key("cert.pem"), key("key.pem"));
@@ -142,7 +144,7 @@ impl Setup {
     }
 
     fn write_ours(&self, name: &str, pool: &str, port: u16, tls: Option<(u16, &str)>) -> Result<PathBuf, Failure> {
-        let sentinel = free_port()?;
+        let sentinel = free_address().port();
         let workers = self.workers.map(|n| format!("[proxy]\nworkers = {n}\n")).unwrap_or_default();
         let listener = |port: u16, more: &str| {
             format!("[[listener]]\nlisten = \"127.0.0.1:{port}\"\ngroup = \"bench-{name}\"\nrole = \"master\"\n{more}")
@@ -182,7 +184,7 @@ impl Setup {
 
 /// Redis, without persistence, for as many clients as the proxies pass on.
 pub(crate) fn redis(scratch: &Scratch) -> Result<Server, Failure> {
-    let port = free_port()?;
+    let port = free_address().port();
     let mut redis = Command::new("redis-server");
     redis.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
     redis.args(["--maxclients", "12000", "--tcp-backlog", "4096"]).current_dir(scratch.dir());
