@@ -277,6 +277,8 @@ impl Client {
             }
             // Not ordered where each client has its own connection.
             Action::Share { .. } | Action::Release { .. } => {}
+            // Nobody says CLIENT KILL here.
+            Action::KillBegun { .. } | Action::Killed { .. } | Action::KillOver { .. } => {}
             Action::CloseClient { why } => self.closed(g, why),
         }
     }

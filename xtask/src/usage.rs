@@ -33,8 +33,9 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
   suite sentinel [--of redis|valkey] [--binary PATH] [--only UNIT]
                               the stock Sentinel's acceptance suite, from Debian's source package, against ours
                               or another program; about two minutes
-  suite redis [--pool shared|session] [--unit UNIT]...
-                              Redis's own test suite, directly and through a listener; what differs is told. About ten minutes
+  suite redis [--pool shared|session] [--share-from N] [--unit UNIT]...
+                              Redis's own test suite, directly and through a listener; what differs is told. About ten minutes;
+                              --share-from 1: clients share from the first one on
 
 test, demo, lab, bench and suite install the Debian packages that they miss (as root; no service is started), test
 and lab also some of npm and PyPI, under target/. Servers listen on loopback only, in a temporary directory, and end with the command.";

@@ -222,35 +222,38 @@ fn applies(section: &str, key: &str) -> Option<Applies> {
             | "expect"
             | "check",
         ) => Some(Applies::Live),
-        (
-            "listener",
-            "listen"
-            | "group"
-            | "role"
-            | "mode"
-            | "hold"
-            | "hold-bytes"
-            | "fallback"
-            | "pool"
-            | "balance"
-            | "connect-timeout"
-            | "on-unknown"
-            | "idle-timeout"
-            | "first-byte-timeout"
-            | "allow"
-            | "deny"
-            | "proxy-protocol-from"
-            | "send-proxy"
-            | "tls"
-            | "limits"
-            | "client-tcp"
-            | "server-tcp"
-            | "unix",
-        ) => Some(Applies::Live),
+        ("listener", key) => LISTENER.contains(&key).then_some(Applies::Live),
         ("address" | "sync-group", key) => ADDRESS.contains(&key).then_some(Applies::Live),
         _ => None,
     }
 }
+
+/// Options of `[[listener]]`.
+const LISTENER: &[&str] = &[
+    "listen",
+    "group",
+    "role",
+    "mode",
+    "hold",
+    "hold-bytes",
+    "fallback",
+    "pool",
+    "share-from",
+    "balance",
+    "connect-timeout",
+    "on-unknown",
+    "idle-timeout",
+    "first-byte-timeout",
+    "allow",
+    "deny",
+    "proxy-protocol-from",
+    "send-proxy",
+    "tls",
+    "limits",
+    "client-tcp",
+    "server-tcp",
+    "unix",
+];
 
 /// Options of `[[address]]`, and those of `[[sync-group]]` among them. What makes another router or neighbour of it begins anew; the rest goes on without a gap.
 const ADDRESS: &[&str] = &[

@@ -155,6 +155,8 @@ pub struct Listener {
     pub hold_bytes: u64,
     /// Whose server connections are.
     pub pool: Pool,
+    /// With `Pool::Shared`: how many clients a data thread has when they begin to share.
+    pub share_from: u32,
     /// For `Role::Replica`: how its clients are spread.
     pub balance: Balance,
     /// For `Role::Replica`: what happens without a usable replica.
@@ -290,6 +292,7 @@ impl Listener {
             hold: sure(table, "hold"),
             hold_bytes: sure(table, "hold-bytes"),
             pool: pool(table),
+            share_from: sure(table, "share-from"),
             balance: sure(table, "balance"),
             fallback: sure(table, "fallback"),
             connect_timeout: sure(table, "connect-timeout"),

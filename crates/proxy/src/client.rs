@@ -12,6 +12,7 @@ use session::{Conn, Loads, Session, Why};
 use crate::edge::Peer;
 use crate::feed::Feed;
 use crate::gate::Seat;
+use crate::kill::Awaited;
 use crate::listener::FrontDesk;
 use crate::post::Line;
 use crate::refused::Refused;
@@ -44,6 +45,8 @@ pub(crate) struct Client {
     /// Something happened to it in this turn.
     pub(crate) touched: bool,
     pub(crate) closed: Option<Why>,
+    /// The answer to a CLIENT KILL that it awaits.
+    pub(crate) kill: Option<Box<Awaited>>,
     /// It has not said anything yet.
     pub(crate) fresh: bool,
     /// When it or its server last said something.
@@ -96,6 +99,7 @@ impl Client {
             queued: false,
             touched: false,
             closed: None,
+            kill: None,
             fresh: true,
             heard: now,
             idle_due: None,

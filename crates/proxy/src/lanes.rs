@@ -177,7 +177,7 @@ impl Worker {
         }
         let scratch = std::mem::take(&mut self.scratch);
         let (scratch, read) = match self.servers.get_mut(server) {
-            Some(lane) if lane.stream.is_readable() => {
+            Some(lane) if lane.stream.is_readable() && lane.state != State::Ended => {
                 let mut scratch = scratch;
                 let read = lane.stream.read(&mut scratch);
                 lane.permit = lane.permit.take().filter(|_| !matches!(read, Ok(Got::Bytes(_))));
@@ -192,10 +192,10 @@ impl Worker {
                 self.note_time(server);
             }
             Ok(Got::Nothing) => {}
-            Ok(Got::End) | Err(_) => self.end_lane(server, |conn| Event::ServerClosed { conn }),
+            Ok(Got::End) | Err(_) => self.on_server_ended(server),
         }
         self.scratch = scratch;
-        if self.servers.get(server).is_some_and(|entry| entry.stream.is_readable()) {
+        if self.servers.get(server).is_some_and(|entry| entry.stream.is_readable() && entry.state != State::Ended) {
             self.read_later(server);
         }
     }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A worker is one loop over the kernel's events. Workers share nothing on a request's way: sessions, buffers and views are each
-//! thread's own; counters are written by one thread and read by whoever asks; the log of closed clients has a lock, for which no
-//! request waits.
+//! thread's own; counters are written by one thread and read by whoever asks; the log of closed clients and the book of CLIENT KILLs
+//! have a lock each, for which no request waits.
 //!
 //! | module | answers |
 //! |---|---|
@@ -34,6 +34,7 @@
 //! | `post` | how is a worker reached from other threads? |
 //! | `feed` | how does a new view reach every session of a thread? |
 //! | `lanes` | how do clients come by connections that are not only theirs? |
+//! | `kill` | which server connections ended because one of our clients said CLIENT KILL? |
 //! | `cut` | how do clients learn that the address leaves to which they came? |
 //! | `closing` | what is said of clients that were closed? |
 //! | `socket` | which options do sockets need? |
@@ -51,6 +52,7 @@ mod cut;
 pub mod edge;
 mod feed;
 pub mod gate;
+mod kill;
 mod lanes;
 mod listener;
 mod opaque;

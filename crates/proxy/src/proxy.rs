@@ -18,6 +18,7 @@ use crate::change::{Bound, Listening, Open};
 use crate::counters::{ListenerStats, ProxyStats};
 use crate::edge::{Edge, Endpoint};
 use crate::feed::Follower;
+use crate::kill::Book;
 use crate::listener::Entrance;
 use crate::post::{Door, Order};
 use crate::socket::ListeningSocket;
@@ -85,8 +86,9 @@ impl Proxy {
         let workers = config.workers.unwrap_or_else(auto_workers).clamp(1, MAX_WORKERS);
         let mut errands = Vec::with_capacity(workers);
         let mut doors = Vec::with_capacity(workers);
+        let book = Book::default();
         for _ in 0..workers {
-            let (errand, door) = Errand::new(config.clock).map_err(failed)?;
+            let (errand, door) = Errand::new(config.clock, book.clone()).map_err(failed)?;
             errands.push(errand);
             doors.push(door);
         }

@@ -59,6 +59,8 @@ pub(crate) enum State {
     Open,
     /// Writing failed. Reading tells what the server said before it went.
     Deaf,
+    /// It has ended, and it is not known yet what follows from that.
+    Ended,
 }
 
 impl Server {

@@ -18,6 +18,8 @@ pub(crate) enum Due {
     Server(Key),
     /// Connections that wait for somebody.
     Spare,
+    /// Connections that ended for a reason that is not known yet.
+    Doubts,
     /// A client that may have been silent for too long.
     Idle(Key),
     /// A client of whose bytes nothing is known.

@@ -58,6 +58,7 @@ impl Worker {
         self.welcome_all();
         self.read_clients();
         self.pass();
+        self.settle_doubts();
         self.connect_waiting();
         self.write();
     }
@@ -148,6 +149,7 @@ impl Worker {
                 Due::Server(server) => self.on_lane_due(server),
                 Due::Crowd => self.crowds.due = None,
                 Due::Spare => self.on_spare_due(),
+                Due::Doubts => self.doubts.on_due(),
                 // Seen by `is_over`.
                 Due::Stop => {}
             }
@@ -233,6 +235,7 @@ impl Worker {
             }
             State::Shaking => return self.shake(server_key),
             State::Open | State::Deaf => {}
+            State::Ended => return,
         }
         let Some(client) = self.clients.get_mut(key) else { return };
         if !server.stream.is_readable() || !client.session.wants_server_bytes() {

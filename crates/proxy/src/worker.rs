@@ -27,6 +27,7 @@ use tracing::debug;
 use crate::client::{Client, Desk};
 use crate::crowd::{Crowds, Next, Permit, Wish};
 use crate::edge::Edge;
+use crate::kill::{Awaited, Book, Doubts};
 use crate::listener::Entrance;
 use crate::opaque::Pair;
 use crate::porch::Guest;
@@ -77,6 +78,9 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool<Key>,
     /// Those who want a connection to a server to which many are being made.
     pub(crate) crowds: Crowds,
+    /// What is known of CLIENT KILLs, and which connections ended for a reason that is not.
+    pub(crate) book: Book,
+    pub(crate) doubts: Doubts,
     /// When one of them may be too old, as the timers know it.
     pub(crate) spare_due: Option<Instant>,
     /// Guests to whom something happened.
@@ -97,6 +101,7 @@ pub(crate) struct Errand {
     poll: Poll,
     orders: Receiver<Order>,
     load: Arc<AtomicUsize>,
+    book: Book,
     /// Of the one that accepts.
     pub(crate) entrance: Entrance,
 }
@@ -104,17 +109,17 @@ pub(crate) struct Errand {
 impl Errand {
     /// An errand and the door of its worker. Made before the thread, so that a refusal of the kernel is told to whoever starts
     /// the proxy.
-    pub(crate) fn new(clock: fn() -> Instant) -> io::Result<(Self, Door)> {
+    pub(crate) fn new(clock: fn() -> Instant, book: Book) -> io::Result<(Self, Door)> {
         let poll = Poll::new()?;
         let (door, orders) = Door::new(poll.registry())?;
         let entrance = Entrance::default();
-        Ok((Self { clock, poll, orders, load: door.load.clone(), entrance }, door))
+        Ok((Self { clock, poll, orders, load: door.load.clone(), book, entrance }, door))
     }
 }
 
 impl Worker {
     pub(crate) fn new(errand: Errand) -> Self {
-        let Errand { clock, poll, orders, load, entrance } = errand;
+        let Errand { clock, poll, orders, load, book, entrance } = errand;
         Self {
             clock,
             now: clock(),
@@ -137,6 +142,8 @@ impl Worker {
             written_lanes: Queue::default(),
             pool: Pool::default(),
             crowds: Crowds::default(),
+            book,
+            doubts: Doubts::default(),
             spare_due: None,
             noted_guests: Queue::default(),
             stirred: Queue::default(),
@@ -251,6 +258,9 @@ impl Worker {
                 }
                 Some(Action::CloseServer { .. }) => self.let_go(key),
                 Some(Action::Release { .. }) => self.release(key),
+                Some(Action::KillBegun { addr }) => client.kill = Some(Awaited::new(&self.book, self.now, addr)),
+                Some(Action::Killed { addr, killed }) => self.book.on_killed(self.now, addr, killed),
+                Some(Action::KillOver { .. }) => client.kill = None,
                 Some(Action::CloseClient { why }) => client.closed = Some(why),
                 None => match then.take() {
                     Some(event) => client.session.handle(self.now, event),
@@ -389,23 +399,6 @@ impl Worker {
                 debug!(server = %addr, %error, "server not reached");
                 self.end_lane(server, |conn| Event::ServerFailed { conn });
             }
-        }
-    }
-
-    /// The connection ended, however: what was asked and not answered meets the same fate.
-    pub(crate) fn on_server_ended(&mut self, server: Key) {
-        match self.servers.get(server).map(|s| &s.owner) {
-            Some(Owner::Client { key, conn }) => {
-                let (key, conn) = (*key, *conn);
-                self.let_go(key);
-                self.step(key, Event::ServerClosed { conn });
-            }
-            Some(Owner::Lane(_)) => self.end_lane(server, |conn| Event::ServerClosed { conn }),
-            Some(Owner::Spare) => {
-                self.pool.forget(server);
-                self.servers.remove(server);
-            }
-            None => {}
         }
     }
 }

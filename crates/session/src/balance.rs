@@ -1,11 +1,12 @@
 //! Which of several replicas for a client that comes?
 //!
 //! What is known of the servers is one worker's: what its own sessions have there, and how fast they were answered. A session
-//! that has a server stays with it as long as it may be read; so this is asked when one needs a connection.
+//! that has a server stays with it as long as it may be read; so this is asked when one needs a connection. And it is known how many
+//! they are: company is of use to many only.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -25,9 +26,15 @@ pub enum Balance {
     Latency,
 }
 
-/// What a worker knows of the servers of one listener.
+/// What a worker knows of the clients and servers of one listener.
 #[derive(Debug, Default)]
-pub struct Loads(RefCell<Known>);
+pub struct Loads {
+    known: RefCell<Known>,
+    /// Sessions that there are.
+    clients: Cell<usize>,
+    /// They were many when somebody looked last.
+    are_many: Cell<bool>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -75,6 +82,14 @@ impl Known {
 }
 
 impl Loads {
+    /// Whether there are so many clients that they have connections together. Until they are half as many: whoever comes and goes does
+    /// not make the others move each time.
+    pub(crate) fn are_many(&self, rules: &Rules) -> bool {
+        let (clients, from) = (self.clients.get(), rules.share_from);
+        self.are_many.set(clients >= from || (self.are_many.get() && clients > from / 2));
+        self.are_many.get()
+    }
+
     /// One of `candidates` (with their weights, none 0), and not `avoid` if there is any other.
     fn choose(
         &self,
@@ -82,7 +97,7 @@ impl Loads {
         avoid: Option<u16>,
         candidates: impl Iterator<Item = (SocketAddr, u16)> + Clone,
     ) -> Option<SocketAddr> {
-        let mut known = self.0.borrow_mut();
+        let mut known = self.known.borrow_mut();
         known.choices += 1;
         let only = candidates.clone().nth(1).is_none();
         let mut best: Option<(u128, i64, usize)> = None;
@@ -116,8 +131,14 @@ pub(crate) struct Stay {
 }
 
 impl Stay {
-    pub(crate) const fn new(loads: Rc<Loads>) -> Self {
+    pub(crate) fn new(loads: Rc<Loads>) -> Self {
+        loads.clients.update(|clients| clients + 1);
         Self { loads, at: None, last: None, avoid: None }
+    }
+
+    /// Whether it is one of many.
+    pub(crate) fn has_company(&self, rules: &Rules) -> bool {
+        self.loads.are_many(rules)
     }
 
     /// Where to go by this view.
@@ -132,7 +153,7 @@ impl Stay {
 
     pub(crate) fn go(&mut self, addr: SocketAddr) {
         self.leave();
-        let mut known = self.loads.0.borrow_mut();
+        let mut known = self.loads.known.borrow_mut();
         let place = known.place(addr);
         known.servers[place].sessions += 1;
         self.at = u16::try_from(place).ok();
@@ -141,7 +162,7 @@ impl Stay {
 
     pub(crate) fn leave(&mut self) {
         if let Some(place) = self.at.take()
-            && let Some(server) = self.loads.0.borrow_mut().servers.get_mut(usize::from(place))
+            && let Some(server) = self.loads.known.borrow_mut().servers.get_mut(usize::from(place))
         {
             server.sessions = server.sessions.saturating_sub(1);
         }
@@ -159,7 +180,7 @@ impl Stay {
     /// A request that had nothing before it was answered after so long.
     pub(crate) fn on_latency(&self, took: Duration) {
         if let Some(place) = self.at
-            && let Some(server) = self.loads.0.borrow_mut().servers.get_mut(usize::from(place))
+            && let Some(server) = self.loads.known.borrow_mut().servers.get_mut(usize::from(place))
         {
             server.latency = Some(server.latency.map_or(took, |old| (old * 7 + took) / 8));
         }
@@ -169,6 +190,7 @@ impl Stay {
 impl Drop for Stay {
     fn drop(&mut self) {
         self.leave();
+        self.loads.clients.update(|clients| clients - 1);
     }
 }
 
@@ -207,7 +229,7 @@ mod tests {
         for _ in 0..30 {
             stays.push(at(&loads, choices(&loads, Balance::LeastConnections, &weights, 1)[0]));
         }
-        let sessions = || loads.0.borrow().servers.iter().map(|s| s.sessions).collect::<Vec<_>>();
+        let sessions = || loads.known.borrow().servers.iter().map(|s| s.sessions).collect::<Vec<_>>();
         assert_eq!(sessions(), [20, 10]);
         stays.retain(|stay| stay.at == Some(1));
         assert_eq!(sessions(), [0, 10], "who goes is not counted any more");
@@ -226,6 +248,25 @@ mod tests {
             at(&loads, 2).on_latency(Duration::from_micros(900));
         }
         assert_eq!(choices(&loads, Balance::Latency, &both, 3), [1, 1, 1]);
+    }
+
+    #[test]
+    fn so_many_are_many_until_they_are_half_as_many() {
+        let many = |from, counts: &[usize]| -> Vec<bool> {
+            let (rules, loads) = (Rules { share_from: from, ..Rules::default() }, Rc::new(Loads::default()));
+            let mut stays = Vec::new();
+            let grows = |n: &usize| {
+                stays.resize_with(*n, || Stay::new(loads.clone()));
+                loads.are_many(&rules)
+            };
+            counts.iter().map(grows).collect()
+        };
+        assert_eq!(
+            many(5, &[1, 4, 5, 6, 3, 4, 2, 3, 4, 5]),
+            [false, false, true, true, true, true, false, false, false, true]
+        );
+        assert_eq!(many(1, &[1, 0, 1]), [true, false, true]);
+        assert_eq!(many(2, &[1, 2, 1, 2]), [false, true, false, true]);
     }
 
     #[test]

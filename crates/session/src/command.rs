@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Tracking,
     /// Whether it tells of those of the next request.
     Caching,
+    /// Ends connections, of others or its own.
+    Kill,
     /// Replies do not match requests one by one after it, or belong to nobody: the session stops looking.
     Pin,
 }
@@ -115,10 +117,20 @@ impl Command {
         };
         Self {
             // What only concerns the connection may be said again to another one.
-            repeatable: repeatable || !matches!(kind, Kind::Plain | Kind::Exec),
+            repeatable: match kind {
+                Kind::Plain => repeatable,
+                // At another server it would end somebody else's.
+                Kind::Exec | Kind::Kill => false,
+                _ => true,
+            },
             kind,
             blocks,
-            travels: if kind == Kind::Plain { travels(spec) } else { Travels::Own },
+            travels: match kind {
+                Kind::Plain => travels(spec),
+                // Perhaps it ends its own, in a moment: until then nobody else may have that.
+                Kind::Kill => Travels::Tied,
+                _ => Travels::Own,
+            },
         }
     }
 }
@@ -160,6 +172,8 @@ fn client(request: &resp::Command, frame: &[u8]) -> Kind {
         Kind::Caching
     } else if is(sub, b"REPLY") {
         Kind::Pin
+    } else if is(sub, b"KILL") {
+        Kind::Kill
     } else {
         Kind::Plain
     }

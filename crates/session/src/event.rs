@@ -67,6 +67,11 @@ pub enum Event<'a> {
         /// Which.
         conn: Conn,
     },
+    /// The connection ended, and one of our clients had asked the server for that ([`Kills`](crate::Kills)).
+    ServerKilled {
+        /// Which.
+        conn: Conn,
+    },
     /// The part in the shared connection was taken away, while nothing was under way on it, for the sake of others there. The server
     /// is as good as before: what comes next goes on over another connection, at once.
     SentElsewhere {
@@ -105,6 +110,23 @@ pub enum Action {
     CloseServer {
         /// Which.
         conn: Conn,
+    },
+    /// A CLIENT KILL is about to go to this server: [`Kills::begin`](crate::Kills::begin). Connections may end there before it is answered.
+    KillBegun {
+        /// Which server.
+        addr: SocketAddr,
+    },
+    /// It was answered: [`Kills::on_killed`](crate::Kills::on_killed).
+    Killed {
+        /// Which server.
+        addr: SocketAddr,
+        /// How many connections it ended.
+        killed: u64,
+    },
+    /// No answer is awaited any more: [`Kills::end`](crate::Kills::end). Also when the session ends without a word.
+    KillOver {
+        /// Which server.
+        addr: SocketAddr,
     },
     /// Close the client's connection. The session is over; everything that could be delivered was.
     CloseClient {
@@ -163,11 +185,13 @@ pub enum Why {
     Moved,
     /// The address that it was connected to leaves this host: it would have waited in vain.
     AddressLeft,
+    /// Another client, or it itself, said CLIENT KILL.
+    Killed,
 }
 
 impl Why {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ClientLeft,
         Self::Quit,
         Self::Malformed,
@@ -183,6 +207,7 @@ impl Why {
         Self::ServerBroke,
         Self::Moved,
         Self::AddressLeft,
+        Self::Killed,
     ];
 
     /// One word for logs and counters.
@@ -204,13 +229,14 @@ impl Why {
             Self::ServerBroke => "server-broke",
             Self::Moved => "moved",
             Self::AddressLeft => "address-left",
+            Self::Killed => "killed",
         }
     }
 
     /// Whether the session took something from the client that it had a right to expect.
     #[must_use]
     pub const fn is_loss(self) -> bool {
-        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed | Self::Idle | Self::ServerLeft)
+        !matches!(self, Self::ClientLeft | Self::Quit | Self::Malformed | Self::Idle | Self::ServerLeft | Self::Killed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is a session doing, and why? One sentence, for status and logs.
+//! What is a session doing, and why? One sentence, for status and logs, and how much it has to do.
 
 use alloc::format;
 use alloc::string::String;
@@ -35,5 +35,23 @@ impl Session {
             (_, None) => write!(text, "idle, without a server connection"),
         };
         text
+    }
+
+    /// Bytes of requests that it keeps.
+    #[must_use]
+    pub const fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether it keeps no byte for anyone.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.kept.len() == 0 && !self.kept.is_owed() && self.out.is_empty()
+    }
+
+    /// Requests that wait for a server at this moment.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        if self.hold.is_holding() { self.kept.waiting() } else { 0 }
     }
 }

@@ -30,6 +30,7 @@
 //! | `share` | does it need a connection of its own? |
 //! | [`balance`] | which of several replicas for a client that comes? |
 //! | `connection` | how is a server connection made, lost and given up? |
+//! | [`kill`] | who goes when a client says CLIENT KILL? |
 //! | `hold` | how long may a request wait, and what is said when it may not? |
 //! | `refusal` | which replies say that nothing was executed, and what follows from that? |
 //! | `replies` | what did the server say, and is it for the client? |
@@ -56,6 +57,7 @@ pub mod event;
 mod explain;
 mod frame;
 mod hold;
+pub mod kill;
 pub mod lane;
 pub mod opaque;
 mod owed;
@@ -78,6 +80,7 @@ mod unknown;
 pub use balance::{Balance, Loads};
 pub use buffers::Spare;
 pub use event::{Action, Conn, Event, Timer, Why};
+pub use kill::{Kills, Verdict};
 pub use opaque::Opaque;
 pub use rules::{OnUnknown, Pool, Role, Rules};
 pub use session::Session;

@@ -114,7 +114,8 @@ impl Session {
             return false;
         };
         let suspicious = self.regroup.is_some() || self.route.farewell.is_some();
-        if first == b'-' || (first == b'+' && suspicious) {
+        let is_kill = asked.command.kind == Kind::Kill && matches!(first, b'+' | b':');
+        if first == b'-' || (first == b'+' && suspicious) || is_kill {
             self.incoming = Incoming::Line;
         } else {
             self.begin_final(now, asked.command, &[first]);
@@ -238,6 +239,9 @@ impl Session {
             regroup.on_ended(asked, true, false);
             self.incoming = Incoming::Line;
             return;
+        }
+        if asked.command.kind == Kind::Kill {
+            self.on_kill_answered(line);
         }
         self.begin_final(now, asked.command, line);
         self.on_undecided(line);

@@ -83,7 +83,7 @@ pub(crate) fn target(rules: &Rules, view: &View, present: Option<SocketAddr>) ->
 }
 
 impl Route {
-    pub(crate) const fn new(loads: Rc<Loads>) -> Self {
+    pub(crate) fn new(loads: Rc<Loads>) -> Self {
         Self {
             link: Link::Absent,
             way: Way::Own,
@@ -96,6 +96,11 @@ impl Route {
             is_heard: false,
             silent_since: Instant::START,
         }
+    }
+
+    /// Whether there are as many clients beside it as sharing is of use to.
+    pub(crate) fn has_company(&self, rules: &Rules) -> bool {
+        self.stay.has_company(rules)
     }
 
     /// Where requests go by this view; `None` while they have to wait. A session stays where it is as long as it may.

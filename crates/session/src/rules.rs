@@ -41,6 +41,8 @@ pub struct Rules {
     pub role: Role,
     /// Whose its server connections are.
     pub pool: Pool,
+    /// With [`Pool::Shared`]: how many clients of the listener a worker has when they begin to share. Fewer have a connection each.
+    pub share_from: usize,
     /// How long a request may wait for a server before it is answered with an error. Time in flight does not count.
     pub hold: Duration,
     /// How many bytes of unanswered requests one session keeps. At the bound the client is not read: it feels back-pressure.
@@ -65,6 +67,7 @@ impl Default for Rules {
         Self {
             role: Role::Master,
             pool: Pool::Session,
+            share_from: 1,
             // Longer than a failover with default timers (5 s), shorter than most client libraries' patience (30 s and more).
             hold: Duration::from_secs(10),
             hold_bytes: 1 << 20,

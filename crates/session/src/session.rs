@@ -26,6 +26,7 @@ use crate::buffers::{Lent, Outgoing, Spare, Tally};
 use crate::command::Kind;
 use crate::event::{Action, Conn, Event, Timer, Why};
 use crate::hold::{self, Hold};
+use crate::kill::Killer;
 use crate::owed::{Kept, MAX_OWED, State};
 use crate::refusal::{Regroup, words_for};
 use crate::replies::Incoming;
@@ -62,6 +63,7 @@ pub struct Session {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) tracking: Tracking,
     pub(crate) share: Share,
+    pub(crate) killer: Option<Box<Killer>>,
     pub(crate) mode: Mode,
     /// What the client sent that is no request.
     pub(crate) malformed: Option<Malformed>,
@@ -134,6 +136,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             tracking: Tracking::default(),
             share: Share::default(),
+            killer: None,
             mode: Mode::Framed,
             malformed: None,
             leaving: None,
@@ -165,10 +168,12 @@ impl Session {
             Event::ServerFailed { conn } => self.on_server_failed(now, conn),
             Event::ServerBytes { conn, bytes } => self.on_server_bytes(now, conn, bytes),
             Event::ServerClosed { conn } => self.on_server_closed(now, conn),
+            Event::ServerKilled { conn } => self.on_server_killed(now, conn),
             Event::SentElsewhere { conn } => self.on_sent_elsewhere(now, conn),
             Event::View(view) => self.on_view(now, view),
         }
         self.settle(now);
+        self.note_kills();
     }
 
     /// Time passed; harmless if nothing is due.
@@ -187,11 +192,15 @@ impl Session {
                 Timer::Leave => self.close(now, Why::ClientLeft),
             }
             self.settle(now);
+            self.note_kills();
         }
     }
 
     /// What to do, in order, until `None`.
     pub fn poll(&mut self) -> Option<Action> {
+        if let Some(action) = self.poll_kills() {
+            return Some(action);
+        }
         match self.to_close.take() {
             Some(Discarded::Spoilt(conn)) => return Some(Action::CloseServer { conn }),
             Some(Discarded::Clean(conn)) => return Some(Action::Release { conn }),
@@ -269,6 +278,7 @@ impl Session {
         self.stats.bytes_out += n as u64;
         if self.is_held_back_by_its_client() {
             self.settle(self.now);
+            self.note_kills();
         }
     }
 
@@ -297,24 +307,6 @@ impl Session {
     #[must_use]
     pub fn wants_server_bytes(&self) -> bool {
         self.closing.is_none() && self.out.len() < MAX_OUT
-    }
-
-    /// Bytes of requests that it keeps.
-    #[must_use]
-    pub const fn kept_bytes(&self) -> usize {
-        self.kept.len()
-    }
-
-    /// Whether it keeps no byte for anyone.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.kept.len() == 0 && !self.kept.is_owed() && self.out.is_empty()
-    }
-
-    /// Requests that wait for a server at this moment.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        if self.hold.is_holding() { self.kept.waiting() } else { 0 }
     }
 
     /// Lends empty buffers to a session that has none, before it is handed bytes.
@@ -433,6 +425,9 @@ impl Session {
     /// The connection to the client ends, after it has taken what it was owed.
     pub(crate) fn close(&mut self, now: Instant, why: Why) {
         if self.closing.is_none() {
+            if matches!(why, Why::ClientLeft | Why::Quit) {
+                self.leave_connection();
+            }
             self.drop_link();
             self.closing = Some(Closing { why, until: now + FLUSH, told: false });
         }
@@ -511,6 +506,9 @@ impl Session {
             && self.may_go_along(&next)
         {
             self.share.on_admitted(next.command);
+            if next.command.kind == Kind::Kill {
+                self.on_kill_admitted();
+            }
             self.kept.admit();
             admitted += 1;
         }

@@ -2,7 +2,8 @@
 //!
 //! Most requests need nothing of a connection but their answer: many clients' travel together on one, which saves the server
 //! most of its work. Whoever has something on a connection (a transaction, watched keys, a wait) needs one of its own, for as long
-//! as that lasts. So does who would be a burden to the others: values that are large, pipelines that are deep.
+//! as that lasts. So does who would be a burden to the others: values that are large, pipelines that are deep. And where only a few
+//! clients are, company gains nothing: each has its own ([`Rules::share_from`](crate::Rules::share_from)), and moves when more come.
 //!
 //! ```text
 //!            next request needs its own, all answered
@@ -86,7 +87,8 @@ impl Session {
             || next.command.travels != Travels::Shared
             || (self.route.way() == Way::Own && self.share.burden > 0)
             || self.share.burden >= HEAVY
-            || next.len as usize > MAX_SHARED_BYTES;
+            || next.len as usize > MAX_SHARED_BYTES
+            || !self.route.has_company(&self.rules);
         if is_alone { Way::Own } else { Way::Shared }
     }
 
@@ -119,7 +121,12 @@ impl Session {
         }
         let fits = match self.kept.first_waiting() {
             Some(next) if matches!(next.state, State::Owed | State::Refused) => self.way_of(next) == self.route.way(),
-            _ => self.route.way() == Way::Shared || !self.is_free_of_its_connection() || self.kept.len() > 0,
+            _ => {
+                self.route.way() == Way::Shared
+                    || !self.is_free_of_its_connection()
+                    || self.kept.len() > 0
+                    || !self.route.has_company(&self.rules)
+            }
         };
         if fits {
             return;
@@ -129,6 +136,22 @@ impl Session {
             self.to_close = self.route.drop_link().map(Discarded::Clean);
         } else {
             self.drop_link();
+        }
+    }
+
+    /// The client goes. Its own connection, if nothing is left on it, may be the next one's: clients that come for one request and go, a
+    /// few at a time, cost no connection each.
+    pub(crate) fn leave_connection(&mut self) {
+        let is_clean = self.rules.pool == Pool::Shared
+            && self.route.way() == Way::Own
+            && self.route.is_open()
+            && !self.is_pinned()
+            && !self.kept.any_admitted()
+            && self.incoming == Incoming::Fresh
+            && self.is_free_of_its_connection()
+            && !self.is_named();
+        if is_clean {
+            self.to_close = self.route.drop_link().map(Discarded::Clean);
         }
     }
 

@@ -358,3 +358,73 @@ fn a_connection_that_was_used_before_is_not_turned_away() {
     let mut talk = shared();
     talk.c("BLPOP a 1").ready().server_hears("BLPOP a 1").s(FULL).client_hears(FULL);
 }
+
+/// Each is a session of the same listener on the same worker.
+fn few(share_from: usize, n: usize) -> Vec<Talk> {
+    let rules = Arc::new(Rules { pool: Pool::Shared, share_from, ..Rules::default() });
+    let loads = std::rc::Rc::default();
+    let session = || session::Session::new(rules.clone(), view(1, Phase::Steady, 1, &[]), std::rc::Rc::clone(&loads));
+    (0..n).map(|_| Talk { session: session(), now: Instant::START, conn: Conn(0), actions: Vec::new() }).collect()
+}
+
+#[test]
+fn few_have_a_connection_each_and_keep_it() {
+    for mut talk in few(4, 3) {
+        talk.c("GET a").connected().server_hears("GET a").s("$-1").client_hears("$-1");
+        talk.c("INFO").server_hears("INFO").s("$0\r\n").c("GET a").server_hears("GET a").s("$-1");
+        talk.orders(&[Action::Connect { conn: Conn(1), addr: addr(1) }]);
+    }
+}
+
+#[test]
+fn they_move_together_when_more_come_and_apart_when_half_are_left() {
+    let mut four = few(4, 4);
+    let mut one = four.pop().unwrap();
+    one.c("GET a").ready().server_hears("GET a");
+    four.truncate(2);
+    one.c("GET b").server_hears("GET b").s("$-1; $-1").client_hears("$-1; $-1");
+    one.c("GET c").server_hears("GET c").actions.clear();
+    four.truncate(1);
+    // What is under way is answered where it is; what comes next goes on alone.
+    one.c("GET d").server_hears("").s("$-1").client_hears("$-1").connected().server_hears("GET d");
+    let close = Action::CloseServer { conn: Conn(1) };
+    one.orders(&[close, Action::Connect { conn: Conn(2), addr: addr(1) }]);
+}
+
+#[test]
+fn who_has_one_alone_gives_it_back_when_many_are_there_and_it_asks() {
+    let rules = Arc::new(Rules { pool: Pool::Shared, share_from: 2, ..Rules::default() });
+    let loads: std::rc::Rc<session::Loads> = std::rc::Rc::default();
+    let session = || session::Session::new(rules.clone(), view(1, Phase::Steady, 1, &[]), loads.clone());
+    let mut talk = Talk { session: session(), now: Instant::START, conn: Conn(0), actions: Vec::new() };
+    talk.c("GET a").connected().server_hears("GET a");
+    let other = session();
+    talk.c("GET b").server_hears("GET b").actions.clear();
+    talk.s("$-1; $-1").client_hears("$-1; $-1").c("GET c").ready().server_hears("GET c");
+    talk.orders(&[Action::Release { conn: Conn(1) }, Action::Share { conn: Conn(2), addr: addr(1) }]);
+    drop(other);
+}
+
+#[test]
+fn who_goes_leaves_a_clean_connection_to_the_next() {
+    let left = |says: &str, answer: &str| {
+        let mut talk = few(4, 1).remove(0);
+        talk.c(says).connected();
+        let n = talk.session.to_server().len();
+        talk.session.sent(n);
+        talk.s(answer);
+        let n = talk.session.to_client().len();
+        talk.session.delivered(n);
+        talk.step(Event::ClientClosed);
+        assert!(talk.actions.contains(&Action::CloseClient { why: session::Why::ClientLeft }), "{:?}", talk.actions);
+        released(&talk)
+    };
+    assert!(left("GET a", "$-1"));
+    assert!(left("SELECT 1", "+OK"));
+    // By its name it would be seen in a list of clients; the others left something there, or do not know what.
+    for (says, answer) in
+        [("CLIENT SETNAME a", "+OK"), ("CLIENT NO-EVICT on", "+OK"), ("WATCH a", "+OK"), ("MULTI", "+OK")]
+    {
+        assert!(!left(says, answer), "{says}");
+    }
+}

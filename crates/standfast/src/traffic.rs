@@ -218,6 +218,7 @@ fn rules(listener: &config::Listener, group: &config::Group, drain_timeout: Dura
             Pool::Shared => session::Pool::Shared,
             Pool::Session => session::Pool::Session,
         },
+        share_from: usize::try_from(listener.share_from).unwrap_or(usize::MAX),
         balance: match listener.balance {
             Balance::RoundRobin => session::Balance::RoundRobin,
             Balance::LeastConnections => session::Balance::LeastConnections,

@@ -25,11 +25,14 @@ pub(super) fn run(args: &[String]) -> Result<(), Failure> {
     let source = Debian::new(dir.clone(), None)?.source("redis")?;
     cargo::run(cargo(&["build", "--package", "proxy", "--example", "forward", "--profile", "fast"]))?;
     let forward = cargo::target_dir()?.join("fast/examples/forward");
-    let bed = Bed { dir: dir.join("data"), forward, pool: asked.pool.clone() };
+    let bed = Bed { dir: dir.join("data"), forward, pool: asked.pool.clone(), share_from: asked.share_from };
     let tests = [REDIS_CONF, "tests"].map(|name| source.join(name));
     prepare_tests(&bed.dir, &tests, Path::new("/usr/bin"))?;
     let units = if asked.units.is_empty() { units(&source)? } else { asked.units };
-    println!("the suite of Redis, directly and through a listener with pool = \"{}\"\n", bed.pool);
+    println!(
+        "the suite of Redis, directly and through a listener with pool = \"{}\", share-from = {}\n",
+        bed.pool, bed.share_from
+    );
     println!("{:<28} {:>26}   {:>26}", "unit", "directly", "through the listener");
     let (mut sums, mut differences) = ([Tally::default(); 2], Vec::new());
     for unit in &units {
@@ -66,11 +69,13 @@ struct Asked {
     /// None: all.
     units: Vec<String>,
     pool: String,
+    /// How many clients share. 1: all, always, so that what they share is tested by these few.
+    share_from: u32,
 }
 
 impl Asked {
     fn from(args: &[String]) -> Result<Self, Failure> {
-        let mut asked = Self { units: Vec::new(), pool: "shared".to_owned() };
+        let mut asked = Self { units: Vec::new(), pool: "shared".to_owned(), share_from: SHARE_FROM };
         let mut args = args.iter();
         while let Some(option) = args.next() {
             let mut value = || args.next().ok_or_else(|| Failure::usage(format!("{option} takes a value")));
@@ -81,6 +86,12 @@ impl Asked {
                         pool @ ("session" | "shared") => pool.to_owned(),
                         other => return Err(Failure::usage(format!("--pool takes session or shared, not '{other}'"))),
                     }
+                }
+                "--share-from" => {
+                    let from = value()?;
+                    let number = from.parse().ok().filter(|from| *from > 0);
+                    let wrong = || Failure::usage(format!("--share-from takes a number above 0, not '{from}'"));
+                    asked.share_from = number.ok_or_else(wrong)?;
                 }
                 other => return Err(Failure::usage(format!("suite redis does not know '{other}'"))),
             }
@@ -103,6 +114,7 @@ struct Bed {
     dir: PathBuf,
     forward: PathBuf,
     pool: String,
+    share_from: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +136,7 @@ impl Bed {
             command.args(["--user", "--map-root-user"]);
         }
         command.args(["sh", "-c", SCRIPT, "sh"]).arg(&self.forward).args([SERVER, LISTENER, &self.pool, port, unit]);
+        command.arg(self.share_from.to_string());
         command.current_dir(&self.dir).stdin(Stdio::null());
         let watch = stopwatch();
         let output = command.output().or_fail(format_args!("play {unit}"))?;
@@ -207,13 +220,14 @@ impl Tally {
     }
 }
 
-/// `$1` the listener's program, `$2` the server's port, `$3` the listener's, `$4` its pool, `$5` the port to test, `$6` the unit.
+/// `$1` the listener's program, `$2` the server's port, `$3` the listener's, `$4` its pool, `$5` the port to test, `$6` the unit, `$7` from how many
+/// clients on they share.
 /// Four gigabytes of address space are many times what a unit needs; the longest unit takes a minute.
 const SCRIPT: &str = r#"
 ulimit -v 8388608
 ip link set lo up
 redis-server --port "$2" --save "" --enable-debug-command yes --enable-protected-configs yes --logfile redis.log >/dev/null 2>&1 &
-"$1" "127.0.0.1:$3" "127.0.0.1:$2" 1 "$4" >forward.log 2>&1 &
+"$1" "127.0.0.1:$3" "127.0.0.1:$2" 1 "$4" "$7" >forward.log 2>&1 &
 tries=0
 until redis-cli -p "$3" ping 2>/dev/null | grep -q PONG; do
     tries=$((tries + 1)); [ $tries -lt 200 ] || exit 1
@@ -223,6 +237,8 @@ timeout -k 5 300 tclsh tests/test_helper.tcl --host 127.0.0.1 --port "$5" --dura
 [ $? -lt 124 ] || echo "ended: it took longer than 300 s"
 "#;
 const ENDED: &str = "ended: it took longer than 300 s";
+/// As the program has it unless it is told otherwise (`share-from`).
+const SHARE_FROM: u32 = 5;
 const REDIS_CONF: &str = "redis.conf";
 const SERVER: &str = "21379";
 const LISTENER: &str = "21380";
@@ -246,10 +262,10 @@ mod tests {
     #[test]
     fn the_pool_and_units_are_the_callers_to_say() {
         let asked = |line: &str| Asked::from(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        assert_eq!(asked("").unwrap(), Asked { units: Vec::new(), pool: "shared".to_owned() });
-        let told = asked("--pool session --unit unit/multi --unit unit/auth").unwrap();
-        assert_eq!((told.pool.as_str(), told.units.len()), ("session", 2));
-        for line in ["--pool other", "--unit", "unit/multi"] {
+        assert_eq!(asked("").unwrap(), Asked { units: Vec::new(), pool: "shared".to_owned(), share_from: 5 });
+        let told = asked("--pool session --share-from 1 --unit unit/multi --unit unit/auth").unwrap();
+        assert_eq!((told.pool.as_str(), told.share_from, told.units.len()), ("session", 1, 2));
+        for line in ["--pool other", "--share-from 0", "--unit", "unit/multi"] {
             assert_eq!(asked(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -27,6 +27,7 @@ pub(super) fn inner(found: &mut Vec<Problem>, tables: &Tables) {
         }
         networks(found, listener);
         shared(found, listener);
+        never_shared(found, listener);
         opaque(found, listener);
         per_address(found, listener);
         unix(found, listener);
@@ -112,6 +113,18 @@ fn shared(found: &mut Vec<Problem>, listener: &Settings) {
     }
 }
 
+/// From when on clients share, where they never do.
+fn never_shared(found: &mut Vec<Problem>, listener: &Settings) {
+    if let (Some(from), Some(pool)) = (listener.span("share-from"), listener.span("pool"))
+        && listener.get("pool") == Some(Pool::Session)
+    {
+        let wrong =
+            "`share-from` has no meaning with `pool = \"session\"`: each client has a connection of its own, always";
+        let problem = Problem::new(from, wrong, "only for `pool = \"shared\"`").related(pool, "nobody shares");
+        found.push(problem.help("remove one of the lines"));
+    }
+}
+
 /// What is said of requests, where nobody tells them apart.
 fn opaque(found: &mut Vec<Problem>, listener: &Settings) {
     if listener.get("mode") != Some(Mode::Tcp) {
@@ -121,6 +134,7 @@ fn opaque(found: &mut Vec<Problem>, listener: &Settings) {
     let answers = listener.get("on-unknown") == Some(OnUnknown::Error);
     let meaningless = [
         ("pool", shares, "each client has a connection of its own: its bytes are not understood"),
+        ("share-from", true, "each client has a connection of its own: its bytes are not understood"),
         ("on-unknown", answers, "no request is known, and none can be answered"),
         ("hold-bytes", true, "no request is known, and none is kept to be sent again"),
     ];

@@ -433,6 +433,15 @@ static LISTENER: &[Definition] = &[
         also: &["multiplex", "mux", "connection-pool", "pooling"],
     },
     Definition {
+        key: "share-from",
+        kind: Kind::Integer { min: 1, max: 1_000_000 },
+        absent: Absent::Value("5"),
+        why: "Redis gains by company from about eight busy clients on; four or fewer cost it and us the same either way, and each with a connection of its own is seen by `CLIENT LIST` and `INFO` as it would be without us.",
+        what: "With `pool = \"shared\"`: how many clients of this listener a data thread has when they begin to share server connections. Until they are half as many; fewer have a connection each.",
+        example: "1",
+        also: &["share-above", "min-shared", "multiplex-from"],
+    },
+    Definition {
         key: "balance",
         kind: Kind::Choice(Balance::WORDS),
         absent: Absent::Value("\"round-robin\""),

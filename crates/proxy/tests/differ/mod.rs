@@ -18,8 +18,9 @@ use crate::real::{Lab, Redis, view};
 
 /// How the sessions of a listener come by their connections to the server.
 pub fn pools() -> Vec<(&'static str, Rules)> {
-    [("session", Pool::Session), ("shared", Pool::Shared)]
-        .map(|(name, pool)| (name, Rules { pool, ..Rules::default() }))
+    // Where few have a connection each, some of the clients of a test are as many as share, and some are not.
+    [("session", Pool::Session, 1), ("shared", Pool::Shared, 1), ("shared by many", Pool::Shared, 3)]
+        .map(|(name, pool, share_from)| (name, Rules { pool, share_from, ..Rules::default() }))
         .to_vec()
 }
 

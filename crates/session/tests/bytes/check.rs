@@ -29,6 +29,8 @@ struct Bench {
     spare: Spare,
     is_plain: bool,
     is_closed: bool,
+    /// It awaits the answer to a CLIENT KILL.
+    kills: bool,
     has_left: bool,
     /// What the server got and has not answered, and all that it said.
     inbox: Vec<u8>,
@@ -218,6 +220,7 @@ impl Bench {
             spare: Spare::new(),
             is_plain,
             is_closed: false,
+            kills: false,
             has_left: false,
             inbox: Vec::new(),
             requests: RequestScanner::default(),
@@ -253,7 +256,15 @@ impl Bench {
                     // One that is ending is gone already.
                     assert!(self.at.take().is_none_or(|at| at.conn == conn), "the one that there is");
                 }
-                Action::CloseClient { .. } => self.is_closed = true,
+                Action::KillBegun { .. } => {
+                    assert!(!std::mem::replace(&mut self.kills, true), "it tells its end first")
+                }
+                Action::Killed { .. } => assert!(self.kills, "it tells its beginning first"),
+                Action::KillOver { .. } => assert!(std::mem::take(&mut self.kills), "it tells its beginning first"),
+                Action::CloseClient { .. } => {
+                    assert!(!self.kills, "who goes kills nobody");
+                    self.is_closed = true;
+                }
             }
         }
         panic!("it orders without end");

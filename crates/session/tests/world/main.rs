@@ -205,6 +205,9 @@ impl World {
                         self.process(&mut { link }, usize::MAX);
                     }
                 }
+                Action::KillBegun { .. } | Action::Killed { .. } | Action::KillOver { .. } => {
+                    unreachable!("nobody says CLIENT KILL")
+                }
                 Action::CloseClient { why } => {
                     assert!(why != Why::UnknownFate || self.on_unknown == OnUnknown::Close, "it is told");
                     self.closed = true;

@@ -119,6 +119,7 @@ impl Client {
             Ask::GetName => self.words(&["CLIENT", "GETNAME"]),
             Ask::NoEvict(on) => self.words(&["CLIENT", "NO-EVICT", if on { "ON" } else { "OFF" }]),
             Ask::Id => self.words(&["CLIENT", "ID"]),
+            Ask::Kill { me } => self.words(&["CLIENT", "KILL", "SKIPME", if me { "no" } else { "yes" }]),
             Ask::Subscribe(n) => self.words(&["SUBSCRIBE", &format!("c{n}")]),
             Ask::Unsubscribe(n) => self.words(&["UNSUBSCRIBE", &format!("c{n}")]),
             Ask::Quit => self.words(&["QUIT"]),

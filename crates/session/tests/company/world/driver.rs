@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use machine::Instant;
 use session::lane::{Lane, Taken};
-use session::{Action, Conn, Event, Why};
+use session::{Action, Conn, Event, Verdict, Why};
 
 use super::op::Is;
 use super::server::{FULL, Link};
@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     pub(crate) made: bool,
     /// The server has ended it: nothing more is heard there, and after what it said comes the end.
     pub(crate) ended: bool,
+    /// That was told, and what follows is not known.
+    pub(crate) end_was_read: Option<Instant>,
     pub(crate) inbox: Vec<u8>,
     pub(crate) outbox: Outbox,
     pub(crate) link: Link,
@@ -83,6 +85,15 @@ impl World {
                 }
                 Some(Action::CloseServer { .. }) => self.let_go(who),
                 Some(Action::Release { .. }) => self.release(who),
+                Some(Action::KillBegun { addr }) => {
+                    assert!(self.clients[who].kills_at.replace(addr).is_none(), "it tells its end first");
+                    self.kills.begin(self.now, addr);
+                }
+                Some(Action::Killed { addr, killed }) => self.kills.on_killed(self.now, addr, killed),
+                Some(Action::KillOver { addr }) => {
+                    assert_eq!(self.clients[who].kills_at.take(), Some(addr), "it tells its beginning first");
+                    self.kills.end(addr);
+                }
                 Some(Action::CloseClient { why }) => self.over(who, why),
                 None => match then.take() {
                     Some(event) => self.clients[who].session.handle(self.now, event),
@@ -107,6 +118,7 @@ impl World {
             owner,
             made: false,
             ended: false,
+            end_was_read: None,
             inbox: Vec::new(),
             outbox: Outbox::default(),
             link: Link::new(self.next),
@@ -213,6 +225,9 @@ impl World {
     pub(crate) fn over(&mut self, who: usize, why: Why) {
         self.check_reason(who, why);
         self.clients[who].gone = Some(why);
+        if let Some(addr) = self.clients[who].kills_at.take() {
+            self.kills.end(addr);
+        }
         self.let_go(who);
         let session = &self.clients[who].session;
         if session.is_named()
@@ -329,6 +344,7 @@ impl World {
             |whose| -> usize { connection.unsent.iter().filter(|(w, _)| *w == Some(whose)).map(|(_, n)| n).sum() };
         let unsent: Vec<usize> = ended.iter().map(|(who, conn, _)| unsent((*who, *conn))).collect();
         let was_full = connection.ended && self.was_full;
+        let is_killed = matches!(event(Conn(0)), Event::ServerKilled { .. });
         self.remove(at);
         for ((who, conn, bytes), unsent) in ended.into_iter().zip(unsent) {
             assert_eq!(self.clients[who].at.map(|(at, _)| at), Some(at), "only its members are told");
@@ -339,6 +355,7 @@ impl World {
             self.clients[who].at = None;
             self.step(who, Event::ServerUnsent { conn, bytes });
             self.step(who, event(conn));
+            assert!(!is_killed || self.clients[who].is_going(), "all who used it go");
         }
     }
 
@@ -387,15 +404,28 @@ impl World {
         }
     }
 
-    /// The server has said its last.
+    /// The server has said its last: what follows may depend on what others hear.
     fn on_end(&mut self, at: usize) {
-        let Some(connection) = self.connections.get(&at) else { return };
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&at) else { return };
+        let ended = *connection.end_was_read.get_or_insert(now);
+        let verdict = self.kills.judge(now, super::addr(connection.server), ended);
+        assert!(verdict != Verdict::Killed || self.was_killed, "somebody said so");
         match &connection.owner {
-            Owner::Lane(_) => self.end_lane(at, |conn| Event::ServerClosed { conn }),
+            Owner::Lane(_) => match verdict {
+                Verdict::Unknown => self.pool.forget(at),
+                Verdict::Killed => self.end_lane(at, |conn| Event::ServerKilled { conn }),
+                Verdict::Ended => self.end_lane(at, |conn| Event::ServerClosed { conn }),
+            },
             Owner::Client(who, conn) => {
                 let (who, conn) = (*who, *conn);
+                let is_killed = verdict == Verdict::Killed;
+                if verdict == Verdict::Unknown && !self.clients[who].session.awaits_kill() {
+                    return;
+                }
                 self.let_go(who);
-                self.step(who, Event::ServerClosed { conn });
+                self.step(who, if is_killed { Event::ServerKilled { conn } } else { Event::ServerClosed { conn } });
+                assert!(!is_killed || self.clients[who].is_going(), "who is killed goes");
             }
             Owner::Spare => {
                 self.pool.forget(at);
@@ -461,8 +491,18 @@ impl World {
         !lane.on_progress(now, unread)
     }
 
+    /// Those ends of which it was not known what follows.
+    fn settle_doubts(&mut self) {
+        self.with_each(|world, at| {
+            if world.connections[&at].end_was_read.is_some() {
+                world.on_end(at);
+            }
+        });
+    }
+
     /// What is due by now.
     pub(crate) fn wake_all(&mut self) {
+        self.settle_doubts();
         for who in 0..self.clients.len() {
             if self.clients[who].gone.is_none() {
                 self.clients[who].session.wake(self.now);

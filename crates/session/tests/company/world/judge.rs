@@ -59,7 +59,8 @@ impl World {
         let was = match why {
             Why::UnknownFate => {
                 let mut unanswered = client.asked.iter().skip(client.replies.len());
-                let writes = unanswered.any(|asked| matches!(asked[0].as_str(), "SET" | "BLPOP" | "EXEC"));
+                let writes =
+                    unanswered.any(|asked| matches!(asked[0].as_str(), "SET" | "BLPOP" | "EXEC") || kills(asked));
                 writes && self.was_cut && self.setting.on_unknown == OnUnknown::Close
             }
             Why::CutReply => self.was_cut,
@@ -72,6 +73,7 @@ impl World {
             Why::Quit => has("QUIT"),
             Why::Malformed => has("GARBAGE"),
             Why::SlowReader => true,
+            Why::Killed => self.was_killed,
             Why::PinnedCut | Why::Idle | Why::ServerLeft | Why::ServerBroke | Why::Moved | Why::AddressLeft => false,
         };
         assert!(was, "client {who} is closed without a cause: {why}");
@@ -192,6 +194,7 @@ impl<'a> Belief<'a> {
                     self.name.clone_from(&asked[at + 1]);
                 }
             }
+            "CLIENT" if asked[1] == "KILL" => assert!(matches!(reply, Value::Int(_)), "R1: {context}"),
             "CLIENT" if asked[1] == "GETNAME" => {
                 let name = if reply.is_null() { "" } else { text };
                 assert_eq!(name, self.name, "R1, and it is restored: {context}");
@@ -258,7 +261,7 @@ impl<'a> Belief<'a> {
         let ends = matches!(verb, "EXEC" | "DISCARD");
         if code == "UNKNOWNFATE" {
             assert!(self.world.was_cut && self.world.setting.on_unknown == OnUnknown::Error, "{context}");
-            assert!(ends || matches!(verb, "SET" | "BLPOP"), "harmless: {context}");
+            assert!(ends || matches!(verb, "SET" | "BLPOP") || kills(asked), "harmless: {context}");
             if ends {
                 self.multi = None;
                 self.watches.clear();
@@ -323,6 +326,10 @@ pub(crate) fn is_message(value: &Value, client: &Client) -> bool {
     let asked = |asked: &Vec<String>| asked[0] == "SUBSCRIBE" && asked[1].as_bytes() == channel.as_ref() as &[u8];
     assert!(client.asked.iter().any(asked), "a message for somebody else");
     true
+}
+
+fn kills(asked: &[String]) -> bool {
+    asked.get(1).is_some_and(|word| word == "KILL")
 }
 
 fn number(id: &str) -> usize {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use machine::Instant;
 use resp::Value;
 use session::pool::Pool;
-use session::{Event, Loads, OnUnknown, Role, Rules, Session, Spare, Why};
+use session::{Event, Kills, Loads, OnUnknown, Role, Rules, Session, Spare, Why};
 use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 mod ask;
@@ -38,6 +38,8 @@ struct Setting {
     refuses_at_once: bool,
     /// Before the world heals, everything is gone for a while.
     dies_first: bool,
+    /// Fewer clients do not share.
+    share_from: usize,
 }
 
 struct Client {
@@ -56,6 +58,8 @@ struct Client {
     /// Its connection, and its seat if that is shared.
     at: Option<(usize, Option<usize>)>,
     seen: u64,
+    /// Where it awaits the answer to a CLIENT KILL.
+    kills_at: Option<SocketAddr>,
 }
 
 /// Bytes on their way.
@@ -78,6 +82,7 @@ pub(crate) struct World {
     next: usize,
     pool: Pool<usize>,
     spare: Spare,
+    kills: Kills,
     servers: [Is; SERVERS],
     data: server::Data,
     // What the world did that may be a reason for what follows.
@@ -85,6 +90,7 @@ pub(crate) struct World {
     was_revoked: bool,
     was_full: bool,
     was_nonsense: bool,
+    was_killed: bool,
 }
 
 const HOLD: Duration = Duration::from_secs(1);
@@ -131,7 +137,15 @@ impl Setting {
             prompt: c % 2 == 0,
             refuses_at_once: c / 2 % 2 == 0,
             dies_first: c / 4 % 4 == 3,
+            share_from: [1, 1, 1, 1 + CLIENTS / 2][usize::from(c / 16 % 4)],
         }
+    }
+}
+
+impl Client {
+    /// Whether it is gone, or will be when it has read what it is owed.
+    fn is_going(&self) -> bool {
+        self.gone.is_some() || self.session.explain(Instant::START).starts_with("closes the client")
     }
 }
 
@@ -167,6 +181,7 @@ impl World {
         let rules = Rules {
             role: setting.role,
             pool: session::Pool::Shared,
+            share_from: setting.share_from,
             hold: HOLD,
             hold_bytes: setting.hold_bytes,
             on_unknown: setting.on_unknown,
@@ -184,12 +199,14 @@ impl World {
             next: 0,
             pool: Pool::default(),
             spare: Spare::new(),
+            kills: Kills::default(),
             servers: [Is::Master, Is::Replica, Is::Replica],
             data: server::Data { locked: setting.locked, ..server::Data::default() },
             was_cut: false,
             was_revoked: false,
             was_full: false,
             was_nonsense: false,
+            was_killed: false,
         };
         for who in 0..CLIENTS {
             world.arrive(who);
@@ -212,6 +229,7 @@ impl World {
             gone: None,
             at: None,
             seen: self.view.epoch.0,
+            kills_at: None,
         };
         self.present[place] = self.clients.len();
         self.clients.push(client);

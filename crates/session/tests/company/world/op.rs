@@ -41,6 +41,10 @@ pub(crate) enum Ask {
     NoEvict(bool),
     /// What only this connection knows.
     Id,
+    /// All clients but this one, or with it.
+    Kill {
+        me: bool,
+    },
     Pop,
     Subscribe(u8),
     Unsubscribe(u8),
@@ -206,7 +210,8 @@ fn ask(b: u8) -> Ask {
         59 => Ask::Pop,
         60 | 61 => Ask::Subscribe(b / 64 % 2),
         62 => Ask::Unsubscribe(b / 64 % 2),
-        _ if b < 128 => Ask::Quit,
+        _ if b < 64 => Ask::Quit,
+        _ if b < 192 => Ask::Kill { me: b < 128 },
         _ => Ask::Garbage,
     }
 }

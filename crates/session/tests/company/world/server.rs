@@ -110,6 +110,8 @@ impl Link {
             "NO-EVICT" => self.no_evict = words[2] == "ON",
             "GETNAME" if self.name.is_empty() => return self.null(),
             "GETNAME" => return bulk(&self.name),
+            // It is the world that does it.
+            "KILL" => return NOBODY.to_owned(),
             "ID" => {
                 self.told = true;
                 return format!(":{}\r\n", self.id);
@@ -125,6 +127,7 @@ impl Link {
     }
 }
 
+const NOBODY: &str = ":0\r\n";
 const WRONG: &str = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
 
 impl Data {
@@ -192,9 +195,30 @@ impl World {
                 assert!(harmless.contains(&words[0].as_str()), "not where others are: {words:?}");
             }
             let is = self.servers[connection.server];
-            if let Some(reply) = answer(&mut self.data, &mut connection.link, is, &words) {
-                connection.outbox.say(reply.as_bytes());
+            let Some(reply) = answer(&mut self.data, &mut connection.link, is, &words) else { continue };
+            if words[..2.min(words.len())] == ["CLIENT", "KILL"] && reply == NOBODY {
+                return self.kill(at, words[3] == "no");
             }
+            connection.outbox.say(reply.as_bytes());
+        }
+    }
+
+    /// A server ends all its connections for the sake of one, which may be among them.
+    fn kill(&mut self, me: usize, too: bool) {
+        let server = self.connections[&me].server;
+        let is_other = |(at, c): (&usize, &super::driver::Connection)| {
+            (*at != me && c.server == server && c.made && !c.ended).then_some(*at)
+        };
+        let others: Vec<usize> = self.connections.iter().filter_map(is_other).collect();
+        self.was_killed = true;
+        for at in &others {
+            // What it had not sent yet, or had.
+            self.cut(*at, false, if at % 3 == 0 { 0 } else { usize::MAX });
+        }
+        let killed = others.len() + usize::from(too);
+        self.connections.get_mut(&me).expect("it is there").outbox.say(format!(":{killed}\r\n").as_bytes());
+        if too {
+            self.cut(me, false, usize::MAX);
         }
     }
 
