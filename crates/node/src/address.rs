@@ -303,7 +303,8 @@ impl Address {
             self.hold.refresh(now, false, &mut self.stats, out);
         }
         self.clear_away(now, out);
-        let is_announced = self.is_here() && self.lingers.is_none();
+        // Whom routes lead to an interface without the address, nobody answers.
+        let is_announced = self.is_here() && self.lingers.is_none() && !self.hold.has_lost();
         match &mut self.mover {
             Mover::Bgp(peers) => {
                 peers.set_health(now, &self.name, is_announced, out);

@@ -449,6 +449,11 @@ impl Hold {
         self.is_wanted && self.items.values().any(|item| item.is_wanted && item.is_ordered())
     }
 
+    /// Some of what should be here was removed, by somebody or by the kernel, and is not back.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.items.values().any(|item| item.is_wanted && matches!(item.there, There::Lost(_)))
+    }
+
     pub(crate) const fn is_asking(&self) -> bool {
         self.asking.is_some()
     }

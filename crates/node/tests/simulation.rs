@@ -14,7 +14,7 @@ fn no_world_breaks_an_invariant() {
 
 #[test]
 fn every_saboteur_is_caught() {
-    seeds::every_saboteur_is_caught::<Hosts>(SEEDS_OF_A_SABOTEUR, 7);
+    seeds::every_saboteur_is_caught::<Hosts>(SEEDS_OF_A_SABOTEUR, 10);
 }
 
 /// A few seconds' worth.

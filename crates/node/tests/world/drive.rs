@@ -1,15 +1,16 @@
 //! The drivers of hosts, their kernels, and what is on its way.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use machine::Instant;
 use node::event::Valid;
-use node::{Action, Event};
+use node::{Action, Event, Placed};
 use view::Phase;
 use vrrp::State;
 
 use super::judge::{Course, Invariant};
-use super::plan::{CHECKED, GRANULARITY, INTERFACE, Kind, held, own, server};
+use super::plan::{CHECKED, GRANULARITY, NAMES, held, link_of, link_with, own, server};
 use super::{Coming, Saboteur, World};
 
 impl World {
@@ -30,7 +31,7 @@ impl World {
             return;
         }
         let event = match self.saboteur {
-            Some(saboteur) => saboteur.alter_event(it.state, event),
+            Some(saboteur) => saboteur.alter_event(it.state_for(&event), event),
             None => Some(event),
         };
         let Some(event) = event else { return };
@@ -53,7 +54,7 @@ impl World {
     }
 
     fn act(&mut self, host: usize, actions: Vec<Action>) {
-        let mut has_cut = false;
+        let mut cut = Vec::new();
         for action in actions {
             let action = match self.saboteur {
                 Some(saboteur) => saboteur.alter_action(action),
@@ -62,25 +63,26 @@ impl World {
             let Some(action) = action else { continue };
             self.trace(|| format!("{host}     > {action:?}"));
             match action {
-                Action::Put { address, valid, .. } if self.hosts[host].refuses => {
+                Action::Put { interface, address, valid } if self.hosts[host].refuses => {
                     self.seen.refused += 1;
-                    let (interface, why) = (INTERFACE.into(), format!("refused {valid:?}"));
+                    let why = format!("refused {valid:?}");
                     self.event(host, Event::NotPut { interface, address, why });
                 }
                 Action::Put { address, valid, .. } => {
                     let Valid(lifetime) = valid.expect("all have one");
-                    self.is_new_here(host);
+                    self.is_new_here(host, address);
                     let until = self.now + lifetime + self.rng.jitter(GRANULARITY);
                     self.hosts[host].kernel.insert(address, until);
                 }
-                Action::Cut { .. } => has_cut = true,
+                Action::Cut { ips } => cut.extend(ips),
                 Action::Remove { address, .. } if self.saboteur == Some(Saboteur::LateRemoves) => {
                     let process = self.hosts[host].process;
                     self.comes(self.now + LATE, Coming::Removed { host, process, address });
                 }
                 Action::Remove { address, .. } => {
                     let was_there = self.hosts[host].kernel.remove(&address).is_some();
-                    if was_there && !has_cut && self.hosts[host].state == State::Active {
+                    let is_active = self.hosts[host].state[link_with(address)] == State::Active;
+                    if was_there && !cut.contains(&address.ip) && is_active {
                         self.judge.breaks(Invariant::A6, self.now, format!("{host} removes without a cut"));
                     }
                 }
@@ -94,36 +96,34 @@ impl World {
                         self.comes(at, Coming::Announced { by: host, ip });
                     }
                 }
-                Action::Router { action, .. } => self.send(host, action),
-                Action::Tickle { .. } => self.hosts[host].tickled = Some(self.now),
-                Action::Will { remove, say, .. } => self.hosts[host].will = (remove, say),
-                Action::Changed { to, why, .. } => self.changed(host, to, &why),
-                Action::Tell { .. }
-                | Action::GroupChanged { .. }
-                | Action::Run { .. }
-                | Action::Peer { .. }
-                | Action::Ended => {}
+                Action::Router { address, action } => self.send(host, link_of(&address), action),
+                Action::Tickle { address } => self.hosts[host].tickled[link_of(&address)] = Some(self.now),
+                Action::Will { address, remove, say } => self.hosts[host].will[link_of(&address)] = (remove, say),
+                Action::Changed { address, to, why, .. } => self.changed(host, link_of(&address), to, &why),
+                Action::Peer { neighbor, action, .. } => self.on_peer(host, &neighbor, action),
+                Action::GroupChanged { to, .. } => self.seen.together += u64::from(to == State::Active),
+                Action::Tell { .. } | Action::Run { .. } | Action::Ended => {}
             }
         }
     }
 
     /// What is not there is not put by what was true long ago, also not by a process that has just stood still.
-    fn is_new_here(&mut self, host: usize) {
+    fn is_new_here(&mut self, host: usize, address: Placed) {
         let is_told = self.now.since(self.published) > self.plan.delay * 2;
-        let is_elsewhere = self.plan.kind != Kind::Proxy && self.truth.writable() != Some(server(host));
-        if is_told && is_elsewhere && !self.hosts[host].kernel.contains_key(&held()) {
+        let is_elsewhere = !self.plan.kind.is_proven() && self.truth.writable() != Some(server(host));
+        if is_told && is_elsewhere && !self.hosts[host].kernel.contains_key(&address) {
             self.judge.breaks(Invariant::A1, self.now, format!("{host} puts what has long gone to another"));
         }
     }
 
-    fn changed(&mut self, host: usize, to: State, why: &str) {
-        self.hosts[host].state = to;
+    fn changed(&mut self, host: usize, link: usize, to: State, why: &str) {
+        self.hosts[host].state[link] = to;
         self.judge.changed(&self.plan, self.now, self.course, host, to);
         let is_new = to == State::Active && !why.contains("handed over");
-        self.look_at_whom_it_sent_away(host, to, why);
+        self.look_at_whom_it_sent_away(host, link, to, why);
         self.seen.came += u64::from(is_new);
         // A round that was just gone is followed by the next within as long.
-        let is_told = self.hosts[host].tickled.is_some_and(|at| self.now.since(at) <= Duration::from_millis(100));
+        let is_told = self.hosts[host].tickled[link].is_some_and(|at| self.now.since(at) <= Duration::from_millis(100));
         if is_new && !is_told {
             self.judge.breaks(
                 Invariant::A6,
@@ -133,14 +133,14 @@ impl World {
         }
     }
 
-    fn look_at_whom_it_sent_away(&mut self, host: usize, to: State, why: &str) {
+    fn look_at_whom_it_sent_away(&mut self, host: usize, link: usize, to: State, why: &str) {
         let Course { whole, excused, .. } = self.course;
         let heard = self.plan.interval + self.plan.delay * 2;
         let is_whole = whole.is_some_and(|whole| whole.max(excused) + heard <= self.now);
         let Some(by_right) = why.find(" has less right").filter(|_| to == State::Active && is_whole) else { return };
         self.seen.sent_away += 1;
-        let was = |other: &usize| why[..by_right].starts_with(&format!("{},", own(*other)));
-        let stays = |other: &usize| self.hosts[*other].kernel.contains_key(&held());
+        let was = |other: &usize| why[..by_right].starts_with(&format!("{},", own(link, *other)));
+        let stays = |other: &usize| self.hosts[*other].kernel.contains_key(&held(link));
         if let Some(other) = (0..self.hosts.len()).filter(was).find(stays) {
             self.judge.breaks(Invariant::A7, self.now, format!("{host} has sent {other} away, which has it"));
         }
@@ -161,17 +161,17 @@ impl World {
         self.comes(self.now, Coming::Event { host, process, event });
     }
 
-    pub(super) fn send(&mut self, from: usize, action: vrrp::Action) {
+    pub(super) fn send(&mut self, from: usize, link: usize, action: vrrp::Action) {
         let vrrp::Action::Send { to, advert } = action else { return };
-        if !self.hosts[from].has_link {
+        if !self.hosts[from].has_link[link] {
             return;
         }
         for other in (0..self.hosts.len()).filter(|other| *other != from) {
-            if !self.reaches[from][other] || self.rng.below(1_000) < self.plan.lost {
+            if !self.reaches[link][from][other] || self.rng.below(1_000) < self.plan.lost {
                 continue;
             }
             let at = self.now + self.delay();
-            self.comes(at, Coming::Packet { to: other, from: own(from), at: to, advert: advert.clone() });
+            self.comes(at, Coming::Packet { to: other, link, from: own(link, from), at: to, advert: advert.clone() });
         }
     }
 
@@ -180,12 +180,15 @@ impl World {
         match coming {
             Coming::Op(op) => self.operate(op),
             Coming::Promoted(host) => self.promoted(host),
-            Coming::Packet { to, from, at, advert } => {
-                if self.hosts[to].has_link {
+            Coming::Packet { to, link, from, at, advert } => {
+                if self.hosts[to].has_link[link] {
                     let event = vrrp::Event::Heard { from, to: at, advert };
-                    self.tell(to, Event::Router { address: Self::name(), event });
+                    self.tell(to, Event::Router { address: Self::name(link), event });
                 }
             }
+            Coming::Attempt(line) => self.attempt(line),
+            Coming::Flow(line, toward) => self.flow(line, toward),
+            Coming::Beat(line) => self.beat(line),
             Coming::Event { host, process, event } if self.is_process(host, process) => self.tell(host, event),
             // What is published is seen as it is, never as it was.
             Coming::View { host, process } if self.is_process(host, process) => {
@@ -202,25 +205,12 @@ impl World {
             Coming::Thaw { host, process } if self.is_process(host, process) => self.thaw(host),
             Coming::Guard { host, process } if self.is_process(host, process) => self.guard_removes(host),
             Coming::Check { host, process } if self.is_process(host, process) => self.check(host),
-            Coming::Asked { by, process, ip } if self.is_process(by, process) => {
-                let others = (0..self.hosts.len()).filter(|n| *n != by && self.reaches[by][*n] && self.reaches[*n][by]);
-                let has =
-                    |n: &usize| self.hosts[*n].kernel.keys().any(|placed| placed.ip == ip) && self.hosts[*n].has_link;
-                if let Some(by_whom) = others
-                    .into_iter()
-                    .find(has)
-                    .map(|n| n.to_string())
-                    .or_else(|| self.intruder.then(|| "stranger".into()))
-                {
-                    let event = Event::Elsewhere { interface: INTERFACE.into(), ip, by: by_whom };
-                    let at = self.now + self.delay();
-                    self.comes(at, Coming::Event { host: by, process, event });
-                }
-            }
+            Coming::Asked { by, process, ip } if self.is_process(by, process) => self.asked(by, ip),
             Coming::Announced { by, ip } => {
+                let link = on_link(ip);
                 for other in (0..self.hosts.len()).filter(|n| *n != by) {
-                    if self.reaches[by][other] && self.hosts[other].has_link {
-                        let event = Event::Elsewhere { interface: INTERFACE.into(), ip, by: by.to_string() };
+                    if self.reaches[link][by][other] && self.hosts[other].has_link[link] {
+                        let event = Event::Elsewhere { interface: self.interface(link), ip, by: by.to_string() };
                         self.tell(other, event);
                     }
                 }
@@ -235,7 +225,21 @@ impl World {
         }
     }
 
-    fn is_process(&self, host: usize, process: u64) -> bool {
+    /// Does anybody have this?
+    fn asked(&mut self, by: usize, ip: IpAddr) {
+        let link = on_link(ip);
+        let reaches = &self.reaches[link];
+        let mut others = (0..self.hosts.len()).filter(|n| *n != by && reaches[by][*n] && reaches[*n][by]);
+        let has = |n: &usize| self.hosts[*n].kernel.contains_key(&held(link)) && self.hosts[*n].has_link[link];
+        let by_whom = others.find(has).map(|n| n.to_string()).or_else(|| self.intruder.then(|| "stranger".into()));
+        if let Some(by_whom) = by_whom {
+            let event = Event::Elsewhere { interface: self.interface(link), ip, by: by_whom };
+            let (at, process) = (self.now + self.delay(), self.hosts[by].process);
+            self.comes(at, Coming::Event { host: by, process, event });
+        }
+    }
+
+    pub(super) fn is_process(&self, host: usize, process: u64) -> bool {
         self.hosts[host].process == process && self.hosts[host].node.is_some()
     }
 
@@ -244,11 +248,14 @@ impl World {
         let at = self.now + CHECKED;
         self.comes(at, Coming::Check { host, process });
         let it = &self.hosts[host];
-        if self.plan.kind != Kind::Proxy || it.frozen_until.is_some() {
+        if !self.plan.kind.is_proven() || it.frozen_until.is_some() {
             return;
         }
         let failed = (!it.proxy_works).then(|| "connection refused".to_owned());
-        self.tell(host, Event::Checked { address: Self::name(), check: "proxy".into(), failed });
+        for link in 0..self.plan.kind.links() {
+            let (address, check, failed) = (Self::name(link), "proxy".into(), failed.clone());
+            self.tell(host, Event::Checked { address, check, failed });
+        }
     }
 
     /// A lifetime is over.
@@ -263,12 +270,18 @@ impl World {
     }
 
     /// It is gone from the interface, and not by an order of the process.
-    pub(super) fn vanishes(&mut self, host: usize, placed: node::Placed) {
+    pub(super) fn vanishes(&mut self, host: usize, placed: Placed) {
         self.trace(|| format!("{host} {placed} is gone"));
-        if self.hosts[host].kernel.remove(&placed).is_some() && placed == held() {
-            self.event(host, Event::Gone { interface: INTERFACE.into(), address: placed });
+        if self.hosts[host].kernel.remove(&placed).is_some() {
+            let interface = self.interface(link_with(placed));
+            self.event(host, Event::Gone { interface, address: placed });
         }
     }
+}
+
+/// On which link this is asked for, or told.
+fn on_link(ip: IpAddr) -> usize {
+    (0..NAMES.len()).find(|link| held(*link).ip == ip).expect("one of ours")
 }
 
 /// How late a kernel lets go that is slow: less than a holder that is sent away is waited for.

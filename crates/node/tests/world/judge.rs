@@ -6,7 +6,8 @@ use std::time::Duration;
 use machine::Instant;
 use vrrp::State;
 
-use super::plan::{Kind, PROOF_AGE, Plan};
+use super::plan::{HOLD, Kind, PROOF_AGE, Plan};
+use super::servers::{AGAIN, BEAT};
 
 /// What must never be, by name. Each has a saboteur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +28,18 @@ pub(crate) enum Invariant {
     A6,
     /// Over whole links, a router that sends a holder away puts the address when that one has let go.
     A7,
+    /// A route server leads to no host that does not hold the address for longer than a word takes; nor, where the process or the link is gone,
+    /// than the hold time. What is not held is not announced.
+    A8,
+    /// At rest every route server that works has the route of every host that may hold the address, and of no other.
+    A9,
+    /// A host has all addresses of a sync group or none, but for an interval and a delay, and what it takes to ask, as far as a process that
+    /// is awake knows; over whole links no two hosts have one each for longer.
+    A10,
 }
+
+/// Whether a route server works, and whom it leads to.
+pub(crate) type Routes = (bool, Vec<usize>);
 
 /// One host as it is now.
 #[derive(Clone, Debug)]
@@ -44,6 +56,8 @@ pub(crate) struct Sight {
     pub(crate) result: Option<Instant>,
     /// When it was last proven.
     pub(crate) proven: Instant,
+    /// Since when it has been awake, with a link.
+    pub(crate) sound: Instant,
     pub(crate) state: State,
     /// What its guard would take off, and whether it would say anything.
     pub(crate) will: (bool, bool),
@@ -53,7 +67,14 @@ pub(crate) struct Sight {
 pub(crate) struct Judge {
     /// What was broken first, with when and what for.
     pub(crate) broken: BTreeMap<Invariant, String>,
-    two_since: Option<Instant>,
+    /// Of each link.
+    two_since: [Option<Instant>; 2],
+    /// Since when a host has one address of a sync group and not the other.
+    halved_since: BTreeMap<usize, Instant>,
+    /// Since when two have one each.
+    apart_since: Option<Instant>,
+    /// Since when which server leads to which host that does not hold the address.
+    misled_since: BTreeMap<(usize, usize), Instant>,
     none_may_since: Option<Instant>,
     some_may_since: Option<Instant>,
 }
@@ -70,13 +91,34 @@ pub(crate) struct Course {
 }
 
 impl Judge {
-    pub(crate) fn look(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
-        for (n, host) in hosts.iter().enumerate() {
-            self.look_at_proof(plan, now, n, host);
-            self.look_at_will(plan, now, n, host);
+    /// `sights`: of each link.
+    pub(crate) fn look(
+        &mut self,
+        plan: &Plan,
+        now: Instant,
+        course: Course,
+        sights: &[Vec<Sight>],
+        servers: &[Routes],
+    ) {
+        for (link, hosts) in sights.iter().enumerate() {
+            for (n, host) in hosts.iter().enumerate() {
+                self.look_at_proof(plan, now, n, host);
+                self.look_at_will(plan, now, n, host);
+            }
+            self.count_holders(plan, now, course, link, hosts);
+            self.look_at_rest(plan, now, course, hosts);
         }
-        let holders: Vec<usize> = (0..hosts.len()).filter(|&n| hosts[n].holds).collect();
-        self.count_holders(plan, now, course, &holders);
+        if let [vip, inner] = sights {
+            self.look_at_group(plan, now, course, vip, inner);
+        }
+        self.look_at_routes(plan, now, servers, &sights[0]);
+        if is_settled(plan, now, course) {
+            self.look_at_routes_at_rest(now, servers, &sights[0]);
+        }
+    }
+
+    fn look_at_rest(&mut self, plan: &Plan, now: Instant, course: Course, hosts: &[Sight]) {
+        let holders = holders(hosts);
         let may = hosts.iter().any(|host| host.may);
         let since = |since: Option<Instant>, holds: bool| holds.then(|| since.unwrap_or(now));
         self.none_may_since = since(self.none_may_since, !may);
@@ -91,6 +133,60 @@ impl Judge {
         }
     }
 
+    fn look_at_group(&mut self, plan: &Plan, now: Instant, course: Course, vip: &[Sight], inner: &[Sight]) {
+        let heard = plan.interval + plan.delay * 2;
+        for (n, (vip, inner)) in vip.iter().zip(inner).enumerate() {
+            let is_halved = vip.is_awake && (vip.state == State::Active) != (inner.state == State::Active);
+            if !is_halved {
+                self.halved_since.remove(&n);
+                continue;
+            }
+            // On each link a predecessor has to go first.
+            let lasted = now.since(*self.halved_since.entry(n).or_insert(now));
+            if lasted > heard + plan.ask_first() {
+                self.breaks(Invariant::A10, now, format!("{n} is {:?} and {:?}", vip.state, inner.state));
+            }
+        }
+        let (one, other) = (holders(vip), holders(inner));
+        let is_apart = !one.is_empty() && !other.is_empty() && one != other;
+        let from = course.whole.map(|whole| whole.max(course.excused) + heard).filter(|from| *from <= now);
+        let apart = from.filter(|_| is_apart);
+        self.apart_since = apart.map(|_| self.apart_since.unwrap_or(now));
+        if let Some(lasted) = self.apart_since.map(|since| now.since(since)).filter(|lasted| *lasted > heard) {
+            self.breaks(Invariant::A10, now, format!("{one:?} and {other:?} share the group for {lasted:?}"));
+        }
+    }
+
+    fn look_at_routes(&mut self, plan: &Plan, now: Instant, servers: &[Routes], hosts: &[Sight]) {
+        let misled = |(server, routes): (usize, &Routes)| {
+            let led: Vec<_> = routes.1.iter().filter(|host| !hosts[**host].holds).map(|host| (server, *host)).collect();
+            led
+        };
+        let misled: Vec<(usize, usize)> = servers.iter().enumerate().flat_map(misled).collect();
+        self.misled_since.retain(|pair, _| misled.contains(pair));
+        for (server, n) in misled {
+            let since = *self.misled_since.entry((server, n)).or_insert(now);
+            let (lasted, host) = (now.since(since), &hosts[n]);
+            let is_told = now.since(since.max(host.sound)) > AGAIN + plan.delay * 4;
+            if is_told || lasted > HOLD + BEAT * 2 {
+                let what = format!("{server} leads to {n}, which does not hold it, for {lasted:?}");
+                self.breaks(Invariant::A8, now, what);
+            }
+        }
+    }
+
+    fn look_at_routes_at_rest(&mut self, now: Instant, servers: &[Routes], hosts: &[Sight]) {
+        for (server, (_, routes)) in servers.iter().enumerate().filter(|(_, (works, _))| *works) {
+            for (n, host) in hosts.iter().enumerate() {
+                let has = routes.contains(&n);
+                if has != host.may {
+                    let what = format!("{server} leads to {n}: {has}, which it may: {}", host.may);
+                    self.breaks(Invariant::A9, now, what);
+                }
+            }
+        }
+    }
+
     fn look_at_proof(&mut self, plan: &Plan, now: Instant, n: usize, host: &Sight) {
         if !host.holds {
             return;
@@ -99,11 +195,11 @@ impl Judge {
         if lasted > plan.unproven() {
             self.breaks(Invariant::A1, now, format!("{n} holds, and nobody has proven it for {lasted:?}"));
         }
-        if plan.kind != Kind::Proxy && host.is_awake && !host.has_view {
+        if !plan.kind.is_proven() && host.is_awake && !host.has_view {
             self.breaks(Invariant::A1, now, format!("{n} holds, and its master is not confirmed"));
         }
         let age = host.result.map_or(Duration::MAX, |at| now.since(at));
-        if plan.kind == Kind::Proxy && host.is_awake && age > PROOF_AGE {
+        if plan.kind.is_proven() && host.is_awake && age > PROOF_AGE {
             self.breaks(Invariant::A1, now, format!("{n} holds by a proof of {age:?} ago"));
         }
     }
@@ -113,7 +209,7 @@ impl Judge {
         let is_wrong = match host.state {
             _ if !host.is_awake => false,
             _ if host.holds && !removes => true,
-            State::Active => !removes || says != (plan.kind != Kind::Master),
+            State::Active => !removes || says != plan.kind.has_router(),
             State::Fault | State::Initialize => removes || says,
             State::Backup => false,
         };
@@ -122,12 +218,18 @@ impl Judge {
         }
     }
 
-    fn count_holders(&mut self, plan: &Plan, now: Instant, course: Course, holders: &[usize]) {
+    fn count_holders(&mut self, plan: &Plan, now: Instant, course: Course, link: usize, hosts: &[Sight]) {
+        if plan.kind == Kind::Routes {
+            // Whoever may has it.
+            return;
+        }
+        let holders = holders(hosts);
         let heard = plan.interval + plan.delay * 2;
         let from = course.whole.map(|whole| whole.max(course.excused) + heard).filter(|from| *from <= now);
         let two = from.filter(|_| holders.len() > 1);
-        self.two_since = two.map(|_| self.two_since.unwrap_or(now));
-        if let Some(lasted) = self.two_since.map(|since| now.since(since)).filter(|lasted| *lasted > heard) {
+        let two_since = &mut self.two_since[link];
+        *two_since = two.map(|_| two_since.unwrap_or(now));
+        if let Some(lasted) = two_since.map(|since| now.since(since)).filter(|lasted| *lasted > heard) {
             self.breaks(Invariant::A2, now, format!("{holders:?} hold for {lasted:?}"));
         }
     }
@@ -142,6 +244,10 @@ impl Judge {
     pub(crate) fn breaks(&mut self, invariant: Invariant, now: Instant, what: String) {
         self.broken.entry(invariant).or_insert_with(|| format!("{now:?} {what}"));
     }
+}
+
+fn holders(hosts: &[Sight]) -> Vec<usize> {
+    (0..hosts.len()).filter(|&n| hosts[n].holds).collect()
 }
 
 fn is_settled(plan: &Plan, now: Instant, course: Course) -> bool {

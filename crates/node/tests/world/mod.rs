@@ -5,6 +5,7 @@ mod judge;
 mod operate;
 mod plan;
 mod saboteur;
+mod servers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -16,10 +17,11 @@ use node::{Event, Node};
 use view::{Epoch, Phase, View};
 use vrrp::{Advert, State};
 
-use judge::{Course, Invariant, Judge, Sight};
-use plan::{Kind, NAME, Op, Plan};
+use judge::{Course, Invariant, Judge, Routes, Sight};
+use plan::{NAMES, Op, Plan};
 use saboteur::Saboteur;
 use seeds::Outcome;
+use servers::{Line, Server, Toward};
 
 /// These worlds.
 pub(crate) enum Hosts {}
@@ -36,6 +38,10 @@ pub(crate) struct Seen {
     late: u64,
     sent_away: u64,
     rested: u64,
+    announced: u64,
+    withdrawn: u64,
+    /// Sync groups that came.
+    together: u64,
 }
 
 impl Seen {
@@ -49,14 +55,17 @@ impl Seen {
         self.late += other.late;
         self.sent_away += other.sent_away;
         self.rested += other.rested;
+        self.announced += other.announced;
+        self.withdrawn += other.withdrawn;
+        self.together += other.together;
     }
 
     /// Enough of everything to prove something.
     pub(crate) fn is_much(&self) -> bool {
+        let rare = [self.expired, self.guarded, self.conflicts, self.put_back, self.refused, self.late, self.sent_away];
         self.came > 500
-            && [self.expired, self.guarded, self.conflicts, self.put_back, self.refused, self.late, self.sent_away]
-                .iter()
-                .all(|n| *n > 20)
+            && rare.iter().all(|n| *n > 20)
+            && [self.announced, self.withdrawn, self.together].iter().all(|n| *n > 100)
     }
 }
 
@@ -91,20 +100,35 @@ struct Host {
     /// What is on its interface, and until when.
     kernel: BTreeMap<Placed, Instant>,
     refuses: bool,
-    has_link: bool,
+    /// Of each link.
+    has_link: [bool; 2],
     proxy_works: bool,
     released: bool,
-    will: (Vec<(String, Placed)>, Vec<vrrp::Action>),
-    state: State,
+    /// Of each address, as the next two.
+    will: [Will; 2],
+    state: [State; 2],
+    tickled: [Option<Instant>; 2],
     view: Option<View>,
     result: Option<Instant>,
     proven: Instant,
-    tickled: Option<Instant>,
+    /// Since when it has been awake, with a link.
+    sound: Instant,
+}
+
+/// What is to be taken off, and what is to be said.
+type Will = (Vec<(String, Placed)>, Vec<vrrp::Action>);
+
+impl Host {
+    /// In which state that is what an event is about.
+    fn state_for(&self, event: &Event) -> State {
+        let link = if let Event::Router { address, .. } = event { plan::link_of(address) } else { 0 };
+        self.state[link]
+    }
 }
 
 /// Something on its way.
 enum Coming {
-    Packet { to: usize, from: IpAddr, at: IpAddr, advert: Advert },
+    Packet { to: usize, link: usize, from: IpAddr, at: IpAddr, advert: Advert },
     Event { host: usize, process: u64, event: Event },
     View { host: usize, process: u64 },
     Removed { host: usize, process: u64, address: Placed },
@@ -114,6 +138,9 @@ enum Coming {
     Asked { by: usize, process: u64, ip: IpAddr },
     Announced { by: usize, ip: IpAddr },
     Promoted(usize),
+    Attempt(Line),
+    Flow(Line, Toward),
+    Beat(Line),
     Op(Op),
 }
 
@@ -123,8 +150,9 @@ struct World {
     rng: Rng,
     now: Instant,
     hosts: Vec<Host>,
-    /// Whether what the first sends reaches the second.
-    reaches: Vec<Vec<bool>>,
+    servers: Vec<Server>,
+    /// On each link: whether what the first sends reaches the second.
+    reaches: Vec<Vec<Vec<bool>>>,
     /// A stranger has the address.
     intruder: bool,
     /// What is true of the group.
@@ -149,15 +177,16 @@ impl World {
             inbox: VecDeque::new(),
             kernel: BTreeMap::new(),
             refuses: false,
-            has_link: true,
+            has_link: [true; 2],
             proxy_works: true,
             released: false,
             will: Default::default(),
-            state: State::Initialize,
+            state: [State::Initialize; 2],
+            tickled: [None; 2],
             view: None,
             result: None,
             proven: Instant::START,
-            tickled: None,
+            sound: Instant::START,
         };
         let n = plan.configs.len();
         let truth = View {
@@ -172,7 +201,8 @@ impl World {
             rng: Rng::new(!plan.seed),
             now: Instant::START,
             hosts: (0..n).map(|_| host()).collect(),
-            reaches: vec![vec![true; n]; n],
+            servers: Self::make_servers(plan.kind.has_routes()),
+            reaches: vec![vec![vec![true; n]; n]; plan.kind.links()],
             intruder: false,
             truth,
             published: Instant::START,
@@ -262,43 +292,56 @@ impl World {
             self.course.op = self.now;
             self.seen.rested += 1;
         }
-        let sights: Vec<Sight> = (0..self.hosts.len()).map(|host| self.sight(host)).collect();
-        for (host, sight) in self.hosts.iter_mut().zip(&sights) {
-            if self.plan.kind != Kind::Proxy && sight.is_awake && sight.has_view {
+        for n in 0..self.hosts.len() {
+            let sight = self.sight(n, 0);
+            let host = &mut self.hosts[n];
+            if !self.plan.kind.is_proven() && sight.is_awake && sight.has_view {
                 host.proven = self.now;
             }
+            if !sight.is_awake || !host.has_link[0] {
+                host.sound = self.now;
+            }
         }
-        let sights: Vec<Sight> = (0..self.hosts.len()).map(|host| self.sight(host)).collect();
-        self.judge.look(&self.plan, self.now, self.course, &sights);
+        let of_link = |link| (0..self.hosts.len()).map(|host| self.sight(host, link)).collect();
+        let sights: Vec<Vec<Sight>> = (0..self.plan.kind.links()).map(of_link).collect();
+        let routes: Vec<Routes> =
+            self.servers.iter().map(|server| (server.works, server.routes.iter().copied().collect())).collect();
+        self.judge.look(&self.plan, self.now, self.course, &sights, &routes);
     }
 
     /// Its proof has failed too often as soon as the address had come.
     fn rests(&self, host: usize) -> bool {
-        self.hosts[host].node.as_ref().is_some_and(|node| node.rests_until(NAME).is_some())
+        self.hosts[host].node.as_ref().is_some_and(|node| NAMES.iter().any(|name| node.rests_until(name).is_some()))
     }
 
-    fn sight(&self, n: usize) -> Sight {
+    fn sight(&self, n: usize, link: usize) -> Sight {
         let host = &self.hosts[n];
         let is_awake = host.node.is_some() && host.frozen_until.is_none();
-        let is_right = match self.plan.kind {
-            Kind::Proxy => host.proxy_works,
-            Kind::MasterAndVrrp | Kind::Master => self.truth.writable() == Some(plan::server(n)),
-        };
+        let kind = self.plan.kind;
+        let is_right = if kind.is_proven() { host.proxy_works } else { self.truth.writable() == Some(plan::server(n)) };
+        // What is on none needs none; a sync group needs them all.
+        let has_links = kind.has_routes() || host.has_link.iter().take(kind.links()).all(|has| *has);
         let rests = self.rests(n);
         let view = host.view.as_ref();
         Sight {
-            holds: host.kernel.contains_key(&plan::held()),
+            holds: host.kernel.contains_key(&plan::held(link)),
             is_awake,
-            may: is_awake && host.has_link && !host.released && is_right && !rests,
+            may: is_awake && has_links && !host.released && is_right && !rests,
             has_view: view.is_some_and(|view| view.writable() == Some(plan::server(n))),
             result: host.result,
             proven: host.proven,
-            state: host.state,
-            will: (!host.will.0.is_empty(), !host.will.1.is_empty()),
+            sound: host.sound,
+            state: host.state[link],
+            will: (!host.will[link].0.is_empty(), !host.will[link].1.is_empty()),
         }
     }
 
-    fn name() -> String {
-        NAME.into()
+    fn name(link: usize) -> String {
+        NAMES[link].into()
+    }
+
+    /// Where the address of a link is put.
+    fn interface(&self, link: usize) -> String {
+        self.plan.configs[0].addresses[NAMES[link]].interface.clone()
     }
 }

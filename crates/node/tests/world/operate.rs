@@ -6,10 +6,9 @@ use std::time::Duration;
 use node::config::Placed;
 use node::{Event, Node, Wish};
 use view::{Epoch, Phase};
-use vrrp::State;
 
-use super::plan::{CHECKED, INTERFACE, LIFETIME, NAME, Op, PATIENCE, held, server};
-use super::{Coming, World};
+use super::plan::{self, CHECKED, LIFETIME, NAMES, Op, PATIENCE, held, link_with, server};
+use super::{Coming, Saboteur, World};
 
 impl World {
     pub(super) fn operate(&mut self, op: Op) {
@@ -31,10 +30,10 @@ impl World {
             }
             Op::Hang { host, lasts, has_guard } => self.hang(host, lasts, has_guard),
             Op::Proxy(host, works) => self.hosts[host].proxy_works = works,
-            Op::Link(host, has) => self.link(host, has),
-            Op::OneWay { from, to } => self.reaches[from][to] = false,
-            Op::Whole => self.reaches.iter_mut().for_each(|row| row.fill(true)),
-            Op::Delete(host) => self.vanishes(host, held()),
+            Op::Link { host, link, is_up } => self.link(host, link, is_up),
+            Op::OneWay { link, from, to } => self.reaches[link][from][to] = false,
+            Op::Whole => self.reaches.iter_mut().flatten().for_each(|row| row.fill(true)),
+            Op::Delete { host, link } => self.vanishes(host, held(link)),
             Op::Refuse(host, refuses) => self.hosts[host].refuses = refuses,
             Op::Intrude(is_there) => self.intruder = is_there,
             Op::Move(host) => {
@@ -46,14 +45,18 @@ impl World {
             Op::Release(host, released) => {
                 self.hosts[host].released = released;
                 let wish = if released { Wish::Release } else { Wish::Take };
-                self.tell(host, Event::Wished { address: Self::name(), wish });
+                self.tell(host, Event::Wished { address: Self::name(0), wish });
             }
-            Op::Preempt(host) => self.tell(host, Event::Wished { address: Self::name(), wish: Wish::Preempt }),
+            Op::Preempt(host) => self.tell(host, Event::Wished { address: Self::name(0), wish: Wish::Preempt }),
             Op::List(host) => {
-                let there = self.hosts[host].kernel.keys().copied().collect();
-                self.tell(host, Event::Listed { interface: INTERFACE.into(), there });
+                for link in 0..self.plan.kind.links() {
+                    let on_link = |placed: &&Placed| **placed == held(link);
+                    let there = self.hosts[host].kernel.keys().filter(on_link).copied().collect();
+                    self.tell(host, Event::Listed { interface: self.interface(link), there });
+                }
             }
-            Op::Partner(host) => self.tell(host, Event::PartnerLost { address: Self::name(), node: "b".into() }),
+            Op::Partner(host) => self.tell(host, Event::PartnerLost { address: Self::name(0), node: "b".into() }),
+            Op::Server { server, works } => self.serve(server, works),
         }
     }
 
@@ -63,18 +66,22 @@ impl World {
         self.intruder = false;
         // Whoever stands still first tries what it does then in a world that is whole.
         self.hosts.iter_mut().for_each(|host| host.refuses = false);
+        self.servers.iter_mut().for_each(|server| server.works = true);
         for host in 0..self.hosts.len() {
             self.thaw(host);
             self.operate(Op::Restart(host));
             self.operate(Op::Proxy(host, true));
-            if !self.hosts[host].has_link {
-                self.operate(Op::Link(host, true));
+            for link in 0..self.plan.kind.links() {
+                if !self.hosts[host].has_link[link] {
+                    self.operate(Op::Link { host, link, is_up: true });
+                }
             }
             if self.hosts[host].released {
                 self.operate(Op::Release(host, false));
             }
             // Otherwise the next try may be minutes away.
             self.operate(Op::Preempt(host));
+            self.renew_sessions(host);
         }
         if self.truth.phase != Phase::Steady {
             self.operate(Op::Move(0));
@@ -87,9 +94,13 @@ impl World {
     /// A process begins, in the place of nobody or of one that hands over.
     pub(super) fn begin(&mut self, host: usize, handed_over: bool) {
         let mut config = self.plan.configs[host].clone();
-        if let Some(address) = config.addresses.get_mut(NAME) {
+        if let Some(address) = config.addresses.get_mut(NAMES[0]) {
             address.released = self.hosts[host].released;
         }
+        if self.saboteur == Some(Saboteur::Apart) {
+            config.groups.clear();
+        }
+        self.end_sessions(host);
         let (seed, now) = (self.rng.next_u64(), self.now);
         self.count(host);
         let it = &mut self.hosts[host];
@@ -97,21 +108,22 @@ impl World {
         it.node = Some(Node::new(config, seed, now));
         it.inbox = VecDeque::new();
         it.frozen_until = None;
-        it.state = State::Initialize;
+        it.state = Default::default();
         if handed_over {
             // What the one before knew counts for a moment.
             it.result = Some(now);
         } else {
             (it.view, it.result, it.will) = (None, None, Default::default());
         }
-        let has_link = it.has_link;
-        let left: Vec<(String, Placed)> = it.kernel.keys().map(|placed| (INTERFACE.into(), *placed)).collect();
-        if handed_over && left.is_empty() {
-            it.will = Default::default();
+        let (has_link, process) = (it.has_link, it.process);
+        let there: Vec<Placed> = it.kernel.keys().copied().collect();
+        if handed_over {
+            let gone = it.will.iter_mut().enumerate().filter(|(link, _)| !there.contains(&held(*link)));
+            gone.for_each(|(_, will)| *will = Default::default());
         }
-        let process = it.process;
-        if !has_link {
-            self.tell(host, Event::Link { interface: INTERFACE.into(), fault: Some("down".into()) });
+        let left = there.into_iter().map(|placed| (self.interface(link_with(placed)), placed)).collect();
+        for link in (0..self.plan.kind.links()).filter(|link| !has_link[*link]) {
+            self.tell(host, Event::Link { interface: plan::interface(link), fault: Some("down".into()) });
         }
         self.tell(host, Event::Startup { left, found: vec![], handed_over, handed: vec![] });
         let at = now + self.rng.jitter(CHECKED);
@@ -129,7 +141,7 @@ impl World {
         it.frozen_until = None;
         it.kernel.clear();
         it.will = Default::default();
-        it.state = State::Initialize;
+        it.state = Default::default();
     }
 
     fn kill(&mut self, host: usize, has_guard: bool) {
@@ -138,19 +150,20 @@ impl World {
         }
         self.count(host);
         self.excuse();
-        let (remove, say) = core::mem::take(&mut self.hosts[host].will);
+        let wills = core::mem::take(&mut self.hosts[host].will);
+        self.end_sessions(host);
         let it = &mut self.hosts[host];
         it.node = None;
         it.process += 1;
         it.frozen_until = None;
-        it.state = State::Initialize;
-        if has_guard {
+        it.state = Default::default();
+        for (link, (remove, say)) in wills.into_iter().enumerate().filter(|_| has_guard) {
             self.seen.guarded += remove.len() as u64;
             for (_, placed) in remove {
                 self.hosts[host].kernel.remove(&placed);
             }
             for action in say {
-                self.send(host, action);
+                self.send(host, link, action);
             }
         }
     }
@@ -178,7 +191,7 @@ impl World {
         if self.hosts[host].frozen_until.is_none() {
             return;
         }
-        for (_, placed) in self.hosts[host].will.0.clone() {
+        for (_, placed) in self.hosts[host].will.clone().into_iter().flat_map(|(remove, _)| remove) {
             self.seen.guarded += 1;
             self.vanishes(host, placed);
         }
@@ -202,16 +215,13 @@ impl World {
         }
     }
 
-    fn link(&mut self, host: usize, has: bool) {
-        self.hosts[host].has_link = has;
-        if !has {
-            let there: Vec<Placed> = self.hosts[host].kernel.keys().copied().collect();
-            for placed in there {
-                self.vanishes(host, placed);
-            }
+    fn link(&mut self, host: usize, link: usize, is_up: bool) {
+        self.hosts[host].has_link[link] = is_up;
+        if !is_up && !self.plan.kind.has_routes() {
+            self.vanishes(host, held(link));
         }
-        let fault = (!has).then(|| "no carrier".to_owned());
-        self.tell(host, Event::Link { interface: INTERFACE.into(), fault });
+        let fault = (!is_up).then(|| "no carrier".to_owned());
+        self.tell(host, Event::Link { interface: plan::interface(link), fault });
     }
 
     pub(super) fn promoted(&mut self, host: usize) {

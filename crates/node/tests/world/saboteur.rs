@@ -23,11 +23,17 @@ pub(crate) enum Saboteur {
     LostTickles,
     /// Addresses leave a moment after others were told that they have.
     LateRemoves,
+    /// Route servers keep what they were told to forget.
+    RoutesStay,
+    /// Route servers take no routes.
+    RoutesLost,
+    /// Hosts are told of no sync group.
+    Apart,
 }
 
 impl Saboteur {
     /// All, with what each breaks.
-    pub(crate) const ALL: [(Self, Invariant); 7] = [
+    pub(crate) const ALL: [(Self, Invariant); 10] = [
         (Self::Immortal, Invariant::A1),
         (Self::Deaf, Invariant::A2),
         (Self::LostRemoves, Invariant::A3),
@@ -35,6 +41,9 @@ impl Saboteur {
         (Self::LostWills, Invariant::A5),
         (Self::LostTickles, Invariant::A6),
         (Self::LateRemoves, Invariant::A7),
+        (Self::RoutesStay, Invariant::A8),
+        (Self::RoutesLost, Invariant::A9),
+        (Self::Apart, Invariant::A10),
     ];
 
     /// `None`: it does not arrive.
