@@ -109,7 +109,7 @@ impl Program {
             let said = Receiver::from_owned_fd(OwnedFd::from(said))?;
             // No descriptor of ours that is meant for another program.
             let alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-            let child = tokio::process::Command::from(command).spawn();
+            let child = command.spawn();
             drop(alone);
             Ok((Running::of(child?), said))
         };

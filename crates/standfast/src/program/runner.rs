@@ -4,14 +4,16 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::ExitStatus;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
+use host::process::Handle;
 use host::{HostRefused, lesser};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncReadExt as _, Interest};
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use super::Program;
@@ -49,7 +51,7 @@ impl Runner {
             let text = format!(
                 "it took longer than {limit:?}, was killed, and has not ended {DYING:?} later: process {} hangs in the kernel (`cat \
                  /proc/{0}/stack`: a disk, a network file system?). It is not waited for",
-                running.group.unwrap_or_default()
+                running.child.as_ref().map_or(0, Child::id)
             );
             self.stuck.push(running);
             return Err(tail.behind(&text));
@@ -105,33 +107,35 @@ fn still_starting(argv: &[String]) -> String {
     format!("the file system of {path}, or the list of users, does not answer")
 }
 
-/// A process and its group, killed when it is dropped before its end.
+/// A process and its group, killed when it is dropped before its end: also where no runtime is left, as when the node ends while it is
+/// being started. Tokio's own kind can then be neither made nor found again, and the program would go on.
 pub(super) struct Running {
-    /// `None`: it was waited for, and the number may be another's.
-    group: Option<u32>,
-    child: Child,
+    /// `None`: it was waited for, and its number may be another's.
+    child: Option<Child>,
 }
 
 impl Running {
-    pub(super) fn of(child: Child) -> Self {
-        Self { group: child.id(), child }
+    pub(super) const fn of(child: Child) -> Self {
+        Self { child: Some(child) }
     }
 
     /// Reads what it says until it ends. What of its group goes on after it is nobody's business.
     async fn wait(&mut self, mut said: Receiver, tail: &mut Tail) -> io::Result<ExitStatus> {
         let mut room = [0; 4 << 10];
         let mut may_speak = true;
-        let status = loop {
-            tokio::select! {
-                biased;
-                read = said.read(&mut room), if may_speak => match read {
-                    Ok(0) | Err(_) => may_speak = false,
-                    Ok(len) => tail.add(&room[..len]),
-                },
-                status = self.child.wait() => break status?,
+        let status = {
+            let mut ended = std::pin::pin!(self.ended());
+            loop {
+                tokio::select! {
+                    biased;
+                    read = said.read(&mut room), if may_speak => match read {
+                        Ok(0) | Err(_) => may_speak = false,
+                        Ok(len) => tail.add(&room[..len]),
+                    },
+                    status = &mut ended => break status?,
+                }
             }
         };
-        self.group = None;
         // The rest of what it said before it ended.
         for _ in 0..MAX_REST {
             match said.try_read(&mut room) {
@@ -142,32 +146,62 @@ impl Running {
         Ok(status)
     }
 
+    /// Waits until it has ended and can be waited for, which comes later where a debugger holds it.
+    async fn ended(&mut self) -> io::Result<ExitStatus> {
+        let gone = || io::Error::other("it was waited for before");
+        let number = self.child.as_ref().ok_or_else(gone)?.id();
+        // Nobody has waited for it, so the number is its own.
+        let process = end_of(number)?;
+        loop {
+            let mut end = process.readable().await?;
+            if let Some(status) = self.child.as_mut().ok_or_else(gone)?.try_wait()? {
+                self.child = None;
+                return Ok(status);
+            }
+            end.clear_ready();
+        }
+    }
+
     /// Kills it with its group, and waits for its end for a moment. Whether it has ended.
     async fn kill(&mut self) -> bool {
-        let Some(group) = self.group else { return true };
-        lesser::kill_group(group);
-        let ended = tokio::time::timeout(DYING, self.child.wait()).await;
+        let Some(child) = &self.child else { return true };
+        lesser::kill_group(child.id());
         // That it cannot be waited for would have been said before.
-        if ended.is_ok() {
-            self.group = None;
-        }
-        ended.is_ok()
+        tokio::time::timeout(DYING, self.ended()).await.is_ok()
     }
 
     /// Whether it, which was killed, has ended by now.
     fn has_ended(&mut self) -> bool {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            return false;
+        let has_ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+        if has_ended {
+            self.child = None;
         }
-        self.group = None;
-        true
+        has_ended
     }
+}
+
+/// Can be read once the process has ended.
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe code; a descriptor that is owned is one and the same for all of its life"
+)]
+fn end_of(process: u32) -> io::Result<AsyncFd<OwnedFd>> {
+    let process = Handle::open(process).map_err(io::Error::other)?;
+    AsyncFd::with_interest(process.as_fd().try_clone_to_owned()?, Interest::READABLE)
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(group) = self.group {
-            lesser::kill_group(group);
+        let Some(child) = self.child.take() else { return };
+        lesser::kill_group(child.id());
+        // Somebody must take note of its end, or it stays in the table of processes for as long as we live. Without a runtime we end, too.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let mut killed = Self::of(child);
+                let _ = tokio::time::timeout(DYING, killed.ended()).await;
+                // One that hangs longer stays in the table.
+                killed.child = None;
+            });
         }
     }
 }

@@ -112,6 +112,42 @@ fn a_check_that_is_given_up_leaves_nothing_running() {
     assert!(process.wait_for_end(SOON));
 }
 
+/// As where the thread that drives addresses ends: by then nothing can be registered that tells of its end.
+#[test]
+fn one_that_is_being_started_when_the_runtime_goes_is_not_left_behind() {
+    let dir = Dir::new("last");
+    let program = dir.program("sleep 1000", SOON);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let not_yet = STARTING.lock().unwrap();
+    runtime.block_on(async {
+        let running = tokio::spawn(async move { Runner::default().run(&program, &[], &[]).await });
+        // Until it is about to start.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        running.abort();
+    });
+    let ended = std::thread::spawn(move || runtime.shutdown_timeout(SOON));
+    std::thread::sleep(Duration::from_millis(50));
+    drop(not_yet);
+    ended.join().unwrap();
+    let until = clock::now() + SOON;
+    while has_living_child("program") {
+        assert!(clock::now() < until, "it goes on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether one of our children has this name and runs (proc_pid_stat(5): the name in brackets, the state, the parent).
+fn has_living_child(name: &str) -> bool {
+    let ours = |stat: &str| {
+        let (called, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
+        let mut words = rest.split(' ');
+        let (state, parent) = (words.next()?, words.next()?);
+        Some(called == name && state != "Z" && parent == std::process::id().to_string())
+    };
+    let stats = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("stat"));
+    stats.filter_map(|stat| fs::read_to_string(stat).ok()).any(|stat| ours(&stat) == Some(true))
+}
+
 #[test]
 fn what_goes_on_behind_it_does_not_hold_it_up() {
     let dir = Dir::new("behind");
