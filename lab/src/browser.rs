@@ -31,7 +31,7 @@ impl Browser {
         require("chromedriver");
         require("chromium");
         let addr = free_address();
-        let profile = std::env::temp_dir().join(format!("standfast-browser-{}", addr.port()));
+        let profile = std::env::temp_dir().join(format!("standfast-browser-{}-{}", std::process::id(), addr.port()));
         let driver = Command::new("chromedriver")
             .arg(format!("--port={}", addr.port()))
             .stdout(Stdio::null())

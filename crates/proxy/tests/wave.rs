@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use differ::pools;
 use proxy::{Edge, Listener, Proxy, ProxyConfig};
-use real::{Client, Redis, clock, view, wait_until};
+use real::{Client, PATIENCE, Redis, clock, view, wait_until};
 use tokio::sync::watch;
 use view::Phase;
 
@@ -84,14 +84,15 @@ fn they_come_in_waves() {
         let began = clock();
         source.send_replace(view(2, Phase::Steady, new.addr, &[]));
         let mut most = 0;
-        while most < 3 * WAVE && clock() - began < REST * 10 {
+        // A busy machine may take longer to send the first of them than these rests take.
+        while most < WAVE || (most < 3 * WAVE && clock() - began < REST * 10) {
+            assert!(clock() - began < PATIENCE, "{pool}: {most} came");
             let waiting = queue_at(new.addr);
             let waves = 2 + (clock() - began).as_nanos() / REST.as_nanos();
             assert!(waiting as u128 <= waves * WAVE as u128, "{pool}: {waiting} after {:?}", clock() - began);
             most = most.max(waiting);
             thread::sleep(Duration::from_millis(1));
         }
-        assert!(most >= WAVE, "{pool}: they come");
         new.signal("-CONT");
         for client in &mut clients {
             assert_eq!(client.reply(), "$-1", "{pool}: {:?}", proxy.stats().listeners[0]);

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use view::{Epoch, LinkState, Offset, Phase, Replica, View};
 
 /// Longest wait for anything that ought to happen: generous, since a loaded machine is no failure.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The clock of the tests; the program has `host::clock`, which the proxy must not need.
 #[expect(clippy::disallowed_methods, reason = "a test outside of `host` needs a clock, too")]
