@@ -153,7 +153,7 @@ impl Worker {
     }
 
     /// The lane is of no use any more. Its clients are told so in these words, after what of theirs never went out.
-    pub(crate) fn end_lane(&mut self, server: Key, event: impl Fn(Conn) -> Event<'static>) {
+    pub(crate) fn end_lane<'a>(&mut self, server: Key, event: impl Fn(Conn) -> Event<'a>) {
         self.pool.forget(server);
         let Some(mut ended) = self.servers.remove(server) else { return };
         self.timers.shift(Due::Server(server), ended.due, None);
@@ -222,6 +222,9 @@ impl Worker {
                     self.tell_lane(server, |conn| Event::ServerReady { conn });
                     self.time_lane(server);
                     len
+                }
+                Ok(Taken::Busy { len }) => {
+                    return self.end_lane(server, |conn| Event::ServerBusy { conn, line: &rest[..len] });
                 }
                 Ok(Taken::Refused) => return self.end_lane(server, |conn| Event::ServerRefused { conn }),
                 Ok(Taken::NotYet) => return self.end_lane(server, |conn| Event::ServerFailed { conn }),

@@ -1,4 +1,5 @@
-//! What a server does with a connection before it takes any request: it is silent, or has no room for one more.
+//! What a server does with a connection before it takes any request: it is silent, has no room for one more, or is
+//! busy with a script.
 
 mod differ;
 mod real;
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use differ::pools;
-use real::{Lab, PATIENCE, Redis, view, wait_until};
+use real::{Client, Lab, PATIENCE, Redis, view, wait_until};
 use resp::{Request, RequestScanner};
 use session::Rules;
 use view::Phase;
@@ -77,6 +78,34 @@ fn who_comes_when_the_server_has_no_room_waits_for_some() {
             assert_eq!(control.say("CONFIG SET maxclients 100"), "+OK");
             assert_eq!(client.reply(), ":1", "{pool} {words}");
             assert_eq!(lab.stats().sessions.misbehaved, 0);
+        }
+    }
+}
+
+/// Whoever has to be told who it is, and which database it uses, hears what everybody hears, and can end it.
+#[test]
+fn while_a_script_runs_a_new_connection_is_refused_and_nobody_is_closed_for_it() {
+    for (pool, rules) in pools() {
+        let redis = Redis::start_with(&["--lua-time-limit", "10"]);
+        let lab = Lab::start(view(1, Phase::Steady, redis.addr, &[]), rules);
+        let mut clients: Vec<Client> = (0..4).map(|_| lab.client()).collect();
+        for client in &mut clients {
+            assert_eq!(client.say("SELECT 3"), "+OK");
+            assert_eq!(client.say("GET k"), "$-1");
+        }
+        redis.client().say("CLIENT KILL TYPE normal");
+        let mut script = redis.client();
+        script.send_words(&["EVAL", "while true do end", "0"]);
+        wait_until("it runs for too long", || redis.client().say("PING").starts_with("-BUSY"));
+        for client in &mut clients {
+            assert!(client.say("GET k").starts_with("-BUSY Redis is busy running a script."), "{pool}");
+        }
+        // An answer of the script's own kind: it is no function.
+        assert!(clients[0].say("FUNCTION KILL").starts_with("-BUSY"), "{pool}");
+        assert_eq!(clients[1].say("SCRIPT KILL"), "+OK", "{pool}");
+        assert!(script.reply().starts_with('-'));
+        for client in &mut clients {
+            assert_eq!(client.say("GET k"), "$-1", "{pool}");
         }
     }
 }

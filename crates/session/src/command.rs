@@ -11,6 +11,8 @@ pub(crate) struct Command {
     /// It may be answered much later, when another client does something.
     pub(crate) blocks: bool,
     pub(crate) travels: Travels,
+    /// It is for when a script runs for too long, and needs nothing of its connection but who says it.
+    pub(crate) is_urgent: bool,
 }
 
 /// On which kind of connection a request may go.
@@ -82,7 +84,8 @@ impl Kind {
 }
 
 impl Command {
-    pub(crate) const QUIT: Self = Self { kind: Kind::Quit, repeatable: true, blocks: false, travels: Travels::Own };
+    pub(crate) const QUIT: Self =
+        Self { kind: Kind::Quit, repeatable: true, blocks: false, travels: Travels::Own, is_urgent: false };
 
     /// Reads the meaning of a request from its first arguments.
     pub(crate) fn of(request: &resp::Command, frame: &[u8]) -> Self {
@@ -131,6 +134,10 @@ impl Command {
                 Kind::Kill => Travels::Tied,
                 _ => Travels::Own,
             },
+            is_urgent: matches!(
+                spec.map(Spec::name),
+                Some("script|kill" | "function|kill" | "function|stats" | "shutdown")
+            ),
         }
     }
 }

@@ -34,6 +34,10 @@ impl Session {
             self.stats.late += 1;
             return;
         }
+        if self.must_be_urgent() {
+            self.route.is_partial = true;
+            return self.route.on_connected(Restoring::new(self.remembered.who(), (Vec::new(), 0), (&[], 0)));
+        }
         let words = self.remembered.words();
         self.begin_restoring(words, self.remembered.len());
     }

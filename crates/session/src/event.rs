@@ -38,6 +38,13 @@ pub enum Event<'a> {
         /// Which.
         conn: Conn,
     },
+    /// The shared connection is there, but a script runs on the server: it takes nobody for what it is until that ends.
+    ServerBusy {
+        /// Which.
+        conn: Conn,
+        /// What it said, or a part of that.
+        line: &'a [u8],
+    },
     /// On the shared connection the server said what is no reply, or a reply to nothing. It has ended.
     ServerMisbehaved {
         /// Which.

@@ -127,6 +127,11 @@ pub enum Taken<C> {
     },
     /// The server does not take its clients for what they are. All members are to hear of it; the connection is of no use.
     Refused,
+    /// A script runs on the server, and it takes nobody for what it is. All members are to hear of it, and of these words.
+    Busy {
+        /// How many bytes.
+        len: usize,
+    },
     /// The server is not ready for anybody, or has no room for one more. For its members it is as if the connection could not be made.
     NotYet,
 }
@@ -360,6 +365,7 @@ impl<C: Copy + PartialEq> Lane<C> {
             Some(reply) if reply.kind == Kind::Push => Taken::Nobody { len },
             Some(reply) if reply.kind.is_error() => match reply.error_code() {
                 Some(b"LOADING" | b"MASTERDOWN" | b"READONLY") => Taken::NotYet,
+                Some(b"BUSY") => Taken::Busy { len },
                 _ => Taken::Refused,
             },
             Some(_) if answers == 1 => {

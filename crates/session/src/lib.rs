@@ -32,6 +32,7 @@
 //! | `connection` | how is a server connection made, lost and given up? |
 //! | [`kill`] | who goes when a client says CLIENT KILL? |
 //! | `hold` | how long may a request wait, and what is said when it may not? |
+//! | `busy` | what is said while a script runs for too long, to a connection that is not ready? |
 //! | `refusal` | which replies say that nothing was executed, and what follows from that? |
 //! | `replies` | what did the server say, and is it for the client? |
 //! | `replay` | what is the fate of a request whose connection is gone? |
@@ -51,6 +52,7 @@ extern crate alloc;
 
 pub mod balance;
 pub mod buffers;
+mod busy;
 mod command;
 mod connection;
 pub mod event;

@@ -330,6 +330,16 @@ impl Kept {
         expired
     }
 
+    /// All that waits was refused, and hears so in its turn; but not what is said for just that case, nor who goes.
+    pub(crate) fn refuse_all(&mut self) {
+        for owed in self.owed.range_mut(self.admitted..) {
+            let stays = owed.command.is_urgent || owed.command.kind == Kind::Quit;
+            if matches!(owed.state, State::Owed | State::Refused) && !stays {
+                owed.state = State::RefusalExpired;
+            }
+        }
+    }
+
     /// The first `len` unframed bytes begin a request that is sent as it comes. It is the only one that is owed.
     pub(crate) fn begin_stream(&mut self, len: usize, command: Command) {
         assert!(self.owed.is_empty(), "what is before it is answered");

@@ -44,11 +44,13 @@ mod tests {
     use Kind::{Discard, Exec, Multi, Plain, Reset};
     use alloc::vec::Vec;
 
-    const WRITE: Command = Command { kind: Plain, repeatable: false, blocks: false, travels: Travels::Own };
-    const READ: Command = Command { kind: Plain, repeatable: true, blocks: false, travels: Travels::Own };
+    const WRITE: Command =
+        Command { kind: Plain, repeatable: false, blocks: false, travels: Travels::Own, is_urgent: false };
+    const READ: Command =
+        Command { kind: Plain, repeatable: true, blocks: false, travels: Travels::Own, is_urgent: false };
 
     fn of(kind: Kind) -> Command {
-        Command { kind, repeatable: kind != Exec, blocks: false, travels: Travels::Own }
+        Command { kind, repeatable: kind != Exec, blocks: false, travels: Travels::Own, is_urgent: false }
     }
 
     fn transaction(answered: &[Command]) -> Transaction {

@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use machine::Instant;
 use resp::{Kind as ReplyKind, Reply};
 
+use crate::busy::is_busy;
 use crate::command::{Command, Key, Kind};
 use crate::event::{Conn, Why};
 use crate::owed::Owed;
@@ -401,6 +402,7 @@ impl Session {
                 self.route.on_restored();
                 self.on_tracking_restored();
             }
+            Some(Restored::Refused) if is_busy(&line) => self.on_busy(now, &line),
             Some(Restored::Refused) => self.close(now, Why::RestoreRefused),
             Some(Restored::NotYet) | None => {}
         }

@@ -99,6 +99,11 @@ impl Remembered {
         self.upto(Key::NoTouch)
     }
 
+    /// Who it is, and which protocol it speaks: what a server hears even while a script runs.
+    pub(crate) fn who(&self) -> (Vec<u8>, usize) {
+        (self.upto(Key::Hello), self.said.iter().filter(|(key, _)| *key <= Key::Hello).count())
+    }
+
     /// What makes a difference to replies: who it is, which protocol, which database.
     pub(crate) fn identity(&self) -> Vec<u8> {
         self.upto(Key::Select)

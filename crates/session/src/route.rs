@@ -36,6 +36,10 @@ pub(crate) struct Route {
     pub(crate) retry_at: Option<Instant>,
     /// Until when a connection that the view no longer names may say its last words.
     pub(crate) farewell: Option<Instant>,
+    /// A script runs on the server, as of what it said last.
+    pub(crate) is_busy: bool,
+    /// It was told on this connection only who the client is: of use to stop that script, and for nothing else.
+    pub(crate) is_partial: bool,
     /// Something came from the server on this connection, or may have come before it was ours.
     is_heard: bool,
     /// Since when the server says nothing. Of use only while it owes an answer.
@@ -93,6 +97,8 @@ impl Route {
             tries: 0,
             retry_at: None,
             farewell: None,
+            is_busy: false,
+            is_partial: false,
             is_heard: false,
             silent_since: Instant::START,
         }
@@ -165,6 +171,7 @@ impl Route {
         self.drop_link();
         self.made += 1;
         self.way = way;
+        self.is_partial = false;
         self.is_heard = false;
         self.stay.go(addr);
         let conn = Conn(self.made);
@@ -181,6 +188,7 @@ impl Route {
     }
 
     pub(crate) fn on_restored(&mut self) {
+        self.is_busy &= self.is_partial;
         if let Link::Restoring { conn, addr, .. } = self.link {
             self.link = Link::Open { conn, addr };
         }

@@ -159,6 +159,7 @@ impl Session {
             Event::ClientClosed => self.on_client_closed(now),
             Event::ServerConnected { conn } => self.on_server_connected(conn),
             Event::ServerReady { conn } => self.on_server_ready(conn),
+            Event::ServerBusy { conn, line } => self.on_server_busy(now, conn, line),
             Event::ServerRefused { conn } => self.on_server_refused(now, conn),
             Event::ServerMisbehaved { conn } => {
                 self.stats.misbehaved += 1;

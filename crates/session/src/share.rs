@@ -85,6 +85,7 @@ impl Session {
             || !self.transaction.is_clean()
             || self.listens()
             || next.command.travels != Travels::Shared
+            || next.command.is_urgent
             || (self.route.way() == Way::Own && self.share.burden > 0)
             || self.share.burden >= HEAVY
             || next.len as usize > MAX_SHARED_BYTES
@@ -94,6 +95,9 @@ impl Session {
 
     /// Whether the next request may go out behind those under way.
     pub(crate) fn may_go_along(&self, next: &Owed) -> bool {
+        if self.route.is_partial && !next.command.is_urgent {
+            return false;
+        }
         if self.rules.pool == Pool::Session || self.route.way() == Way::Own {
             return true;
         }
@@ -111,6 +115,9 @@ impl Session {
 
     /// Lets go of a connection that does not fit what comes next, or that nothing needs at present.
     pub(crate) fn change_way(&mut self) {
+        if self.is_past_use() {
+            return self.drop_link();
+        }
         if self.rules.pool == Pool::Session
             || self.is_pinned()
             || self.kept.any_admitted()

@@ -115,8 +115,13 @@ mod tests {
         let owed = |n: usize| {
             let kind = KINDS[n % KINDS.len()];
             let repeatable = n >= KINDS.len() || !matches!(kind, Kind::Plain | Kind::Exec);
-            let command =
-                Command { kind, repeatable: repeatable && kind != Kind::Exec, blocks: false, travels: Travels::Own };
+            let command = Command {
+                kind,
+                repeatable: repeatable && kind != Kind::Exec,
+                blocks: false,
+                travels: Travels::Own,
+                is_urgent: false,
+            };
             Owed { len: 1, command, state: State::Owed }
         };
         let all = KINDS.len() + 1;
@@ -125,7 +130,8 @@ mod tests {
     }
 
     fn transactions() -> Vec<Transaction> {
-        let command = |kind, repeatable| Command { kind, repeatable, blocks: false, travels: Travels::Own };
+        let command =
+            |kind, repeatable| Command { kind, repeatable, blocks: false, travels: Travels::Own, is_urgent: false };
         let said = [command(Kind::Multi, true), command(Kind::Plain, true), command(Kind::Plain, false)];
         let mut transaction = Transaction::default();
         let mut all = alloc::vec![transaction];

@@ -451,6 +451,10 @@ impl Bench {
                     self.step(Event::ServerReady { conn });
                     len
                 }
+                Ok(Taken::Busy { len }) => {
+                    self.at = None;
+                    return self.step(Event::ServerBusy { conn, line: &rest[..len] });
+                }
                 Ok(Taken::Refused) => {
                     self.at = None;
                     return self.step(Event::ServerRefused { conn });

@@ -29,7 +29,7 @@ impl Cell {
     pub(crate) fn all() -> Vec<Self> {
         let mut cells = Vec::new();
         for bytes in [64, 4_096, 16_384] {
-            for connections in [50, 500, 5_000] {
+            for connections in [4, 8, 50, 500, 5_000] {
                 for pipeline in [1, 16] {
                     let cell = Self { manner: Manner::Full { pipeline }, ..Self::plain(bytes, connections) };
                     if is_worth_it(bytes, connections, pipeline) {
@@ -125,6 +125,8 @@ impl Cell {
 /// those that are judged are measured.
 const fn is_worth_it(bytes: u32, connections: u32, pipeline: u32) -> bool {
     match bytes {
+        // Fewer than share connections in ours, and a few more: one at a time.
+        _ if connections < 50 => bytes == 64 && pipeline == 1,
         64 => true,
         4_096 => connections < 5_000 || pipeline == 1,
         _ => connections == 50,
@@ -167,6 +169,7 @@ mod tests {
             "set-16384-50-p16",
             "get-64-50-p1-tls",
             "get-64-50-rate",
+            "get-64-4-p1",
         ] {
             assert!(Cell::from_id(id).is_some(), "{id}");
         }

@@ -119,6 +119,7 @@ impl Client {
             Ask::GetName => self.words(&["CLIENT", "GETNAME"]),
             Ask::NoEvict(on) => self.words(&["CLIENT", "NO-EVICT", if on { "ON" } else { "OFF" }]),
             Ask::Id => self.words(&["CLIENT", "ID"]),
+            Ask::ScriptKill => self.words(&["SCRIPT", "KILL"]),
             Ask::Kill { me } => self.words(&["CLIENT", "KILL", "SKIPME", if me { "no" } else { "yes" }]),
             Ask::Subscribe(n) => self.words(&["SUBSCRIBE", &format!("c{n}")]),
             Ask::Unsubscribe(n) => self.words(&["UNSUBSCRIBE", &format!("c{n}")]),
@@ -138,5 +139,14 @@ impl Client {
 
 /// What is not done within a transaction, or is another thing there.
 const fn has_another_answer_within(ask: Ask) -> bool {
-    matches!(ask, Ask::Auth(_) | Ask::Hello(..) | Ask::HelloHalf | Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Quit)
+    matches!(
+        ask,
+        Ask::Auth(_)
+            | Ask::Hello(..)
+            | Ask::HelloHalf
+            | Ask::Subscribe(_)
+            | Ask::Unsubscribe(_)
+            | Ask::Quit
+            | Ask::ScriptKill
+    )
 }

@@ -336,7 +336,7 @@ impl World {
     }
 
     /// The lane is of no use any more. Its clients are told so, after what of theirs never went out.
-    pub(crate) fn end_lane(&mut self, at: usize, event: impl Fn(Conn) -> Event<'static>) {
+    pub(crate) fn end_lane<'a>(&mut self, at: usize, event: impl Fn(Conn) -> Event<'a>) {
         self.pool.forget(at);
         let connection = self.connections.get_mut(&at).expect("it is there");
         let ended = connection.lane().expect("a lane").ended();
@@ -452,6 +452,9 @@ impl World {
                 Ok(Taken::Ready { len }) => {
                     self.tell_lane(at, |conn| Event::ServerReady { conn });
                     len
+                }
+                Ok(Taken::Busy { len }) => {
+                    return self.end_lane(at, |conn| Event::ServerBusy { conn, line: &rest[..len] });
                 }
                 Ok(Taken::Refused) => return self.end_lane(at, |conn| Event::ServerRefused { conn }),
                 Ok(Taken::NotYet) => return self.end_lane(at, |conn| Event::ServerFailed { conn }),

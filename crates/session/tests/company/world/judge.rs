@@ -277,6 +277,8 @@ impl<'a> Belief<'a> {
             "READONLY" => self.has_asked("SET") || self.has_asked("BLPOP"),
             "UNBLOCKED" => self.has_asked("BLPOP"),
             "LOADING" | "MASTERDOWN" => true,
+            "BUSY" => self.world.was_busy && verb != "SCRIPT",
+            "NOTBUSY" => verb == "SCRIPT",
             "EXECABORT" => verb == "EXEC",
             _ if text.contains("max number of clients") => self.world.was_full,
             _ if text.contains("Protocol error") => verb == "GARBAGE",

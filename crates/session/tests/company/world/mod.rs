@@ -91,6 +91,7 @@ pub(crate) struct World {
     was_full: bool,
     was_nonsense: bool,
     was_killed: bool,
+    was_busy: bool,
 }
 
 const HOLD: Duration = Duration::from_secs(1);
@@ -207,6 +208,7 @@ impl World {
             was_full: false,
             was_nonsense: false,
             was_killed: false,
+            was_busy: false,
         };
         for who in 0..CLIENTS {
             world.arrive(who);
@@ -268,6 +270,7 @@ impl World {
             Op::Becomes(server, is) => {
                 self.was_cut = true;
                 self.was_full |= is == Is::Full;
+                self.was_busy |= is == Is::Busy;
                 self.becomes(server, is);
             }
             Op::View { kind, told } => self.change_view(kind, told),

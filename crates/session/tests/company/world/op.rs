@@ -45,6 +45,8 @@ pub(crate) enum Ask {
     Kill {
         me: bool,
     },
+    /// What is for when a script runs.
+    ScriptKill,
     Pop,
     Subscribe(u8),
     Unsubscribe(u8),
@@ -62,6 +64,8 @@ pub(crate) enum Is {
     Orphan,
     /// It has too many clients: who comes is told so and let go.
     Full,
+    /// A script runs.
+    Busy,
     /// Its host answers for it, it does nothing.
     Hangs,
     Gone,
@@ -204,6 +208,7 @@ fn ask(b: u8) -> Ask {
         52 => Ask::HelloHalf,
         53 | 54 => Ask::Reset,
         55 => Ask::SetName(b / 64),
+        56 if b >= 128 => Ask::ScriptKill,
         56 => Ask::GetName,
         57 => Ask::NoEvict(b < 128),
         58 => Ask::Id,
@@ -224,6 +229,7 @@ fn is(b: u8) -> Is {
         11 => Is::Orphan,
         12 => Is::Full,
         13 => Is::Hangs,
+        14 => Is::Busy,
         _ => Is::Gone,
     }
 }

@@ -47,6 +47,7 @@ pub(crate) struct Link {
 
 pub(crate) const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
 const READONLY: &str = "-READONLY You can't write against a read only replica.\r\n";
+const BUSY: &str = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n";
 /// More than a session asks for more behind.
 const BIG: usize = 70_000;
 /// Three of them are more than a lane bears.
@@ -173,6 +174,7 @@ impl Data {
             }
             "CLIENT" => link.client(words),
             "PING" => "+PONG\r\n".to_owned(),
+            "SCRIPT" => "-NOTBUSY No scripts in execution right now.\r\n".to_owned(),
             other => panic!("nobody says {other}"),
         }
     }
@@ -237,7 +239,7 @@ impl World {
 
     pub(crate) fn becomes(&mut self, server: usize, is: Is) {
         self.servers[server] = is;
-        if is == Is::Master || is == Is::Hangs {
+        if matches!(is, Is::Master | Is::Hangs | Is::Busy) {
             return;
         }
         for connection in self.connections.values_mut().filter(|c| c.server == server && !c.ended) {
@@ -266,7 +268,14 @@ fn answer(data: &mut Data, link: &mut Link, is: Is, words: &[String]) -> Option<
     let of_a_transaction = matches!(name, "MULTI" | "EXEC" | "DISCARD" | "WATCH" | "UNWATCH" | "SELECT");
     let writes = matches!(name, "SET" | "BLPOP");
     let any_time = about_itself || of_a_transaction || name == "CLIENT" || name.ends_with("SUBSCRIBE");
+    let is_heard = about_itself || matches!(name, "MULTI" | "DISCARD" | "WATCH" | "UNWATCH" | "SCRIPT");
     let refusal = match is {
+        Is::Busy if !is_heard && name == "EXEC" => {
+            link.multi = None;
+            link.watches.clear();
+            return Some(format!("-EXECABORT Transaction discarded because: {}", &BUSY[1..]));
+        }
+        Is::Busy if !is_heard => Some(BUSY),
         Is::Loading if !any_time => Some("-LOADING Redis is loading the dataset in memory\r\n"),
         Is::Orphan if !any_time => Some("-MASTERDOWN Link with MASTER is down\r\n"),
         Is::Replica | Is::Orphan if writes => Some(READONLY),
