@@ -14,8 +14,9 @@
 //! +-------------------------------+
 //! ```
 //!
-//! The checksum of version 2 is over what is drawn. That of version 3 has IP's pseudo-header in front; some routers leave it out
-//! with IPv4, which RFC 5798 could be read to allow (Keepalived: `v3_checksum_as_v2`).
+//! The checksum of version 2 is over what is drawn. That of version 3 has IP's pseudo-header in front with IPv6. With IPv4 RFC 5798 was
+//! read in both ways, and RFC 9568 5.2.8 leaves it out. Keepalived has it unless told (`v3_checksum_as_v2`), and so have we: who shares
+//! an address with neither word about it is most likely a Keepalived.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -47,13 +48,13 @@ impl Codec {
         Self { form: Form::V2 { password }, least_hops: HOPS }
     }
 
-    /// Version 3, with the checksum of RFC 9568.
+    /// Version 3 as Keepalived speaks it: the checksum has a pseudo-header over IPv4, too.
     #[must_use]
     pub const fn v3() -> Self {
         Self { form: Form::V3 { pseudo_header_v4: true }, least_hops: HOPS }
     }
 
-    /// Version 3 with, over IPv4, a checksum without pseudo-header. IPv6 has it always.
+    /// Version 3 as RFC 9568 has it: over IPv4, a checksum without pseudo-header. IPv6 has it always.
     #[must_use]
     pub const fn v3_checksum_as_v2() -> Self {
         Self { form: Form::V3 { pseudo_header_v4: false }, least_hops: HOPS }
@@ -122,11 +123,21 @@ impl Codec {
             return Err(short);
         }
         if self.sum(bytes, datagram.from, datagram.to).finish() != 0 {
-            return Err(Refused::Checksum);
+            return Err(self.wrong_checksum(datagram));
         }
         let (addresses, auth_data) = rest.split_at(count * size);
         self.authenticate(header[4], auth_data)?;
         self.content(header, addresses, datagram.from)
+    }
+
+    /// Whoever reads the standard in the other way is not damaged, and can be told what to write into its file.
+    fn wrong_checksum(&self, datagram: &Datagram<'_>) -> Refused {
+        let Form::V3 { pseudo_header_v4 } = self.form else { return Refused::Checksum };
+        let other = Self { form: Form::V3 { pseudo_header_v4: !pseudo_header_v4 }, least_hops: self.least_hops };
+        match other.sum(datagram.payload, datagram.from, datagram.to).finish() {
+            0 => Refused::OtherChecksum { pseudo_header: !pseudo_header_v4 },
+            _ => Refused::Checksum,
+        }
     }
 
     fn content(&self, header: &[u8; HEADER], addresses: &[u8], from: IpAddr) -> Result<Advert, Refused> {

@@ -37,6 +37,11 @@ pub enum Refused {
     },
     /// The checksum is wrong. `ChecksumErrors`.
     Checksum,
+    /// The checksum is right by the other reading of version 3 over IPv4. `ChecksumErrors`.
+    OtherChecksum {
+        /// Whether it has a pseudo-header, which ours then has not.
+        pseudo_header: bool,
+    },
     /// The type of authentication is none that there ever was. `InvalidAuthTypePktsRcvd`.
     AuthTypeInvalid {
         /// The type.
@@ -169,7 +174,7 @@ impl Refused {
             Self::Version { .. } => Kind::Version,
             Self::Type { .. } => Kind::Type,
             Self::Length { .. } => Kind::Length,
-            Self::Checksum => Kind::Checksum,
+            Self::Checksum | Self::OtherChecksum { .. } => Kind::Checksum,
             Self::AuthTypeInvalid { .. } => Kind::AuthTypeInvalid,
             Self::AuthTypeMismatch { .. } => Kind::AuthTypeMismatch,
             Self::AuthFailure => Kind::AuthFailure,
@@ -194,6 +199,15 @@ impl fmt::Display for Refused {
             Self::Type { got } => write!(f, "it is of type {got}; an advertisement is of type 1"),
             Self::Length { got } => write!(f, "its length, {got} bytes, is not what it says"),
             Self::Checksum => f.write_str("its checksum is wrong"),
+            Self::OtherChecksum { pseudo_header } => {
+                let (theirs, ours) = if *pseudo_header { ("with", "without") } else { ("without", "with") };
+                write!(
+                    f,
+                    "its checksum is {theirs} the pseudo-header, ours {ours}: `checksum-as-v2` must be {} here \
+                     (Keepalived: v3_checksum_as_v2), or the other way round there",
+                    !pseudo_header
+                )
+            }
             Self::AuthTypeInvalid { got } => write!(f, "there is no type {got} of authentication"),
             Self::AuthTypeMismatch { got } => write!(f, "its type of authentication, {got}, is not ours"),
             Self::AuthFailure => f.write_str("its password is not ours"),

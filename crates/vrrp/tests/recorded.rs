@@ -73,6 +73,14 @@ fn version_3() {
 }
 
 #[test]
+fn version_3_with_the_checksum_of_version_2() {
+    let one = advert(7, 255, 50, &["10.0.0.100", "10.0.0.101"]);
+    are_ours("v3_as_v2.txt", &Codec::v3_checksum_as_v2(), MULTICAST, &one);
+    let one = advert(8, 200, 10, &["10.0.0.100"]);
+    are_ours("v3_unicast_as_v2.txt", &Codec::v3_checksum_as_v2(), UNICAST, &one);
+}
+
+#[test]
 fn version_3_over_ipv6() {
     let two = advert(9, 150, 123, &["fe80::100", "fd00::100"]);
     are_ours("v3_ipv6.txt", &Codec::v3(), ("fe80::ff:fe00:1", "ff02::12"), &two);
@@ -97,7 +105,8 @@ fn what_another_configuration_sends_is_refused_with_its_reason() {
     assert_eq!(decode("v2_auth.txt", &Codec::v2(None)), Err(Refused::AuthTypeMismatch { got: 1 }));
     assert_eq!(decode("v2_auth.txt", &Codec::v2(Password::new(b"secret13"))), Err(Refused::AuthFailure));
     assert_eq!(decode("v2_auth.txt", &Codec::v2(Password::new(b"secret1"))), Err(Refused::AuthFailure));
-    assert_eq!(decode("v3.txt", &Codec::v3_checksum_as_v2()), Err(Refused::Checksum));
+    assert_eq!(decode("v3.txt", &Codec::v3_checksum_as_v2()), Err(Refused::OtherChecksum { pseudo_header: true }));
+    assert_eq!(decode("v3_as_v2.txt", &Codec::v3()), Err(Refused::OtherChecksum { pseudo_header: false }));
     // IPv6 has the pseudo-header in any case.
     assert!(decode("v3_ipv6.txt", &Codec::v3_checksum_as_v2()).is_ok());
 }
