@@ -24,6 +24,8 @@ enum Proof {
     Program(&'static [&'static str]),
     /// A module of the system's Python; another one on the path has other modules.
     PythonModule(&'static str),
+    /// A file that is at the same place everywhere.
+    File(&'static str),
 }
 
 /// A server to watch.
@@ -56,6 +58,17 @@ pub(crate) const NFTABLES: Need = Need { proof: Proof::Program(&["nft"]), packag
 /// The other router of an address that two hosts share.
 pub(crate) const KEEPALIVED: Need = Need { proof: Proof::Program(&["keepalived"]), package: "keepalived" };
 
+/// What builds a program in C: one that calls OpenSSL.
+pub(crate) const CC: Need = Need { proof: Proof::Program(&["cc"]), package: "gcc" };
+pub(crate) const MAKE: Need = Need { proof: Proof::Program(&["make"]), package: "make" };
+pub(crate) const OPENSSL_HEADERS: Need =
+    Need { proof: Proof::File("/usr/include/openssl/ssl.h"), package: "libssl-dev" };
+
+/// Writes down what passes on a link.
+pub(crate) const TCPDUMP: Need = Need { proof: Proof::Program(&["tcpdump"]), package: "tcpdump" };
+/// Reads it.
+pub(crate) const TSHARK: Need = Need { proof: Proof::Program(&["tshark"]), package: "tshark" };
+
 /// What the whole test run needs.
 pub(crate) const ALL: &[Need] = &[
     REDIS_SERVER,
@@ -73,8 +86,8 @@ pub(crate) const ALL: &[Need] = &[
     Need { proof: Proof::Program(&["birdc"]), package: "bird2" },
     Need { proof: Proof::Program(&["gobgpd"]), package: "gobgpd" },
     KEEPALIVED,
-    Need { proof: Proof::Program(&["tcpdump"]), package: "tcpdump" },
-    Need { proof: Proof::Program(&["tshark"]), package: "tshark" },
+    TCPDUMP,
+    TSHARK,
 ];
 
 /// Installs what is missing. Does nothing, and asks no network, if nothing is.
@@ -117,6 +130,7 @@ impl Need {
                 python.args(["-c", &format!("import {name}")]).stderr(Stdio::null());
                 python.status().is_ok_and(|status| status.success())
             }
+            Proof::File(path) => Path::new(path).is_file(),
         }
     }
 }
@@ -231,6 +245,7 @@ mod tests {
         let shell = Need { proof: Proof::Program(&["no-such-shell", "sh"]), package: "dash" };
         let nothing = Need { proof: Proof::Program(&["no-such-program"]), package: "nothing" };
         let module = Need { proof: Proof::PythonModule("no_such_module"), package: "python3-nothing" };
-        assert_eq!(missing(&[shell, nothing, module]), ["nothing", "python3-nothing"]);
+        let file = Need { proof: Proof::File("/dev/no-such-file"), package: "nothing-dev" };
+        assert_eq!(missing(&[shell, nothing, module, file]), ["nothing", "python3-nothing", "nothing-dev"]);
     }
 }

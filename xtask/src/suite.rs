@@ -8,12 +8,13 @@
 //!     run/src/         redis-sentinel -> the program under test, redis-server -> the real one
 //! ```
 //!
-//! The other one is that of Redis itself, asked through a listener: see `redis`.
+//! The others are that of Redis itself, asked through a listener (`redis`), and our own tests beside a newer Keepalived (`keepalived`).
 //!
 //! The suite of Sentinel starts five Sentinels and five servers on ports of its own choice. As root it runs with a network and processes of its
 //! own: no other server of the machine is in its way, and nothing that it started outlives it.
 
 mod debian;
+mod keepalived;
 mod progress;
 mod redis;
 
@@ -33,8 +34,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     match args.split_first() {
         Some((name, rest)) if name == "sentinel" => sentinel(&Asked::from(rest)?),
         Some((name, rest)) if name == "redis" => redis::run(rest),
-        Some((name, _)) => Err(Failure::usage(format!("there is no suite '{name}'; there are: sentinel, redis"))),
-        None => Err(Failure::usage("which suite? There are: sentinel, redis")),
+        Some((name, rest)) if name == "keepalived" => keepalived::run(rest),
+        Some((name, _)) => Err(Failure::usage(format!("there is no suite '{name}'; there are: {SUITES}"))),
+        None => Err(Failure::usage(format!("which suite? There are: {SUITES}"))),
     }
 }
 
@@ -185,6 +187,8 @@ impl Asked {
         Ok(asked)
     }
 }
+
+const SUITES: &str = "sentinel, redis, keepalived";
 
 /// A check of the suite moves a server to this directory while its log is named by a relative path.
 const LITTER: &str = "/log.txt";

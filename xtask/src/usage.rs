@@ -36,6 +36,7 @@ Usage: cargo xtask VERB [ARGUMENTS]; `cargo xtask VERB --help` tells what a verb
   suite redis [--pool shared|session] [--share-from N] [--unit UNIT]...
                               Redis's own test suite, directly and through a listener; what differs is told. About ten minutes;
                               --share-from 1: clients share from the first one on
+  suite keepalived [FILTER]   the tests beside Keepalived with a newer one, built from Debian's source package; as root
 
 test, demo, lab, bench and suite install the Debian packages that they miss (as root; no service is started), test
 and lab also some of npm and PyPI, under target/. Servers listen on loopback only, in a temporary directory, and end with the command.";

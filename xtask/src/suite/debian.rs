@@ -31,7 +31,10 @@ impl Debian {
             return Ok(source);
         }
         self.update()?;
-        self.fetch(&["source", "--download-only"], package)?;
+        // apt looks for the source of the package that this release would install, unless it is told that only sources count.
+        let newest = self.beside.map(|_| "--only-source");
+        let verb: Vec<&str> = ["source", "--download-only"].into_iter().chain(newest).collect();
+        self.fetch(&verb, package)?;
         let file = self.fetched(package, "dsc")?;
         // Unpacked beside, then renamed: what is there is whole.
         let unpacked = self.dir.join("unpacking");
