@@ -85,6 +85,7 @@ pub(crate) const ALL: &[Need] = &[
     PROCPS,
     Need { proof: Proof::Program(&["birdc"]), package: "bird2" },
     Need { proof: Proof::Program(&["gobgpd"]), package: "gobgpd" },
+    Need { proof: Proof::Program(&["vtysh"]), package: "frr" },
     KEEPALIVED,
     TCPDUMP,
     TSHARK,

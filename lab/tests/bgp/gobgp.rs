@@ -25,11 +25,15 @@ pub(crate) struct Route {
 
 impl<'a> Gobgp<'a> {
     pub(crate) fn start(link: &'a Link) -> Self {
+        Self::start_with(link, "", "[neighbors.ebgp-multihop.config]\nenabled = true\nmultihop-ttl = 16\n")
+    }
+
+    /// With these lines about the neighbour, and these tables of it.
+    pub(crate) fn start_with(link: &'a Link, lines: &str, tables: &str) -> Self {
         require("gobgp");
         let config = format!(
             "[global.config]\nas = 65000\nrouter-id = \"10.0.0.1\"\n\n[[neighbors]]\n[neighbors.config]\nneighbor-address = \"{US6}\"\n\
-             peer-as = 65001\n[neighbors.transport.config]\npassive-mode = true\n[neighbors.ebgp-multihop.config]\nenabled = true\n\
-             multihop-ttl = 16\n[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"ipv4-unicast\"\n\
+             peer-as = 65001\n{lines}[neighbors.transport.config]\npassive-mode = true\n{tables}[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"ipv4-unicast\"\n\
              [[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"ipv6-unicast\"\n"
         );
         link.room.write("gobgp.toml", &config);

@@ -9,6 +9,7 @@ use lab::room::{Room, Running};
 
 pub(crate) const SERVER4: &str = "10.0.0.1";
 pub(crate) const SERVER6: &str = "2001:db8::1";
+pub(crate) const US4: &str = "10.0.0.2";
 pub(crate) const US6: &str = "2001:db8::2";
 /// What our host has where lelastic's route servers are.
 pub(crate) const US_AT_LELASTIC: &str = "2600:3c0f:18:34::100";
@@ -37,8 +38,12 @@ impl Link {
 
     /// Where the network of our host is entered.
     pub(crate) fn namespace(&self) -> PathBuf {
+        self.namespace_of("us")
+    }
+
+    pub(crate) fn namespace_of(&self, host: &str) -> PathBuf {
         let name = self.network.scratch().file_name().expect("the scratch directory has the name of the run");
-        PathBuf::from("/run/netns").join(format!("{}-us", name.display()))
+        PathBuf::from("/run/netns").join(format!("{}-{host}", name.display()))
     }
 
     /// A command on the server's host.
@@ -57,7 +62,7 @@ impl Link {
         running
     }
 
-    /// Lets tshark read what passed. Every message must be whole, and nothing in it malformed or of note.
+    /// Lets tshark read what we sent. Every message must be whole, and nothing in it malformed or of note.
     pub(crate) fn judge(&self, mut capture: Running) {
         // The kernel hands packets over in blocks, and those under way are lost at the end.
         let (mut size, mut same) = (0, 0);
@@ -76,14 +81,16 @@ impl Link {
             assert!(output.status.success(), "{}", said(&output));
             String::from_utf8_lossy(&output.stdout).into_owned()
         };
-        let all = read("bgp");
+        // Servers offer what is younger than this tshark.
+        let ours = format!("bgp && (ip.src == {US4} || ipv6.src == {US6})");
+        let all = read(&ours);
         for kind in ["OPEN Message", "UPDATE Message", "KEEPALIVE Message"] {
             assert!(all.contains(kind), "tshark saw no {kind}:\n{all}");
         }
         let unknown: Vec<&str> =
             all.lines().filter(|line| line.contains("nknown") || line.contains("alformed")).collect();
         assert!(unknown.is_empty(), "tshark does not understand {unknown:#?}");
-        let odd = read("bgp && (_ws.malformed || _ws.expert.severity >= 0x600000)");
+        let odd = read(&format!("{ours} && (_ws.malformed || _ws.expert.severity >= 0x600000)"));
         assert!(odd.is_empty(), "tshark objects:\n{odd}");
     }
 }

@@ -4,11 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | `speaker.rs` | the machine with a socket under it |
-//! | `bird.rs`, `gobgp.rs` | the servers, and what they say |
+//! | `bird.rs`, `frr.rs`, `gobgp.rs` | the servers, and what they say |
+//! | `others.rs` | tests beside FRR and GoBGP, and servers that do not want us; here: beside BIRD |
 
 mod bird;
+mod frr;
 mod gobgp;
 mod link;
+mod others;
 mod speaker;
 
 use std::collections::BTreeSet;
