@@ -3,6 +3,7 @@
 
 mod beside;
 mod bird;
+mod checks;
 mod log;
 mod stage;
 mod strangers;

@@ -33,8 +33,18 @@ fn interface(name: &str) -> Result<(), String> {
 fn process(name: &str) -> Result<(), String> {
     let processes = fs::read_dir("/proc").map_err(|e| format!("/proc: {e}"))?.flatten();
     let numbered = processes.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|c| c.is_ascii_digit()));
-    let found = numbered.map(|entry| entry.path()).any(|path| is_called(&path, name) && !is_dead(&path));
-    if found { Ok(()) } else { Err(format!("no process {name} runs")) }
+    let mut stopped = None;
+    for path in numbered.map(|entry| entry.path()).filter(|path| is_called(path, name)) {
+        match state(&path) {
+            Some('Z' | 'X' | 'x') | None => {}
+            Some(STOPPED) => stopped = path.file_name().map(|pid| pid.to_string_lossy().into_owned()),
+            Some(_) => return Ok(()),
+        }
+    }
+    Err(match stopped {
+        Some(pid) => format!("{name} is stopped (process {pid}): `kill -CONT {pid}` lets it go on"),
+        None => format!("no process {name} runs"),
+    })
 }
 
 /// By what the kernel calls it, or by the name of its program in its command line: the first is what a thread may have changed, and has
@@ -57,10 +67,10 @@ const fn is_cut(name: &str) -> bool {
     name.len() > MAX_COMM
 }
 
-/// It has ended, and nobody has waited for it: `Z` or `X` behind the name in brackets (proc_pid_stat(5)).
-fn is_dead(process: &Path) -> bool {
-    let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X', 'x']))
+/// The letter behind the name in brackets (proc_pid_stat(5)): `Z` or `X` if it has ended, and nobody has waited for it. `None`: it is gone.
+fn state(process: &Path) -> Option<char> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 fn pid_file(path: &Path) -> Result<(), String> {
@@ -68,6 +78,9 @@ fn pid_file(path: &Path) -> Result<(), String> {
     let text = read_some(path).map_err(|e| format!("{shown}: {e}"))?;
     let pid: u32 = text.trim().parse().map_err(|_| format!("{shown} holds no process number"))?;
     let runs = Handle::open(pid).is_ok_and(|process| process.is_alive());
+    if runs && state(Path::new(&format!("/proc/{pid}"))) == Some(STOPPED) {
+        return Err(format!("process {pid} of {shown} is stopped: `kill -CONT {pid}` lets it go on"));
+    }
     if runs { Ok(()) } else { Err(format!("process {pid} of {shown} does not run")) }
 }
 
@@ -97,6 +110,8 @@ fn read_some(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// By a signal (SIGSTOP): it does nothing for anybody. One that a debugger holds for a moment has another letter.
+const STOPPED: char = 'T';
 /// What the kernel keeps of a name (TASK_COMM_LEN, without the NUL).
 const MAX_COMM: usize = 15;
 /// Of a file that somebody may have mistaken for a small one.

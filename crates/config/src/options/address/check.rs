@@ -45,7 +45,7 @@ static OPTIONS: &[Definition] = &[
     Definition {
         key: "process",
         kind: Kind::Process,
-        what: "The name of a program that must run, as `ps -o comm` shows it: its first 15 bytes.",
+        what: "The name of a program that must run, as `ps -o comm` shows it: its first 15 bytes. One that is stopped (SIGSTOP) does not run.",
         example: "\"redis-server\"",
         also: &["track-process", "vrrp-track-process", "pidof", "killall"],
         ..TARGET
@@ -53,7 +53,7 @@ static OPTIONS: &[Definition] = &[
     Definition {
         key: "pid-file",
         kind: Kind::Path,
-        what: "A file with the number of a process that must run.",
+        what: "A file with the number of a process that must run. One that is stopped (SIGSTOP) does not.",
         example: "\"/run/redis/redis-server.pid\"",
         also: &["pidfile"],
         ..TARGET
