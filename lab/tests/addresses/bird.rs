@@ -118,6 +118,10 @@ fn bird_hears_of_it_while_it_is_healthy_and_until_a_clean_stop() {
     wait_until("the session has ended", || !program.status().contains("Established"));
     bird.change(&network, |text| text.replace("md5secret", "md5other"));
     wait_until("BIRD hears of it under the second password", || bird.has("192.0.2.7/32"));
+    // RFC 8326: whoever is about to go says so, and routers may use another route before this one is withdrawn.
+    program.reload(&other.replace("\"65000:1\"", "\"65000:1\", \"graceful-shutdown\""));
+    let leaving = "BGP.community: (65000,1) (65535,0)";
+    wait_until("BIRD hears that we leave", || bird.ask("show route 192.0.2.7/32 all").contains(leaving));
     let log = program.stop();
     assert!(!bird.has("192.0.2.7/32"), "it is withdrawn before the program ends");
     assert!(log.contains("withdrawn"), "{log}");
