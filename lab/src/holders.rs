@@ -1,6 +1,7 @@
 //! Who had an address, and from when to when? By what the kernels of the hosts tell at the moment, not by asking now and then: a
-//! moment with two holders is seen however short it is.
+//! moment with two holders is seen however short it is. Of many addresses that move together, too.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
@@ -20,10 +21,14 @@ use crate::program::wall_ms;
 /// Watches hosts until it is dropped.
 #[derive(Debug)]
 pub struct Holders {
-    stints: Arc<Mutex<Vec<Vec<Stint>>>>,
+    stints: Arc<Mutex<Stints>>,
+    addresses: Vec<IpAddr>,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// By address, then by host, in the order in which they were given.
+type Stints = Vec<Vec<Vec<Stint>>>;
 
 /// From when to when a host had the address; without an end it has it.
 pub type Stint = (f64, Option<f64>);
@@ -35,19 +40,29 @@ impl Holders {
     /// When the kernel refuses.
     #[must_use]
     pub fn watch(network: &Network, hosts: &[&str], address: IpAddr) -> Self {
+        Self::watch_all(network, hosts, vec![address])
+    }
+
+    /// The same of many addresses.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    #[must_use]
+    pub fn watch_all(network: &Network, hosts: &[&str], addresses: Vec<IpAddr>) -> Self {
         let open = |host: &&str| {
             let namespace = File::open(Path::new("/run/netns").join(network.name_of(host)));
             namespace.expect("the namespace has a file")
         };
         let namespaces: Vec<File> = hosts.iter().map(open).collect();
-        let stints = Arc::new(Mutex::new(vec![Vec::new(); hosts.len()]));
+        let stints = Arc::new(Mutex::new(vec![vec![Vec::new(); hosts.len()]; addresses.len()]));
         let ends = Arc::<AtomicBool>::default();
         let (told, over) = (Arc::clone(&stints), Arc::clone(&ends));
+        let of = addresses.clone();
         let thread = thread::spawn(move || {
-            let ears: Vec<Ear> = namespaces.iter().map(|namespace| Ear::open(namespace, address)).collect();
+            let ears: Vec<Ear> = namespaces.iter().map(|namespace| Ear::open(namespace, &of)).collect();
             follow(ears, &told, &over);
         });
-        Self { stints, ends, thread: Some(thread) }
+        Self { stints, addresses, ends, thread: Some(thread) }
     }
 
     /// The stints of a host, by its place in the list; the last one has no end while it lasts.
@@ -56,7 +71,24 @@ impl Holders {
     /// When the watcher has.
     #[must_use]
     pub fn stints(&self, host: usize) -> Vec<Stint> {
-        self.stints.lock().expect("the watcher does not panic")[host].clone()
+        self.stints.lock().expect("the watcher does not panic")[0][host].clone()
+    }
+
+    /// The same of one of many addresses.
+    ///
+    /// # Panics
+    /// When it is not watched, or the watcher has panicked.
+    #[must_use]
+    pub fn stints_of(&self, address: IpAddr, host: usize) -> Vec<Stint> {
+        let place = self.addresses.iter().position(|watched| *watched == address).expect("it is watched");
+        self.stints.lock().expect("the watcher does not panic")[place][host].clone()
+    }
+
+    /// For how many milliseconds of this time both of two hosts had it: the longest of all addresses.
+    #[must_use]
+    pub fn both_of_any(&self, from: f64, to: f64) -> f64 {
+        let of = |address: &IpAddr| both(&self.stints_of(*address, 0), &self.stints_of(*address, 1), from, to).0;
+        self.addresses.iter().map(of).fold(0.0, f64::max)
     }
 
     /// For how many milliseconds of this time both of two hosts had it, and in how many moments. None of them is an error of the
@@ -84,22 +116,23 @@ impl Drop for Holders {
 
 /// What one host's kernel tells.
 struct Ear {
-    address: IpAddr,
+    addresses: Vec<IpAddr>,
     watch: Watch,
     netlink: Netlink,
 }
 
 impl Ear {
     /// Of this thread, which is on another host then; what it has opened stays where it was opened.
-    fn open(namespace: &File, address: IpAddr) -> Self {
+    fn open(namespace: &File, addresses: &[IpAddr]) -> Self {
         let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
         entered.expect("root may enter it");
         let watch = Watch::open().expect("netlink can be opened");
         let netlink = Netlink::open().expect("netlink can be opened");
-        Self { address, watch, netlink }
+        Self { addresses: addresses.to_vec(), watch, netlink }
     }
 
-    fn look(&mut self) -> bool {
+    /// Which of them are there, and which are not.
+    fn look(&mut self) -> Vec<(usize, bool)> {
         // While very much changes no list comes to its end.
         let mut tries = 0..LOOKS;
         let all = loop {
@@ -108,28 +141,32 @@ impl Ear {
                 Err(refused) => assert!(tries.next().is_some(), "the kernel lists addresses: {refused}"),
             }
         };
-        all.iter().any(|held| held.address.ip == self.address)
+        let there: BTreeSet<IpAddr> = all.into_iter().map(|held| held.address.ip).collect();
+        self.addresses.iter().map(|address| there.contains(address)).enumerate().collect()
     }
 
-    /// Whether the address is there, after each change that is of interest.
-    fn hear(&mut self) -> Vec<bool> {
+    /// Whether each is there, after each change that is of interest.
+    fn hear(&mut self) -> Vec<(usize, bool)> {
+        let place = |addresses: &[IpAddr], ip: IpAddr| addresses.iter().position(|address| *address == ip);
         let mut news = Vec::new();
         for change in self.watch.changes().expect("the kernel tells") {
             match change {
-                Change::Address(held) if held.address.ip == self.address => news.push(true),
-                Change::AddressGone(gone) if gone.ip == self.address => news.push(false),
+                Change::Address(held) => {
+                    news.extend(place(&self.addresses, held.address.ip).map(|place| (place, true)))
+                }
+                Change::AddressGone(gone) => news.extend(place(&self.addresses, gone.ip).map(|place| (place, false))),
                 // An interface takes its addresses along without a word about each.
-                Change::Missed | Change::LinkGone(_) => news.push(self.look()),
-                _ => {}
+                Change::Missed | Change::LinkGone(_) => news.extend(self.look()),
+                Change::Link(_) => {}
             }
         }
         news
     }
 }
 
-fn follow(mut ears: Vec<Ear>, told: &Mutex<Vec<Vec<Stint>>>, ends: &AtomicBool) {
-    let note = |host: usize, is_here: bool, now: f64| {
-        let stints = &mut told.lock().expect("nobody panics with it")[host];
+fn follow(mut ears: Vec<Ear>, told: &Mutex<Stints>, ends: &AtomicBool) {
+    let note = |host: usize, (address, is_here): (usize, bool), now: f64| {
+        let stints = &mut told.lock().expect("nobody panics with it")[address][host];
         let open = stints.last_mut().filter(|stint| stint.1.is_none());
         match (open, is_here) {
             (None, true) => stints.push((now, None)),
@@ -138,7 +175,9 @@ fn follow(mut ears: Vec<Ear>, told: &Mutex<Vec<Vec<Stint>>>, ends: &AtomicBool) 
         }
     };
     for (host, ear) in ears.iter_mut().enumerate() {
-        note(host, ear.look(), wall_ms());
+        for news in ear.look() {
+            note(host, news, wall_ms());
+        }
     }
     while !ends.load(Ordering::Relaxed) {
         let mut fds: Vec<PollFd<'_>> = ears.iter().map(|ear| PollFd::new(&ear.watch, PollFlags::IN)).collect();
@@ -149,9 +188,9 @@ fn follow(mut ears: Vec<Ear>, told: &Mutex<Vec<Vec<Stint>>>, ends: &AtomicBool) 
         for _ in 0..LOOKS {
             let mut is_quiet = true;
             for (host, ear) in ears.iter_mut().enumerate() {
-                for is_here in ear.hear() {
+                for news in ear.hear() {
                     is_quiet = false;
-                    note(host, is_here, now);
+                    note(host, news, now);
                 }
             }
             if is_quiet {

@@ -98,7 +98,7 @@ impl Probe {
     ///
     /// # Errors
     /// The link is gone.
-    pub fn holder(&mut self) -> Result<Option<Mac>, HostRefused> {
+    pub fn holder(&self) -> Result<Option<Mac>, HostRefused> {
         Ok(says(&self.socket, &self.link, &[self.ip], frame::holder)?.map(|(_, mac)| mac))
     }
 }
@@ -117,7 +117,7 @@ impl Claims {
     ///
     /// # Errors
     /// The link is gone.
-    pub fn next(&mut self, of: &[IpAddr]) -> Result<Option<(IpAddr, Mac)>, HostRefused> {
+    pub fn next(&self, of: &[IpAddr]) -> Result<Option<(IpAddr, Mac)>, HostRefused> {
         says(&self.socket, &self.link, of, frame::claimant)
     }
 }

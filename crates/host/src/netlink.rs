@@ -135,18 +135,34 @@ impl Netlink {
     /// # Errors
     /// The kernel refuses: the link is gone, or the capability is missing.
     pub fn put(&mut self, address: &Address, valid: Option<Duration>) -> Result<(), HostRefused> {
-        let put = self.0.order(&Request::put(address, valid));
-        put.map_err(|refusal| refused("put an address on a network interface", address, refusal))?;
-        self.wait_until_heard(address.ip);
-        Ok(())
+        self.put_all(&[(*address, valid)]).remove(0)
+    }
+
+    /// Puts all of them, as [`put`](Self::put) does one, in the same order, and waits once. How each came out.
+    pub fn put_all(&mut self, all: &[(Address, Option<Duration>)]) -> Vec<Result<(), HostRefused>> {
+        let put = |(address, valid): &(Address, Option<Duration>)| {
+            let put = self.0.order(&Request::put(address, *valid));
+            put.map_err(|refusal| refused("put an address on a network interface", address, refusal))
+        };
+        let done: Vec<_> = all.iter().map(put).collect();
+        let there = all.iter().zip(&done).filter(|(_, done)| done.is_ok()).map(|((address, _), _)| address.ip);
+        self.wait_until_heard(there.filter(IpAddr::is_ipv6).collect());
+        done
     }
 
     /// The kernel says at once that it has an IPv6 address; packets for it are let in a moment later, when another thread of its own has come
     /// to it. Who heard of the address before would be told nothing: a neighbour that was asked where a client is answers once, and is asked
     /// again after a second.
-    fn wait_until_heard(&mut self, ip: IpAddr) {
+    fn wait_until_heard(&mut self, mut ips: Vec<IpAddr>) {
         let until = now() + LATEST;
-        while ip.is_ipv6() && !self.is_heard(ip) && now() < until {
+        loop {
+            // What was put last is heard last.
+            while ips.last().is_some_and(|ip| self.is_heard(*ip)) {
+                ips.pop();
+            }
+            if ips.is_empty() || now() >= until {
+                return;
+            }
             std::thread::sleep(LOOK_AGAIN);
         }
     }

@@ -18,11 +18,18 @@ fn connect(listener: &TcpListener, to: SocketAddr, many: usize) -> (Vec<TcpStrea
 }
 
 fn at(ip: &str) -> Vec<Connection> {
-    let listed = Connections::open().unwrap().at(ip.parse().unwrap(), usize::MAX).unwrap();
+    let ip = ip.parse().unwrap();
+    let listed = Connections::open().unwrap().at(&[ip], usize::MAX).unwrap().remove(&ip).unwrap();
     assert_eq!(listed.more, 0);
     let mut connections = listed.connections;
     connections.sort();
     connections
+}
+
+/// Whoever is there, and nobody else: how many.
+fn reset(kernel: &mut Connections, ips: &[IpAddr]) -> usize {
+    let (_, there) = kernel.at_last(ips, usize::MAX).unwrap();
+    kernel.reset(there, Duration::from_secs(30)).unwrap()
 }
 
 #[test]
@@ -60,7 +67,7 @@ fn those_at_an_address_are_listed_whichever_socket_serves_them() {
         let [mut first, ..] = clients;
         first.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(at("192.0.2.7").len(), 1, "it still wants its answer");
-        Connections::open().unwrap().reset("192.0.2.7".parse().unwrap(), Duration::from_secs(30)).unwrap();
+        reset(&mut Connections::open().unwrap(), &["192.0.2.7".parse().unwrap()]);
         assert_eq!(first.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
         assert_eq!(at("192.0.2.7"), []);
         assert_eq!(at("192.0.2.1").len(), 1, "nobody else was");
@@ -71,12 +78,54 @@ fn those_at_an_address_are_listed_whichever_socket_serves_them() {
 fn there_is_a_bound_and_what_is_beyond_is_counted() {
     in_a_network(|| {
         let listener = TcpListener::bind("127.0.0.2:0").unwrap();
-        let (clients, _served) = connect(&listener, listener.local_addr().unwrap(), 300);
+        let (mut clients, _served) = connect(&listener, listener.local_addr().unwrap(), 300);
         let at: IpAddr = [127, 0, 0, 2].into();
-        let all = Connections::open().unwrap().at(at, usize::MAX).unwrap();
+        let all = Connections::open().unwrap().at(&[at], usize::MAX).unwrap().remove(&at).unwrap();
         assert_eq!((all.connections.len(), all.more), (clients.len(), 0));
-        let some = Connections::open().unwrap().at(at, 100).unwrap();
+        let some = Connections::open().unwrap().at(&[at], 100).unwrap().remove(&at).unwrap();
         assert_eq!((some.connections.len(), some.more), (100, 200));
+        let (further, _further) = connect(&listener, listener.local_addr().unwrap(), 300);
+        clients.extend(further);
+        assert_eq!(reset(&mut Connections::open().unwrap(), &[at]), clients.len(), "however many they are");
+    });
+}
+
+/// As many as a host may have at most, of both families: none of others, and each at its own.
+#[test]
+fn those_at_hundreds_of_addresses_are_listed_in_one_go() {
+    in_a_network(|| {
+        for words in ["address add 2001:db8::7/64 dev lo nodad", "address add 2001:db8::9/64 dev lo nodad"] {
+            ip(words);
+        }
+        let far: Vec<IpAddr> = (0..600).map(|n: u16| [127, 1, (n >> 8) as u8, (n & 255) as u8].into()).collect();
+        let six: IpAddr = "2001:db8::7".parse().unwrap();
+        let held = [far[0], far[1], far[511], far[512], far[599], six];
+        let listeners = held.map(|ip| TcpListener::bind((ip, 0)).unwrap());
+        let from = |ip: IpAddr| if ip.is_ipv4() { "127.0.0.1" } else { "2001:db8::9" }.parse::<IpAddr>().unwrap();
+        let clients = listeners.iter().map(|listener| {
+            let at = listener.local_addr().unwrap();
+            let socket = socket2::Socket::new(socket2::Domain::for_address(at), socket2::Type::STREAM, None).unwrap();
+            socket.bind(&SocketAddr::new(from(at.ip()), 0).into()).unwrap();
+            socket.connect(&at.into()).unwrap();
+            (TcpStream::from(socket), listener.accept().unwrap().0)
+        });
+        let mut clients: Vec<_> = clients.collect();
+        let mut kernel = Connections::open().unwrap();
+        let mut wanted: Vec<IpAddr> = far.iter().copied().filter(|ip| *ip != far[1]).collect();
+        wanted.push(six);
+        let listed = kernel.at(&wanted, usize::MAX).unwrap();
+        assert_eq!(listed.len(), wanted.len(), "each that was asked for, and no other");
+        for ip in &wanted {
+            let there = usize::from(held.contains(ip));
+            assert_eq!((listed[ip].connections.len(), listed[ip].more), (there, 0), "{ip}");
+        }
+        assert_eq!(reset(&mut kernel, &wanted), held.len() - 1);
+        for (ip, (client, _)) in held.iter().zip(&mut clients) {
+            client.set_nonblocking(true).unwrap();
+            let said = client.read(&mut [0]).unwrap_err().kind();
+            let wanted = if *ip == far[1] { ErrorKind::WouldBlock } else { ErrorKind::ConnectionReset };
+            assert_eq!(said, wanted, "{ip}");
+        }
     });
 }
 
@@ -107,7 +156,7 @@ fn behind_a_shut_door_clients_can_be_reset_and_nobody_comes_in() {
             assert!(netlink.shut(&address).unwrap());
             assert!(!netlink.shut(&address).unwrap(), "it is shut already");
             far.run(move || connect(300)).join().unwrap().unwrap_err();
-            Connections::open().unwrap().reset(address.ip, Duration::from_secs(30)).unwrap();
+            reset(&mut Connections::open().unwrap(), &[address.ip]);
             for (what, client) in [("who was served", &mut client), ("who was not yet accepted", &mut waiting)] {
                 client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
                 assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset, "{what} at {held}");
@@ -130,8 +179,8 @@ fn whoever_has_the_address_next_is_told_of_those_who_are_half_connected() {
         let client = TcpStream::connect(at).unwrap();
         let mut kernel = Connections::open().unwrap();
         let connection = Connection { at, client: client.local_addr().unwrap() };
-        assert_eq!(kernel.at_last(at.ip(), usize::MAX).unwrap().connections, [connection]);
-        assert_eq!(kernel.at(at.ip(), usize::MAX).unwrap().connections, []);
+        assert_eq!(kernel.at_last(&[at.ip()], usize::MAX).unwrap().0[&at.ip()].connections, [connection]);
+        assert_eq!(kernel.at(&[at.ip()], usize::MAX).unwrap()[&at.ip()].connections, []);
     });
 }
 

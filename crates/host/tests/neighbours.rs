@@ -40,7 +40,7 @@ fn who_has_an_address_says_so() {
         for (address, prefix) in [("192.0.2.7", 24), ("2001:db8::7", 64)] {
             let ip: IpAddr = address.parse().unwrap();
             far.ip(&format!("address add {address}/{prefix} dev far{}", if ip.is_ipv6() { " nodad" } else { "" }));
-            let mut probe = Probe::begin(&near, ip).unwrap();
+            let probe = Probe::begin(&near, ip).unwrap();
             let holder = wait("somebody answers", || {
                 probe.ask().unwrap();
                 probe.holder().unwrap()
@@ -50,7 +50,7 @@ fn who_has_an_address_says_so() {
                 "{holder:02x?}"
             );
             let free = if ip.is_ipv4() { "192.0.2.8" } else { "2001:db8::8" };
-            let mut probe = Probe::begin(&near, free.parse().unwrap()).unwrap();
+            let probe = Probe::begin(&near, free.parse().unwrap()).unwrap();
             std::thread::sleep(Duration::from_millis(300));
             assert_eq!(probe.holder().unwrap(), None, "nobody has {free}");
         }
@@ -63,7 +63,7 @@ fn our_own_address_is_no_conflict() {
         let near = link("near");
         let held: IpAddr = [192, 0, 2, 7].into();
         Netlink::open().unwrap().put(&Address { link: near.index, ip: held, prefix: 32 }, None).unwrap();
-        let mut probe = Probe::begin(&near, held).unwrap();
+        let probe = Probe::begin(&near, held).unwrap();
         Announcer::open().unwrap().announce(&near, held).unwrap();
         std::thread::sleep(Duration::from_millis(200));
         assert_eq!(probe.holder().unwrap(), None);

@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     others: Vec<Running>,
     /// Nodes are started as if the kernel did not say who put an address there: those before 5.18.
     pub(crate) has_old_kernels: bool,
+    /// Nodes get a processor before all others, if the system allows that: for tests of the time that they need, and not of the machine.
+    pub(crate) comes_first: bool,
     pub(crate) network: Network,
 }
 
@@ -72,7 +74,8 @@ impl Stage {
     pub(crate) fn set() -> Self {
         require("redis-server");
         let network = Network::lay(&["a", "b", "c"]);
-        let mut stage = Self { nodes: BTreeMap::new(), others: Vec::new(), has_old_kernels: false, network };
+        let mut stage =
+            Self { nodes: BTreeMap::new(), others: Vec::new(), has_old_kernels: false, comes_first: false, network };
         for host in ["a", "b"] {
             fs::create_dir(stage.dir(host)).expect("the scratch directory is new");
         }
@@ -113,7 +116,13 @@ impl Stage {
 
     /// Starts the host's node with its file as it is.
     pub(crate) fn run(&mut self, host: &str) {
-        let mut command = self.network.command(host, standfast());
+        let mut command = if self.comes_first && may_come_first() {
+            let mut command = self.network.command(host, "chrt");
+            command.args(["--fifo", "1"]).arg(standfast());
+            command
+        } else {
+            self.network.command(host, standfast())
+        };
         command.args(["run", "-c"]).arg(self.dir(host).join("standfast.toml"));
         if self.has_old_kernels {
             command.env("STANDFAST_TEST_OLD_KERNEL", "1");
@@ -290,6 +299,11 @@ pub(crate) fn vrrp(priority: u8, own: &str, vrrp: &str) -> String {
         "[[address]]\nname = \"{NAME}\"\nheld = [\"{VIP}/24\"]\ninterface = \"eth0\"\nfollows = \"checks\"\n{own}\n\
          [address.vrrp]\nid = 51\nversion = 3\npriority = {priority}\ninterval = \"100ms\"\n{vrrp}\n"
     )
+}
+
+fn may_come_first() -> bool {
+    let tried = Command::new("chrt").args(["--fifo", "1", "true"]).output();
+    tried.is_ok_and(|output| output.status.success())
 }
 
 /// Not a measure of anything: a busy machine is slow.

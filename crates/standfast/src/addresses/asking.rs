@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use host::HostRefused;
@@ -10,14 +11,13 @@ use host::netlink::Link;
 use node::Event;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
-use super::ear::{self, Ear};
+use super::ear::{self, Ear, Listening};
 
 /// Questions that are listened to.
 pub(super) struct Asking {
     events: mpsc::Sender<Event>,
-    open: BTreeMap<(String, IpAddr), AbortHandle>,
+    open: BTreeMap<(String, IpAddr), Listening<Probe>>,
 }
 
 impl Asking {
@@ -30,35 +30,27 @@ impl Asking {
     /// # Errors
     /// The link is down or gone, or the capability is missing.
     pub(super) fn ask(&mut self, link: &Link, ip: IpAddr) -> Result<(), HostRefused> {
-        self.open.retain(|_, listening| !listening.is_finished());
+        self.open.retain(|_, listening| !listening.is_over());
         if self.open.len() >= MAX_OPEN {
             return Ok(());
         }
-        let probe = Probe::begin(link, ip)?;
+        let probe = Arc::new(Probe::begin(link, ip)?);
         let refused = |e| ear::refused("ask neighbours for an address", &link.name, e);
-        let ear = ear::listen(probe).map_err(refused)?;
+        let ear = ear::listen(probe.clone()).map_err(refused)?;
         let (interface, events) = (link.name.clone(), self.events.clone());
         let listening = tokio::spawn(async move {
             // Who asks no more listens no more.
             let _ = tokio::time::timeout(PATIENCE, listen(ear, interface, ip, events)).await;
         });
-        if let Some(before) = self.open.insert((link.name.clone(), ip), listening.abort_handle()) {
-            before.abort();
-        }
+        self.open.insert((link.name.clone(), ip), Listening::new(probe, listening));
         Ok(())
     }
 }
 
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.open.values().for_each(AbortHandle::abort);
-    }
-}
-
-async fn listen(mut ear: AsyncFd<Ear<Probe>>, interface: String, ip: IpAddr, events: mpsc::Sender<Event>) {
+async fn listen(ear: AsyncFd<Ear<Arc<Probe>>>, interface: String, ip: IpAddr, events: mpsc::Sender<Event>) {
     loop {
-        let Ok(mut ready) = ear.readable_mut().await else { return };
-        match ready.get_inner_mut().0.holder() {
+        let Ok(mut ready) = ear.readable().await else { return };
+        match ear.get_ref().0.holder() {
             Ok(Some(mac)) => {
                 let by = mac.map(|byte| format!("{byte:02x}")).join(":");
                 // The loop may be gone.

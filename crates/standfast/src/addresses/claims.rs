@@ -3,36 +3,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use host::neighbours::Claims as Ears;
 use node::Event;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
 
-use super::ear::{self, Ear};
+use super::ear::{self, Ear, Listening};
 use super::links::Links;
 
 /// What is listened to, by interface and family (`true`: IPv6).
 pub(super) struct Claims {
     events: mpsc::Sender<Event>,
-    open: BTreeMap<(String, bool), Listening>,
+    open: BTreeMap<(String, bool), Open>,
     /// It could not be listened the last time: said once.
     is_deaf: bool,
 }
 
-struct Listening {
+struct Open {
     /// The link, which can be another one of the same name later.
     index: u32,
     held: watch::Sender<Vec<IpAddr>>,
-    task: AbortHandle,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    listening: Listening<Ears>,
 }
 
 impl Claims {
@@ -46,14 +40,14 @@ impl Claims {
         for (interface, placed) in links.ordered() {
             held.entry((interface.clone(), placed.ip.is_ipv6())).or_default().insert(placed.ip);
         }
-        self.open.retain(|place, listening| {
-            let is_same = links.link(&place.0).is_some_and(|link| link.index == listening.index);
-            is_same && held.contains_key(place) && !listening.task.is_finished()
+        self.open.retain(|place, open| {
+            let is_same = links.link(&place.0).is_some_and(|link| link.index == open.index);
+            is_same && held.contains_key(place) && !open.listening.is_over()
         });
         for (place, ips) in held {
             let ips: Vec<IpAddr> = ips.into_iter().collect();
-            if let Some(listening) = self.open.get(&place) {
-                listening.held.send_replace(ips);
+            if let Some(open) = self.open.get(&place) {
+                open.held.send_replace(ips);
                 continue;
             }
             // On a link without hardware addresses nobody says anything.
@@ -62,14 +56,16 @@ impl Claims {
             };
             let opened = Ears::hear(link, place.1).and_then(|ears| {
                 let refused = |e| ear::refused("hear what neighbours say", &link.name, e);
-                ear::listen(ears).map_err(refused)
+                let ears = Arc::new(ears);
+                Ok((ear::listen(ears.clone()).map_err(refused)?, ears))
             });
             match opened {
-                Ok(ear) => {
+                Ok((ear, ears)) => {
                     self.is_deaf = false;
                     let (held, of) = watch::channel(ips);
-                    let task = tokio::spawn(listen(ear, place.0.clone(), of, self.events.clone())).abort_handle();
-                    self.open.insert(place, Listening { index: link.index, held, task });
+                    let task = tokio::spawn(listen(ear, place.0.clone(), of, self.events.clone()));
+                    let listening = Listening::new(ears, task);
+                    self.open.insert(place, Open { index: link.index, held, listening });
                 }
                 Err(refused) if !self.is_deaf => {
                     self.is_deaf = true;
@@ -82,15 +78,15 @@ impl Claims {
 }
 
 async fn listen(
-    mut ear: AsyncFd<Ear<Ears>>,
+    ear: AsyncFd<Ear<Arc<Ears>>>,
     interface: String,
     held: watch::Receiver<Vec<IpAddr>>,
     events: mpsc::Sender<Event>,
 ) {
     loop {
-        let Ok(mut ready) = ear.readable_mut().await else { return };
+        let Ok(mut ready) = ear.readable().await else { return };
         let of = held.borrow().clone();
-        match ready.get_inner_mut().0.next(&of) {
+        match ear.get_ref().0.next(&of) {
             Ok(Some((ip, mac))) => {
                 let by = mac.map(|byte| format!("{byte:02x}")).join(":");
                 if events.send(Event::Elsewhere { interface: interface.clone(), ip, by }).await.is_err() {

@@ -6,7 +6,7 @@
 //!
 //! It beats for the guard on every turn: should this process die or stand still, the guard does what is left to be done.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,26 +15,29 @@ use config::Config;
 use host::neighbours::Announcer;
 use host::{HostRefused, clock};
 use machine::{Instant, Machine as _, story};
-use node::event::{Action, Valid};
-use node::{Event, Follows, Node, Placed, Way};
+use node::event::Action;
+use node::{Event, Node, Placed, Way};
 use tokio::sync::{mpsc, oneshot};
 use view::GroupName;
 use vrrp::health::{Check, Rule};
 
 use super::Order;
 use super::asking::Asking;
+use super::batch::{Owners, Step};
 use super::claims::Claims;
 use super::compose::{Told, compose};
+use super::concerns::{followed, places, watched};
 use super::links::{Links, News};
 use super::memory::Memory;
-use super::ports::{self, Place, Ports};
+use super::mouths::Mouth;
+use super::ports::{self, Ports};
 use super::sessions::Sessions;
 use super::status::AddressesStatus;
 use super::telling;
 use super::views::Views;
 use super::wills::Wills;
 use crate::checks::Checks;
-use crate::clients::{Clients, Watched};
+use crate::clients::Clients;
 use crate::feeds::Feeds;
 use crate::guard::Guard;
 use crate::recorder::{self, Recorder};
@@ -59,6 +62,7 @@ pub(super) struct Driver {
     config: Config,
     /// What the file means, with what only this host knows.
     told: Told,
+    owners: Owners,
     memory: Memory,
     recorder: recorder::Shared,
     links: Links,
@@ -79,8 +83,10 @@ pub(super) struct Driver {
     turned: Instant,
     /// What an order led to at once: it comes before the inbox.
     own: VecDeque<Event>,
+    /// What woke the loop: the first of the inbox.
+    first: Option<Event>,
     inbox: mpsc::Receiver<Event>,
-    broken: mpsc::Receiver<(String, HostRefused)>,
+    broken: mpsc::Receiver<(Mouth, HostRefused)>,
     ordered: mpsc::Receiver<Order>,
     /// Who waits for nothing to be here any more that follows a group: one for each group at a time, and those who lost patience are
     /// forgotten.
@@ -105,7 +111,7 @@ enum Course {
 /// What comes to the loop while it sleeps.
 enum Input {
     Happened(Event),
-    Broken(String, HostRefused),
+    Broken(Mouth, HostRefused),
     Ordered(Order),
     Kernel,
     /// Nothing: it is time.
@@ -127,6 +133,7 @@ impl Driver {
         let mut driver = Self {
             machine: Node::new(told.node.clone(), seed, now),
             told,
+            owners: Owners::default(),
             memory,
             recorder,
             links,
@@ -144,6 +151,7 @@ impl Driver {
             beaten: now,
             turned: now,
             own: VecDeque::new(),
+            first: None,
             inbox,
             broken,
             ordered,
@@ -169,10 +177,9 @@ impl Driver {
         while self.course == Course::On {
             self.forget_what_is_stale();
             // After a standstill a packet that came in time is not yet read, and the deadline that it puts off has passed.
-            for _ in 0..BUDGET {
-                let Some(event) = self.own.pop_front().or_else(|| self.inbox.try_recv().ok()) else { break };
-                self.happened(event);
-            }
+            let next = || self.own.pop_front().or_else(|| self.first.take()).or_else(|| self.inbox.try_recv().ok());
+            let events: Vec<Event> = std::iter::from_fn(next).take(BUDGET).collect();
+            self.all_happened(events);
             self.wake_if_due();
             let news = self.links.hear();
             self.on_news(news);
@@ -187,11 +194,9 @@ impl Driver {
             self.beat();
             if self.own.is_empty() && self.course == Course::On {
                 match self.sleep().await {
-                    Input::Happened(event) => self.happened(event),
-                    Input::Broken(name, refused) => {
-                        let event = self.ports.shut(&name, &refused);
-                        self.own.extend(event);
-                    }
+                    // What came with it is read by other tasks of this thread, and is done together.
+                    Input::Happened(event) => self.first = Some(event),
+                    Input::Broken(mouth, refused) => self.own.extend(self.ports.shut(&mouth, &refused)),
                     Input::Ordered(order) => self.obey(order),
                     Input::Kernel => {}
                     Input::Nothing => {
@@ -212,7 +217,8 @@ impl Driver {
         if now.since(std::mem::replace(&mut self.turned, now)) < STANDSTILL {
             return;
         }
-        let waiting: Vec<Event> = std::iter::from_fn(|| self.inbox.try_recv().ok()).take(MAX_STALE).collect();
+        let next = || self.first.take().or_else(|| self.inbox.try_recv().ok());
+        let waiting: Vec<Event> = std::iter::from_fn(next).take(MAX_STALE).collect();
         let is_proof = |event: &Event| matches!(event, Event::Checked { failed: None, .. });
         self.own.extend(waiting.into_iter().filter(|event| !is_proof(event)));
     }
@@ -239,7 +245,7 @@ impl Driver {
         let patience = dues.into_iter().flatten().min().map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP));
         tokio::select! {
             Some(event) = self.inbox.recv() => Input::Happened(event),
-            Some((name, refused)) = self.broken.recv() => Input::Broken(name, refused),
+            Some((mouth, refused)) = self.broken.recv() => Input::Broken(mouth, refused),
             Some(order) = self.ordered.recv() => Input::Ordered(order),
             () = self.links.readable() => Input::Kernel,
             // A timer alone is not trusted with a deadline: the loop compares clocks whatever woke it.
@@ -253,6 +259,7 @@ impl Driver {
             lock(&self.recorder).wake(now);
             let mut actions = Vec::new();
             machine::wake(&mut self.machine, now, |action| actions.push(action));
+            self.record(&actions);
             self.carry_out(actions);
         }
         if self.ports.deadline() <= now {
@@ -295,7 +302,7 @@ impl Driver {
     }
 
     fn on_news(&mut self, News { events, has_moved, .. }: News) {
-        events.into_iter().for_each(|event| self.happened(event));
+        self.all_happened(events);
         if has_moved {
             self.settle(false);
             self.claims.settle(&self.links);
@@ -346,6 +353,7 @@ impl Driver {
         let told = told(&self.config, &mut self.links, &self.memory);
         // What the machine orders at once is carried out by what the file says now.
         let before = std::mem::replace(&mut self.told, told);
+        self.owners.settle(&self.told.node.addresses, |ip| self.links.orders(ip));
         if self.told.node != before.node {
             if is_new {
                 self.checks.introduce(&self.config, |name| before.node.addresses.contains_key(name));
@@ -374,19 +382,49 @@ impl Driver {
     }
 
     fn happened(&mut self, event: Event) {
-        let event = self.views.newest(event);
-        let now = clock::now();
-        lock(&self.recorder).event(now, &event);
+        self.all_happened(vec![event]);
+    }
+
+    /// One after the other for the machine; what it orders is carried out together.
+    fn all_happened(&mut self, events: Vec<Event>) {
         let mut actions = Vec::new();
-        machine::step(&mut self.machine, now, event, |action| actions.push(action));
+        for event in events {
+            let event = self.views.newest(event);
+            let now = clock::now();
+            // Should the machine panic, the record must be free.
+            lock(&self.recorder).event(now, &event);
+            let before = actions.len();
+            machine::step(&mut self.machine, now, event, |action| actions.push(action));
+            self.record(&actions[before..]);
+        }
         self.carry_out(actions);
     }
 
+    /// As the machine gave them: so it does when what happened is played again.
+    fn record(&self, actions: &[Action]) {
+        let mut recorder = lock(&self.recorder);
+        actions.iter().for_each(|action| recorder.action(action));
+    }
+
     fn carry_out(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            lock(&self.recorder).action(&action);
-            telling::log(&action);
-            self.act(action);
+        for step in self.owners.steps(actions) {
+            match step {
+                Step::One(action) => {
+                    telling::log(&action);
+                    self.act(action);
+                }
+                Step::Cut(ips) => {
+                    // Who is cut comes back at once, and would be let in by a host that leaves.
+                    self.links.shut(&ips);
+                    self.clients.cut(&ips);
+                }
+                Step::Put(all) => {
+                    for some in all.chunks(BETWEEN_BEATS) {
+                        self.put(some);
+                        self.beat();
+                    }
+                }
+            }
             // Many addresses that leave at once take their time, and nobody hangs.
             self.beat();
         }
@@ -398,13 +436,16 @@ impl Driver {
         }
     }
 
+    fn put(&mut self, all: &[(String, Placed, Option<Duration>)]) {
+        for ((interface, address, _), done) in all.iter().zip(self.links.put(all)) {
+            if let Err(why) = done {
+                self.own.push_back(Event::NotPut { interface: interface.clone(), address: *address, why });
+            }
+        }
+    }
+
     fn act(&mut self, action: Action) {
         match action {
-            Action::Put { interface, address, valid } => {
-                if let Err(why) = self.links.put(&interface, address, valid.map(|Valid(valid)| valid)) {
-                    self.own.push_back(Event::NotPut { interface, address, why });
-                }
-            }
             Action::Remove { interface, address } => self.links.remove(&interface, address),
             Action::Ask { interface, ip } => {
                 let asked = self.links.link(&interface).map_or(Ok(()), |link| self.asking.ask(link, ip));
@@ -426,17 +467,12 @@ impl Driver {
             Action::Changed { address, from, to, priority, .. } => self.checks.changed(&address, from, to, priority),
             Action::GroupChanged { group, from, to } => self.checks.group_changed(&group, from, to),
             Action::Ended => self.course = Course::Ended,
-            // Said already.
-            Action::Tell { .. } | Action::Router { .. } => {}
+            // Said already; a step of its own.
+            Action::Tell { .. } | Action::Router { .. } | Action::Put { .. } | Action::Cut { .. } => {}
             Action::Tickle { address } => {
                 let held = self.told.node.addresses.get(&address).map(|address| &address.held);
                 let ips: Vec<IpAddr> = held.into_iter().flatten().map(|held| held.ip).collect();
                 self.clients.tickle(&address, &ips);
-            }
-            Action::Cut { ips } => {
-                // Who is cut comes back at once, and would be let in by a host that leaves.
-                self.links.shut(&ips);
-                self.clients.cut(&ips);
             }
         }
     }
@@ -528,40 +564,12 @@ fn told(config: &Config, links: &mut Links, memory: &Memory) -> Told {
     told
 }
 
-/// Whose clients other nodes are told of.
-fn watched(config: &Config) -> Vec<Watched> {
-    let watched = config.addresses.iter().map(|address| Watched {
-        address: address.name.clone(),
-        ips: address.all_held().into_iter().map(|held| held.ip).collect(),
-        partners: address.partners.clone(),
-    });
-    watched.collect()
-}
-
-/// Where routers live.
-fn places(told: &Told) -> BTreeMap<String, Place> {
-    let place = |(name, address): (&String, &node::Address)| {
-        let Way::Vrrp(router) = &address.way else { return None };
-        let codec = told.outfits.get(name)?.codec.clone()?;
-        let (interface, primary, vrid) = (address.interface.clone(), router.primary, router.vrid.number());
-        Some((name.clone(), Place { interface, primary, vrid, codec }))
-    };
-    told.node.addresses.iter().filter_map(place).collect()
-}
-
-/// The groups that addresses follow.
-fn followed(config: &node::Config) -> BTreeSet<GroupName> {
-    let group = |address: &node::Address| match &address.follows {
-        Follows::Master { group, .. } => Some(group.clone()),
-        Follows::Checks => None,
-    };
-    config.addresses.values().filter_map(group).collect()
-}
-
 /// Inputs that are taken between two looks at the clock.
 const BUDGET: usize = 64;
 /// Events that may be waiting after a standstill: as many as the inbox has room for.
 const MAX_STALE: usize = 1_024;
+/// Addresses that are put between two beats for the guard: a busy host takes some milliseconds for them.
+const BETWEEN_BEATS: usize = 32;
 /// A look at the clock at least this often, whatever the deadline says: a host that slept tells nobody.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Sockets that broke and were not yet looked at: at the bound their tasks wait, and read nothing meanwhile.

@@ -177,8 +177,20 @@ impl Links {
         self.held.values().filter(fits).map(|held| held.address.ip).collect()
     }
 
-    /// Puts it there, or gives it another lifetime. The refusal is for people.
-    pub(super) fn put(&mut self, interface: &str, address: Placed, valid: Option<Duration>) -> Result<(), String> {
+    /// Puts each there, or gives it another lifetime. The refusals, in the same order, are for people.
+    pub(super) fn put(&mut self, all: &[(String, Placed, Option<Duration>)]) -> Vec<Result<(), String>> {
+        let on = all.iter().map(|(interface, address, _)| self.order(interface, *address)).collect::<Vec<_>>();
+        let there = on.iter().zip(all).filter_map(|(on, (_, _, valid))| Some((on.as_ref().ok().copied()?, *valid)));
+        let mut done = self.netlink.put_all(&there.collect::<Vec<_>>()).into_iter();
+        let done = on.into_iter().map(|on| {
+            on?;
+            done.next().unwrap_or(Ok(())).map_err(|refused| refused.to_string())
+        });
+        done.collect()
+    }
+
+    /// It is to be there from now on. Where that is.
+    fn order(&mut self, interface: &str, address: Placed) -> Result<Address, String> {
         let at = self.on(interface, address);
         let before = self.ordered.get(&(interface.to_owned(), address)).copied();
         self.has_reordered |= before.is_none();
@@ -190,10 +202,7 @@ impl Links {
             self.remove(interface, address);
         }
         self.ordered.insert((interface.to_owned(), address), at.map(|at| at.link).or(put));
-        let Some(at) = at else {
-            return Err(format!("there is no interface {interface}: `ip link` shows those that are there"));
-        };
-        self.netlink.put(&at, valid).map_err(|refused| refused.to_string())
+        at.ok_or_else(|| format!("there is no interface {interface}: `ip link` shows those that are there"))
     }
 
     /// Lets nobody in any more at these, which are about to be removed. Where an address is there once more, in another network or on another
@@ -242,6 +251,11 @@ impl Links {
     /// What is to be there by the machine's order.
     pub(super) fn ordered(&self) -> impl Iterator<Item = &(String, Placed)> {
         self.ordered.keys()
+    }
+
+    /// Whether this is to be there, on whichever interface.
+    pub(super) fn orders(&self, ip: IpAddr) -> bool {
+        self.ordered.keys().any(|(_, placed)| placed.ip == ip)
     }
 
     /// Whether that is something else than the last time.

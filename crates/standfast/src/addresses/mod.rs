@@ -12,10 +12,13 @@
 //! | module | answers |
 //! |---|---|
 //! | [`driver`] | how are events brought to the machine, and its orders carried out? |
+//! | [`batch`] | in which order are many orders carried out? |
 //! | [`compose`] | what does the file mean for the machine, and for its driver? |
+//! | [`concerns`] | which clients, sockets and groups do they concern? |
 //! | [`links`] | what of the host's links and addresses does the machine hear? |
 //! | [`seen`] | how often did the kernel not tell, and how often was an interface away? |
 //! | [`ports`] | how do VRRP's packets come and go? |
+//! | [`mouths`] | by which sockets do routers speak and hear? |
 //! | [`sessions`] | how do BGP sessions get their connections? |
 //! | [`asking`] | has somebody on the link an address that is to come here? |
 //! | [`claims`] | does another host say that it has one that is here? |
@@ -27,12 +30,15 @@
 //! | [`telling`] | how is it logged? |
 
 mod asking;
+mod batch;
 mod claims;
 mod compose;
+mod concerns;
 mod driver;
 mod ear;
 mod links;
 mod memory;
+mod mouths;
 mod ports;
 mod seen;
 mod sessions;

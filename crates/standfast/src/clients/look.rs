@@ -3,6 +3,7 @@
 //! Often, because whoever came since the last look is not known to others if this host is gone now; but it takes a walk through all connections
 //! of the host, so its price decides how often. Not at all where nobody wants to know. The proxy tells of its own clients before that.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use host::HostRefused;
 use host::clock::worked;
 use host::netlink::Netlink;
-use host::netlink::connections::Connections;
+use host::netlink::connections::{Breakable, Connections};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -66,11 +67,10 @@ fn look(kernel: &mut Kernel, shared: &Shared, ips: &[IpAddr]) -> Result<(), Host
         None => kernel.insert((Netlink::open()?, Connections::open()?)),
     };
     shared.own().ask();
-    let held: Vec<IpAddr> = netlink.addresses()?.into_iter().map(|held| held.address.ip).collect();
-    for ip in ips {
-        let listed = connections.at(*ip, MAX_SERVED)?;
+    let held: BTreeSet<IpAddr> = netlink.addresses()?.into_iter().map(|held| held.address.ip).collect();
+    for (ip, listed) in connections.at(ips, MAX_SERVED)? {
         let all = listed.connections.len() + listed.more;
-        if shared.own().look(*ip, held.contains(ip), listed) {
+        if shared.own().look(ip, held.contains(&ip), listed) {
             tracing::warn!(
                 "{all} clients are connected to {ip}: others are told of {MAX_SERVED}. When the address moves, those beyond learn of it when \
                  they next send something"
@@ -81,18 +81,17 @@ fn look(kernel: &mut Kernel, shared: &Shared, ips: &[IpAddr]) -> Result<(), Host
     Ok(())
 }
 
-/// Looks at once, if somebody wants to know.
-pub(super) fn once(kernel: &mut Connections, shared: &Shared, ips: &[IpAddr]) -> Result<(), HostRefused> {
-    if shared.audience.load(Ordering::Relaxed) == 0 {
-        return Ok(());
-    }
+/// Looks at once; who is there.
+pub(super) fn once(kernel: &mut Connections, shared: &Shared, ips: &[IpAddr]) -> Result<Breakable, HostRefused> {
     shared.own().ask();
-    for ip in ips {
-        let listed = kernel.at_last(*ip, MAX_SERVED)?;
-        shared.own().look_again(*ip, listed);
+    let (all, there) = kernel.at_last(ips, MAX_SERVED)?;
+    if shared.audience.load(Ordering::Relaxed) > 0 {
+        let mut own = shared.own();
+        all.into_iter().for_each(|(ip, listed)| own.look_again(ip, listed));
+        drop(own);
+        tell(shared);
     }
-    tell(shared);
-    Ok(())
+    Ok(there)
 }
 
 /// Calls those who tell others, if there is news.

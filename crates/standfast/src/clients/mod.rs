@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use host::HostRefused;
 use host::netlink::connections::{Connection, Connections};
 use proxy::Arrival;
 use resp::Value;
@@ -119,6 +120,21 @@ struct Running {
     arrivals: mpsc::Sender<Arrival>,
     /// `None`: it is over, and the proxy ends when its owner wants it to.
     traffic: Mutex<Option<Traffic>>,
+    /// What is asked when an address leaves.
+    kernel: Mutex<Kernel>,
+}
+
+/// The kernel's list of connections, once it was wanted: it stays open, because addresses leave one after the other.
+#[derive(Default)]
+struct Kernel(Option<Connections>);
+
+impl Kernel {
+    fn or_open(&mut self) -> Result<&mut Connections, HostRefused> {
+        match &mut self.0 {
+            Some(kernel) => Ok(kernel),
+            none => Ok(none.insert(Connections::open()?)),
+        }
+    }
 }
 
 enum Order {
@@ -185,7 +201,13 @@ impl Clients {
         let office = Office { shared: shared.clone(), node, ways, partners: BTreeMap::new() };
         let run = move || runtime.block_on(office.run(taken, told));
         std::thread::Builder::new().name("clients".to_owned()).spawn(run)?;
-        let _ = self.0.set(Running { shared, orders, arrivals, traffic: Mutex::new(Some(traffic)) });
+        let _ = self.0.set(Running {
+            shared,
+            orders,
+            arrivals,
+            traffic: Mutex::new(Some(traffic)),
+            kernel: Mutex::default(),
+        });
         Ok(())
     }
 
@@ -209,24 +231,21 @@ impl Clients {
         self.order(|| Order::Tickle(tickles::Errand { address: address.to_owned(), ips: ips.to_vec() }));
     }
 
-    /// Resets whoever is connected to these, while they are still here. What takes longer than a moment is left to whoever takes over.
+    /// Resets whoever is connected to these, while they are still here. What takes longer than a moment is left to whoever takes over. Many
+    /// addresses at once take as long as one.
     pub(crate) fn cut(&self, ips: &[IpAddr]) {
         let Some(running) = self.0.get() else { return };
+        let mut kernel = lock(&running.kernel);
         // Should nothing reach them any more, since the address has gone already, others must know of them.
-        let connections = Connections::open().and_then(|mut connections| {
-            look::once(&mut connections, &running.shared, ips)?;
-            Ok(connections)
-        });
+        let looked = kernel.or_open().and_then(|kernel| look::once(kernel, &running.shared, ips));
         let cut = lock(&running.traffic).as_ref().map(|traffic| traffic.cut(ips, CUT));
         // Others may serve clients there, too: Redis itself, or a process before this one.
-        let until = host::clock::now() + CUT;
-        let left = || until.since(host::clock::now());
-        let reset_all =
-            |mut kernel: Connections| ips.iter().try_fold(0, |reset, ip| Ok(reset + kernel.reset(*ip, left())?));
-        match connections.and_then(reset_all) {
+        let reset = looked.and_then(|there| kernel.or_open()?.reset(there, CUT));
+        match reset {
             Ok(others) => tracing::debug!(?ips, ?cut, others, "clients of addresses that leave were reset"),
             Err(e) => {
-                tracing::debug!(?ips, ?cut, "clients that are not the proxy's are left to whoever takes over: {e}")
+                kernel.0 = None;
+                tracing::debug!(?ips, ?cut, "clients that are not the proxy's are left to whoever takes over: {e}");
             }
         }
     }

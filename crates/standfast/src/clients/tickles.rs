@@ -19,8 +19,8 @@ use machine::Instant;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::Shared;
 use super::own::MAX_SERVED;
+use super::{MAX_ORDERS, Shared};
 
 /// One round.
 #[derive(Debug)]
@@ -29,56 +29,68 @@ pub(super) struct Errand {
     pub(super) ips: Vec<IpAddr>,
 }
 
-/// One after the other, for ever.
+/// One after the other, for ever; those that come while one is under way are done together.
 pub(super) async fn run(shared: Arc<Shared>, mut errands: mpsc::Receiver<Errand>) {
     // When something was last said about an address: rounds follow each other.
     let mut said = BTreeMap::<String, Instant>::new();
-    while let Some(errand) = errands.recv().await {
+    while let Some(first) = errands.recv().await {
+        let more = std::iter::from_fn(|| errands.try_recv().ok()).take(MAX_ORDERS);
+        let mut waiting: Vec<Errand> = std::iter::once(first).chain(more).collect();
         let Ok(mut kernel) = Netlink::open() else { continue };
-        until_heard(&mut kernel, &errand.ips).await;
-        let waiting = shared.store().waiting(now(), &errand.ips);
-        let before = waiting.len();
-        let own = own(&errand.ips);
-        let whom: Vec<Connection> = waiting.into_iter().filter(|connection| !own.contains(connection)).collect();
-        let Errand { address, .. } = errand;
-        let outcome = if whom.is_empty() { Ok(0) } else { tickle(&shared, &mut kernel, &whom).await };
-        said.retain(|_, when| now().since(*when) < QUIET);
-        let is_first = !said.contains_key(&address);
-        match outcome {
-            _ if whom.is_empty() => tracing::debug!(address, before, "nobody is to be told that it was taken over"),
-            Ok(0) if is_first => {
-                tracing::info!(address, clients = whom.len(), "clients of others are told that it was taken over")
+        // Clients' answers must be let in: a client that gave one in vain gives no other one for half a second.
+        let until = now() + UNHEARD;
+        while !waiting.is_empty() {
+            let is_heard = |errand: &mut Errand| errand.ips.iter().all(|ip| kernel.is_heard(*ip)) || now() >= until;
+            let heard: Vec<Errand> = waiting.extract_if(.., is_heard).collect();
+            if heard.is_empty() {
+                sleep(PAUSE).await;
+            } else {
+                go(&shared, &mut kernel, heard, &mut said).await;
             }
-            Ok(0) => tracing::debug!(address, clients = whom.len(), "clients of others are told again"),
-            Ok(failed) => {
-                tracing::debug!(address, clients = whom.len(), failed, "not all clients of others could be told")
-            }
-            Err(e) if is_first => tracing::warn!(
-                address,
-                clients = whom.len(),
-                "clients of others cannot be told that it was taken over; they learn of it when they next send something: {e}"
-            ),
-            Err(e) => tracing::debug!(address, "{e}"),
         }
-        if !whom.is_empty() {
+    }
+}
+
+/// Does these.
+async fn go(shared: &Shared, kernel: &mut Netlink, errands: Vec<Errand>, said: &mut BTreeMap<String, Instant>) {
+    let ips: Vec<IpAddr> = errands.iter().flat_map(|errand| errand.ips.clone()).collect();
+    let mut whom = shared.store().waiting(now(), &ips);
+    let before = whom.len();
+    // Whom this host serves there. What the kernel does not tell is nobody: no harm is done to one who is meant without need.
+    let own =
+        if whom.is_empty() { None } else { Connections::open().and_then(|mut own| own.at(&ips, MAX_SERVED)).ok() };
+    for connection in own.into_iter().flat_map(BTreeMap::into_values).flat_map(|listed| listed.connections) {
+        whom.remove(&connection);
+    }
+    said.retain(|_, when| now().since(*when) < QUIET);
+    let whom: Vec<Connection> = whom.into_iter().collect();
+    if whom.is_empty() {
+        let addresses: Vec<&str> = errands.iter().map(|errand| errand.address.as_str()).collect();
+        return tracing::debug!(?addresses, before, "nobody is to be told that they were taken over");
+    }
+    let outcome = tickle(shared, kernel, &whom).await;
+    for Errand { address, ips } in errands {
+        let clients = whom.iter().filter(|connection| ips.contains(&connection.at.ip())).count();
+        if clients > 0 {
+            tell(&address, clients, &outcome, !said.contains_key(&address));
             said.insert(address, now());
         }
     }
 }
 
-/// Waits until clients' answers would be let in: a client that gave one in vain gives no other one for half a second.
-async fn until_heard(kernel: &mut Netlink, ips: &[IpAddr]) {
-    let until = now() + UNHEARD;
-    while !ips.iter().all(|ip| kernel.is_heard(*ip)) && now() < until {
-        sleep(PAUSE).await;
+/// Of one takeover only the first round is for people.
+fn tell(address: &str, clients: usize, outcome: &Result<usize, HostRefused>, is_first: bool) {
+    match outcome {
+        Ok(0) if is_first => tracing::info!(address, clients, "clients of others are told that it was taken over"),
+        Ok(0) => tracing::debug!(address, clients, "clients of others are told again"),
+        Ok(failed) => tracing::debug!(address, clients, failed, "not all clients of others could be told"),
+        Err(e) if is_first => tracing::warn!(
+            address,
+            clients,
+            "clients of others cannot be told that it was taken over; they learn of it when they next send something: {e}"
+        ),
+        Err(e) => tracing::debug!(address, "{e}"),
     }
-}
-
-/// Whom this host serves there. What the kernel does not tell is nobody: no harm is done to one who is meant without need.
-fn own(ips: &[IpAddr]) -> BTreeSet<Connection> {
-    let Ok(mut connections) = Connections::open() else { return Default::default() };
-    let listed = ips.iter().filter_map(|ip| connections.at(*ip, MAX_SERVED).ok());
-    listed.flat_map(|listed| listed.connections).collect()
 }
 
 /// How many could not be told.
