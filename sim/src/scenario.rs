@@ -101,6 +101,11 @@ impl World {
         self.nodes[node].command(&mut self.ground, Request::Switchover { group: group_name(0), to });
     }
 
+    /// An operator makes a server a replica of another, past everybody who has a say: `REPLICAOF`.
+    pub fn make_replica(&mut self, server: usize, of: usize) {
+        self.servers[server].set_master(&mut self.ground, Place::Server(of).addr());
+    }
+
     /// What the operator of a node was told so far.
     #[must_use]
     pub fn told(&self, node: usize) -> &[Reply] {

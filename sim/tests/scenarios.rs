@@ -58,6 +58,22 @@ fn a_master_that_was_cut_off_follows_when_the_cut_ends() {
 }
 
 #[test]
+fn a_master_that_somebody_made_a_replica_is_replaced_at_the_first_attempt() {
+    let mut world = world();
+    world.make_replica(0, 1);
+    // Its INFO is up to a second old; then `down-after` and two INFOs more: no reconfiguration of ours takes as long to show.
+    world.run_till(secs(5), "somebody is promoted", |w| w.count("promotion: after a failure") == 1);
+    let leader = world.leader();
+    world.run_till(ms(500), "it is told", |w| w.master().is_some());
+    assert!(leader.is_some(), "who sealed the old master does not take that for its return");
+    world.run_till(secs(5), "the old master follows, or is one again", |w| {
+        w.follows(0) == w.master() || w.master() == Some(0)
+    });
+    assert_eq!(world.count("promotion: after a failure"), 1, "one attempt was enough");
+    world.finish();
+}
+
+#[test]
 fn a_node_in_a_minority_promotes_nobody() {
     let mut world = world();
     world.isolate(Place::Node(2));

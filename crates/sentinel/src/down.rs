@@ -71,7 +71,10 @@ impl Group {
     fn on_sdown(&mut self, core: &mut Core, addr: SocketAddr, why: Why) {
         core.announce(Level::Warning, Some(&self.name), "+sdown", self.id_of_server(addr));
         if addr == self.master {
-            let since = self.servers.get(&addr).and_then(|s| s.evidence.suspected_since());
+            let since = self.servers.get(&addr).and_then(|s| match why {
+                Why::WrongRole => s.wrong.map(|w| w.role_since),
+                _ => s.evidence.suspected_since(),
+            });
             if let Some(at) = since {
                 self.foresee(at, Moment::Suspected, why.text());
                 let what = alloc::format!("first sign: {}", why.text());
@@ -85,7 +88,7 @@ impl Group {
 
     /// When a master that says it is a replica counts as down: longer than any reconfiguration of ours takes to show.
     fn wrong_role_at(&self, addr: SocketAddr) -> Option<Instant> {
-        let since = self.servers.get(&addr).filter(|_| addr == self.master)?.wrong?.since;
+        let since = self.servers.get(&addr).filter(|_| addr == self.master)?.wrong?.role_since;
         Some(since + self.rules.down_after + 2 * INFO_PERIOD)
     }
 

@@ -64,7 +64,9 @@ impl Group {
         let (chosen, verdicts) = self.choose_sealed(core, failover);
         let Some(failover) = &mut self.failover else { return false };
         let done = failover.sealed.values().filter(|s| **s == Seal::Done).count();
-        let note = alloc::format!("{done} of {} replicas", self.servers.len().saturating_sub(1));
+        // A master that says it is a replica is one of them.
+        let others = self.servers.keys().filter(|addr| **addr != self.master || failover.sealed.contains_key(*addr));
+        let note = alloc::format!("{done} of {} replicas", others.count());
         failover.record.step(core.now, Moment::Sealed, note);
         failover.record.candidates = verdicts;
         match chosen {

@@ -73,6 +73,8 @@ pub(crate) struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wrong {
     pub(crate) since: Instant,
+    /// Since when its role alone is wrong: whom it follows a leader changes who seals it.
+    pub(crate) role_since: Instant,
     role: Role,
     follows: Option<SocketAddr>,
     /// It may be the work of a leader whose decision we have not heard: sealed, or promoted a moment ago.
@@ -228,7 +230,8 @@ impl Server {
         // A master that was one before, or has restarted as one, was promoted by nobody.
         let by_itself = before.is_some_and(|b| b.role == Role::Master || b.run_id != info.run_id);
         let by_a_leader = role == Role::Replica || !by_itself;
-        self.wrong = Some(Wrong { since: now, role, follows, by_a_leader });
+        let role_since = self.wrong.filter(|w| w.role == role).map_or(now, |w| w.role_since);
+        self.wrong = Some(Wrong { since: now, role_since, role, follows, by_a_leader });
     }
 
     /// Makes its links anew: what we log in with has changed.
