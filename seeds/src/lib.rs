@@ -1,4 +1,5 @@
-//! Which simulated worlds does a test try, and what is said of those that break? For crates that have a world of their own among their tests.
+//! Which simulated worlds does a test try, and what is said of those that break? For crates that have a world of their own among their tests; where the
+//! seeds of a commit begin is asked by the other tests that draw, too.
 //!
 //! Half of the seeds of a run are always the same, the other half follow from the commit, so that each commit tries other worlds and a red run
 //! can be repeated. `cargo xtask sim addresses` tries more, or one again with all that happens in it.

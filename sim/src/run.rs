@@ -43,24 +43,6 @@ impl Outcome {
     }
 }
 
-/// Where the seeds of a test run begin: what `cargo xtask test` derives from the commit, so that every commit tries other
-/// worlds and a red run can be repeated; without it, always the same.
-#[must_use]
-pub fn first_seed() -> u64 {
-    let commit = std::env::var(COMMIT).unwrap_or_default();
-    let digits: String = commit.chars().take(COMMIT_DIGITS).collect();
-    u64::from_str_radix(&digits, 16).map_or(0, |n| n * SEEDS_APART)
-}
-
-/// The variable that names the commit.
-pub const COMMIT: &str = "STANDFAST_SIM_COMMIT";
-
-/// Digits of a commit's name that are enough to tell it from others.
-const COMMIT_DIGITS: usize = 8;
-
-/// More seeds than one run of the tests tries.
-const SEEDS_APART: u64 = 10_000;
-
 /// Lines that are shown of a seed that failed.
 pub const SHOWN: usize = 200;
 

@@ -1,8 +1,8 @@
 //! Seeds that every run of the tests tries: some that the commit chooses, some that are always the same and must reach what is
 //! listed, and every one that ever failed.
 
+use seeds::{COMMIT, first_of_commit};
 use sim::coverage::{COVERED_BY, Coverage};
-use sim::run::{COMMIT, first_seed};
 use sim::{Keep, run_seed, run_seed_keeping};
 
 /// Seeds of each of the tests below. They run beside each other; more are run by `cargo xtask sim --seeds N`.
@@ -20,7 +20,7 @@ fn try_seeds(seeds: impl Iterator<Item = u64>) -> Coverage {
 
 /// Seeds that the commit chooses: each commit tries others.
 fn try_part(part: u64) {
-    let first = first_seed() + part * EACH;
+    let first = first_of_commit() + part * EACH;
     println!("seeds {first} to {} ({COMMIT}={})", first + EACH - 1, std::env::var(COMMIT).unwrap_or_default());
     try_seeds(first..first + EACH);
 }

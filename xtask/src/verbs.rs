@@ -208,7 +208,7 @@ fn commit() -> String {
     commit
 }
 
-/// Read by `sim::run::first_seed` and `seeds::first_of_commit`.
+/// Read by `seeds::first_of_commit`.
 const SIM_COMMIT: &str = "STANDFAST_SIM_COMMIT";
 
 fn format_check() -> Command {

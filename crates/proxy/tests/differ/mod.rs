@@ -57,11 +57,7 @@ pub fn show(bytes: &[u8]) -> String {
 
 /// The first stream to play: another part of all streams with each commit, the same one as long as it is the same commit.
 pub fn first_seed() -> u64 {
-    let of_this_commit = || {
-        let commit = std::env::var("STANDFAST_SIM_COMMIT").unwrap_or_default();
-        commit.bytes().fold(1, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007)
-    };
-    from_env("DIFFER_SEED").unwrap_or_else(of_this_commit)
+    from_env("DIFFER_SEED").unwrap_or_else(seeds::first_of_commit)
 }
 
 pub fn from_env(name: &str) -> Option<u64> {
