@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use super::*;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_child_lives_until_it_is_told_to_end() {

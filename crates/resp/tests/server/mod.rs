@@ -36,8 +36,8 @@ impl Server {
                 )
             });
         let server = Self { process, port, dir };
-        // Ten seconds: a loaded machine starts a server late, but it does start it.
-        let listens = (0..500).any(|_| {
+        // Half a minute: a loaded machine starts a server late, but it does start it.
+        let listens = (0..1_500).any(|_| {
             sleep(Duration::from_millis(20));
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
         });
@@ -88,7 +88,7 @@ impl Server {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream
     }
 }

@@ -315,7 +315,12 @@ const HEAD: &str = "[node]\nlisten = \"127.0.0.1:2\"\n[[group]]\nname = \"cache\
 
 /// One look at what a check of this text looks at.
 fn look_at(text: &str) -> Result<(), String> {
-    let file = format!("{HEAD}[[address.check]]\nname = \"it\"\ninterval = \"20ms\"\ntimeout = \"2s\"\n{text}\n");
+    look_within("20s", text)
+}
+
+fn look_within(timeout: &str, text: &str) -> Result<(), String> {
+    let file =
+        format!("{HEAD}[[address.check]]\nname = \"it\"\ninterval = \"20ms\"\ntimeout = \"{timeout}\"\n{text}\n");
     let config = config::parse("standfast.toml", &file).unwrap_or_else(|problems| panic!("{problems}"));
     block_on(async {
         let (inbox, mut events) = mpsc::channel(8);
@@ -348,7 +353,7 @@ fn a_redis_has_to_answer_and_to_have_the_role() {
     fails(&redis(""), "NOAUTH");
     fails(&redis("password = \"wrong\""), "does not let us in");
     server.process().signal(Signal::Stop).unwrap();
-    fails(&redis(login), "no answer within 2s");
+    assert!(look_within("1s", &redis(login)).unwrap_err().contains("no answer within 1s"));
     server.process().signal(Signal::Continue).unwrap();
     fails(&format!("redis = \"{}\"", free_address()), "refused");
 }
@@ -367,7 +372,7 @@ fn a_gateway_has_to_answer() {
     assert_eq!(look_at("gateway = \"127.0.0.1\""), Ok(()));
     assert_eq!(look_at("gateway = \"::1\""), Ok(()));
     // A network for documentation: no way there, or no answer from there.
-    assert!(look_at("gateway = \"192.0.2.77\"").is_err());
+    assert!(look_within("1s", "gateway = \"192.0.2.77\"").is_err());
 }
 
 #[test]
@@ -457,7 +462,12 @@ fn a_script_has_to_succeed_in_time_as_nobody() {
     let tell = "[ \"$1 $STANDFAST_ADDRESS $STANDFAST_INTERFACE $(id -un)\" = 'argument vip lo nobody' ]";
     assert_eq!(look_at(&script(tell)), Ok(()));
     fails(&script("echo the disk is full; exit 7"), "status 7; it said: the disk is full");
-    fails(&script("echo waits; sleep 1000"), "took longer than 2s and was killed; it said: waits");
+    // A busy machine may not have started it within a second.
+    let waits = script("echo waits; sleep 1000");
+    assert!(["1s", "4s", "16s"].into_iter().any(|limit| {
+        let told = look_within(limit, &waits).unwrap_err();
+        told.contains(&format!("took longer than {limit} and was killed; it said: waits"))
+    }));
 }
 
 #[test]
@@ -490,7 +500,7 @@ fn looks_do_not_overlap_and_end_with_their_owner() {
 
 fn script_config(program: &str) -> Config {
     let text = format!(
-        "{HEAD}[[address.check]]\nname = \"it\"\ninterval = \"20ms\"\ntimeout = \"2s\"\nscript = [\"{program}\"]\n"
+        "{HEAD}[[address.check]]\nname = \"it\"\ninterval = \"20ms\"\ntimeout = \"20s\"\nscript = [\"{program}\"]\n"
     );
     config::parse("standfast.toml", &text).unwrap_or_else(|problems| panic!("{problems}"))
 }

@@ -113,14 +113,19 @@ fn starts_that_fail_are_not_tried_in_a_storm() {
     let stand = Stand::new("storm");
     fs::write(stand.0.join("guard"), format!("#!/bin/sh\necho x >> {}/starts\n", stand.0.display())).unwrap();
     let mut guard = stand.guard();
-    let until = clock::now() + Duration::from_secs(1);
-    while clock::now() < until {
+    let began = clock::now();
+    let lasted = || clock::now() - began;
+    // A busy machine may take longer to come to the second one.
+    while lasted() < Duration::from_secs(1) || stand.starts() < 2 {
+        assert!(lasted() < SOON, "{}", stand.starts());
         guard.will("a", will("192.0.2.7/24"));
         guard.beat();
         thread::sleep(Duration::from_millis(1));
     }
-    // At 0, 100, 300 and 700 ms, and however late it was seen.
-    assert!((2..=4).contains(&stand.starts()), "{}", stand.starts());
+    // At 0, 100, 300 and 700 ms, and so on, and however late it was seen.
+    let (starts, lasted) = (stand.starts(), lasted());
+    let most = (0..9).filter(|n| Duration::from_millis(100 * ((1 << n) - 1)) <= lasted).count();
+    assert!(starts <= most, "{starts} in {lasted:?}");
 }
 
 #[test]
