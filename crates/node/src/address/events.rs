@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use machine::Instant;
-use vrrp::State;
+use vrrp::{Priority, State};
 
 use super::{Address, Mover};
 use crate::command::Outcome;
@@ -19,6 +19,7 @@ use crate::proof::Heard;
 
 impl Address {
     pub(crate) fn on_checked(&mut self, now: Instant, check: &str, failed: Option<String>, out: &mut Vec<Action>) {
+        let had = self.right.proof.priority();
         match self.right.proof.heard(now, check, failed) {
             Heard::Unknown => self.stats.stray += 1,
             Heard::Counted => self.stats.results += 1,
@@ -29,6 +30,21 @@ impl Address {
                 }
             }
         }
+        self.tell_weight(check, had, out);
+    }
+
+    /// A veto is told with what it forbids. Of a weight only the address's move would be seen, and that somebody else has more right.
+    fn tell_weight(&self, check: &str, had: Priority, out: &mut Vec<Action>) {
+        let has = self.right.proof.priority();
+        let mut standings = self.right.proof.standings();
+        let Some((_, _, passes, why)) = standings.find(|(found, ..)| found.name == check).filter(|_| had != has) else {
+            return;
+        };
+        let text = match why.filter(|_| passes == Some(false)) {
+            Some(why) => format!("the check {check} fails ({why}): priority {} -> {}", had.0, has.0),
+            None => format!("the check {check} passes: priority {} -> {}", had.0, has.0),
+        };
+        self.tell(passes == Some(false), text, out);
     }
 
     /// An order of its router.
