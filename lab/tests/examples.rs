@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use lab::netns::Network;
 use lab::process::{Process, Signal};
@@ -247,6 +248,27 @@ fn an_address_goes_with_the_master_by_the_files_of_scenario_e() {
 }
 
 /// The file of scenario C's witness for the group of scenario E.
+/// As systemd reads it, which ignores what it does not know and says so. Where there is none, nobody uses the file.
+#[test]
+fn the_unit_is_what_systemd_understands() {
+    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
+        return println!("there is no systemd here");
+    };
+    let dir = std::env::temp_dir().join(format!("standfast-unit-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("it can be made");
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/standfast.service");
+    let text = fs::read_to_string(unit).expect("it is there");
+    let text = text.replace("/usr/local/bin/standfast", &standfast().display().to_string());
+    fs::write(dir.join("standfast.service"), text).expect("it can be written");
+    let read = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(dir.join("standfast.service")).output();
+    fs::remove_dir_all(&dir).expect("it is ours");
+    let read = read.expect("it was there a moment ago");
+    // Of other units of this host it may say what it likes.
+    let about = said(&read);
+    let about: Vec<&str> = about.lines().filter(|line| line.contains("standfast")).collect();
+    assert!(read.status.success() && about.is_empty(), "{about:?}: {}", said(&version));
+}
+
 fn as_a_witness_of_e(text: &str) -> String {
     let text = text.replace("mymaster", "redis").replace("10.30.1.3:26379", "192.168.111.43:26379");
     text.replace("10.30.1.1:6379", "192.168.111.41:6379")

@@ -148,6 +148,16 @@ impl Address {
         matches!(self.mover, Mover::Vrrp)
     }
 
+    /// It is called otherwise from now on. The guard never knows of nothing to do for it.
+    pub(crate) fn rename(&mut self, name: &str, out: &mut Vec<Action>) {
+        let before = core::mem::replace(&mut self.name, name.into());
+        if self.will != Will::default() {
+            let Will { remove, say } = self.will.clone();
+            out.push(Action::Will { address: name.into(), remove, say });
+            out.push(Action::Will { address: before, remove: Vec::new(), say: Vec::new() });
+        }
+    }
+
     pub(crate) fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.is_started = true;
         if let Mover::Bgp(peers) = &mut self.mover {

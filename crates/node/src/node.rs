@@ -8,6 +8,7 @@
 //! told, the router's orders reach the interface (`hold`), and only then states are compared and told.
 
 mod configure;
+mod rename;
 mod report;
 mod touched;
 
@@ -28,6 +29,7 @@ use crate::right::Views;
 use crate::team::Team;
 use touched::Touched;
 
+pub(crate) use rename::rename_in;
 pub use report::{AddressReport, CheckReport, GroupReport, NeighborReport, OddityReport, Report, RouterReport};
 
 /// The machine.

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 use machine::{Instant, Machine};
 use vrrp::{Action, Event, Router, State, SyncGroup, Timer, sync};
 
+use crate::node::rename_in;
+
 /// Routers that move together.
 #[derive(Clone, Debug)]
 pub(crate) struct Team {
@@ -41,6 +43,14 @@ impl Team {
             (_, members) => Routers::Together(SyncGroup::new(members, now)),
         };
         Self { group, members: names, routers, is_started: false, state: said.unwrap_or(State::Initialize) }
+    }
+
+    /// A member of it is called otherwise.
+    pub(crate) fn rename(&mut self, before: &str, after: &str) {
+        rename_in(&mut self.members, before, after);
+        if let Routers::Together(group) = &mut self.routers {
+            group.rename(before, after);
+        }
     }
 
     pub(crate) fn start(&mut self, now: Instant) {

@@ -23,6 +23,7 @@ struct Books {
     /// How many routes a neighbour has from us.
     told: BTreeMap<(String, String), usize>,
     announced: usize,
+    renamed: usize,
     ended: bool,
 }
 
@@ -89,6 +90,18 @@ impl Books {
         }
     }
 
+    /// Whoever keeps something for an address keeps it under its new name.
+    fn rename(&mut self, before: &str, after: &str) {
+        let Self { states, running, conns, told, .. } = self;
+        states.remove(before).map(|state| states.insert(after.into(), state));
+        running.remove(before).map(|nr| running.insert(after.into(), nr));
+        let of = |(address, neighbor): (String, String)| {
+            (if address == before { after.to_owned() } else { address }, neighbor)
+        };
+        *conns = std::mem::take(conns).into_iter().map(|(session, conn)| (of(session), conn)).collect();
+        *told = std::mem::take(told).into_iter().map(|(session, told)| (of(session), told)).collect();
+    }
+
     fn agree(&self, node: &Node) {
         let willed: BTreeSet<(String, Placed)> = self.wills.values().flatten().cloned().collect();
         let unknown: Vec<_> = self.on.difference(&willed).collect();
@@ -134,6 +147,12 @@ struct World {
 impl World {
     fn tell(&mut self, event: Event) {
         self.trace.push(format!("{:?} {event:?}", self.now));
+        if let Event::Configured { config } = &event {
+            for (before, after) in self.node.renames(config) {
+                self.books.rename(&before, &after);
+                self.books.renamed += 1;
+            }
+        }
         let mut orders = Vec::new();
         machine::step(&mut self.node, self.now, event, |action| orders.push(action));
         self.enter(orders);
@@ -189,7 +208,7 @@ impl Drop for World {
 
 #[test]
 fn it_keeps_its_word_whatever_happens() {
-    let (mut ran, mut announced) = (0, 0);
+    let (mut ran, mut announced, mut renamed) = (0, 0, 0);
     for seed in 0..SEEDS {
         let mut rng = Rng::new(seed);
         let course = Course::new(&mut rng);
@@ -223,10 +242,12 @@ fn it_keeps_its_word_whatever_happens() {
         assert!(world.books.ended && world.node.has_ended(), "seed {seed}: the end has not come");
         assert!(world.books.on.is_empty(), "seed {seed}: {:?} is left", world.books.on);
         announced += world.books.announced;
+        renamed += world.books.renamed;
         assert!(world.books.wills.values().all(Vec::is_empty), "seed {seed}: the guard has something to do");
     }
     // Courses in which nothing happens prove nothing.
-    assert!(ran > 100 && announced > 50, "commands ran: {ran}; routes were announced: {announced}");
+    let enough = ran > 100 && announced > 50 && renamed > 50;
+    assert!(enough, "commands ran: {ran}; routes were announced: {announced}; addresses were renamed: {renamed}");
 }
 
 const SEEDS: u64 = 200;

@@ -108,6 +108,116 @@ fn what_is_here_stays_whatever_is_told_about_it() {
     }
 }
 
+/// Drives it for a while under another configuration; what lets go of anything, or says that a state is another one, comes back.
+fn told(node: &mut Node, now: Instant, config: Config) -> (Vec<Action>, Vec<Action>) {
+    let (mut lets_go, mut rest) = (Vec::new(), Vec::new());
+    let mut look = |action: Action| match action {
+        Action::Remove { .. } | Action::Cut { .. } | Action::Changed { .. } | Action::GroupChanged { .. } => {
+            lets_go.push(action);
+        }
+        Action::Peer { action: bgp::Action::Close { .. } | bgp::Action::Connect { .. }, .. } | Action::Run { .. } => {
+            lets_go.push(action);
+        }
+        other => rest.push(other),
+    };
+    machine::step(node, now, Event::Configured { config: Box::new(config) }, &mut look);
+    while let Some((due, _)) = node.deadline().filter(|(due, _)| *due < now + Duration::from_millis(300)) {
+        machine::wake(node, due, &mut look);
+    }
+    (lets_go, rest)
+}
+
+#[test]
+fn one_that_is_called_otherwise_stays_and_its_guard_knows_of_it_all_the_time() {
+    for way in WAYS {
+        let (mut node, now) = here(way);
+        let mut config = config(way);
+        let address = config.addresses.remove("vip").expect("it is there");
+        config.addresses.insert("other".into(), address);
+        let (lets_go, rest) = told(&mut node, now, config);
+        assert!(lets_go.is_empty(), "{way}: {lets_go:?}");
+        let wills: Vec<_> = rest
+            .iter()
+            .filter_map(|action| match action {
+                Action::Will { address, remove, .. } => Some((address.as_str(), remove.is_empty())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(wills, [("other", false), ("vip", true)], "{way}");
+        let says = |action: &Action| matches!(action, Action::Tell { address, text, .. } if address == "other" && text.contains("vip"));
+        assert!(rest.iter().any(says), "{way}: {rest:?}");
+        // It lives by its new name.
+        let failed = Event::Checked { address: "other".into(), check: "proxy".into(), failed: Some("no".into()) };
+        for _ in 0..3 {
+            machine::step(&mut node, now + Duration::from_millis(300), failed.clone(), |_| ());
+        }
+        assert_ne!(node.report().addresses[0].state, State::Active, "{way}");
+    }
+}
+
+#[test]
+fn a_sync_group_and_its_addresses_may_be_called_otherwise_together() {
+    let text = |group: &str, names: [&str; 2]| {
+        let address = |n: usize| {
+            format!(
+                "{}={{interface=eth{n} held=[10.0.{n}.100/24] lifetime=2000ms proof-age=1000ms way=vrrp{{version=v3 vrid={} primary=10.0.{n}.1 \
+                 addresses=[10.0.{n}.100] interval=100ms}}}}",
+                names[n],
+                n + 1
+            )
+        };
+        let text = format!(
+            "addresses={{{} {}}} groups={{{group}=[{} {}]}}",
+            address(0),
+            address(1),
+            names.iter().min().expect("two"),
+            names.iter().max().expect("two")
+        );
+        story::from_line::<Config>(&text).unwrap_or_else(|e| panic!("{text}: {e}"))
+    };
+    for (group, names) in
+        [("other", ["inside", "outside"]), ("both", ["z", "outside"]), ("other", ["outside2", "inside2"])]
+    {
+        let mut node = Node::new(text("both", ["inside", "outside"]), 1, Instant::START);
+        let startup = Event::Startup { left: vec![], found: vec![], handed_over: false, handed: vec![] };
+        machine::step(&mut node, at(0), startup, |_| ());
+        while let Some((due, _)) = node.deadline().filter(|(due, _)| *due <= at(700)) {
+            machine::wake(&mut node, due, |_| ());
+        }
+        let (lets_go, _) = told(&mut node, at(700), text(group, names));
+        assert!(lets_go.is_empty(), "{group} {names:?}: {lets_go:?}");
+        let report = node.report();
+        assert!(report.addresses.iter().all(|address| address.state == State::Active), "{group} {names:?}");
+        assert_eq!((report.groups.len(), report.groups[0].name.as_str()), (1, group));
+        assert_eq!(report.groups[0].state, State::Active);
+        // They are one as before.
+        let fault = Event::Link { interface: "eth0".into(), fault: Some("gone".into()) };
+        machine::step(&mut node, at(1_000), fault, |_| ());
+        assert!(node.report().addresses.iter().all(|address| address.here.is_empty()), "{group} {names:?}");
+    }
+}
+
+/// The same name at another place is another address, and what merely looks like it is none.
+#[test]
+fn what_is_elsewhere_or_moves_otherwise_is_another_address() {
+    let changes: [Change; 3] = [
+        ("another interface", |it| it.interface = "eth1".into()),
+        ("another way", |it| it.way = Way::Command { check: None }),
+        ("another address", |it| it.held = vec!["10.0.0.7/24".parse().expect("an address")]),
+    ];
+    for (what, change) in changes {
+        let (mut node, now) = here(WAYS[3]);
+        let mut config = config(WAYS[3]);
+        let mut address = config.addresses.remove("vip").expect("it is there");
+        change(&mut address);
+        config.addresses.insert("other".into(), address);
+        assert_eq!(node.renames(&config), []);
+        let (lets_go, _) = told(&mut node, now, config);
+        let removes = |action: &Action| matches!(action, Action::Remove { .. });
+        assert!(lets_go.iter().any(removes), "{what}: {lets_go:?}");
+    }
+}
+
 #[test]
 fn what_it_follows_from_now_on_has_a_moment_to_be_known() {
     for way in WAYS {

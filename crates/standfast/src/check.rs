@@ -46,9 +46,9 @@ pub(crate) fn log_warnings(config: &Config) {
     }
     if std::process::id() == 1 && !config.addresses.is_empty() {
         tracing::warn!(
-            "this is PID 1 of a container, and the guard of its addresses ends with it: when it is killed, they stay here until their lifetime \
-             is over, and another host may have them before. What to do: `lifetime = \"1s\"` with `vrrp.interval = \"500ms\"`, or run it \
-             outside of the container"
+            "this is PID 1 of a container, and the guard of its addresses ends with it: when it is killed, they may stay here until their \
+             lifetime is over, and another host may have them before. What to do: `lifetime = \"1s\"` with `vrrp.interval = \"500ms\"` (and \
+             `timeout = \"200ms\"` where they follow the proxy), or run it outside of the container"
         );
     }
 }

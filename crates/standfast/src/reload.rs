@@ -147,10 +147,7 @@ impl Inner {
                     .to_owned(),
             );
         }
-        match self.source.addresses.configure(&after).await {
-            Ok(()) => lines.extend(sessions_begun_anew(old, &after)),
-            Err(failure) => lines.push(format!("addresses: NOT done: {failure}")),
-        }
+        lines.extend(self.change_addresses(old, &after).await);
         if page.is_some() || after.admin.is_none() {
             self.page.set(page);
             self.page.open(&self.source);
@@ -189,6 +186,17 @@ impl Inner {
             troubles.extend(self.ask(&group.name, request).await);
         }
         troubles
+    }
+
+    /// What is to be said of it, for people.
+    async fn change_addresses(&self, old: &Config, after: &Config) -> Vec<String> {
+        match self.source.addresses.configure(after).await {
+            Ok(renames) => {
+                let stay = renames.iter().map(|(old, new)| format!("address {new}: it was called {old}, and stays"));
+                stay.chain(sessions_begun_anew(old, after)).collect()
+            }
+            Err(failure) => vec![format!("addresses: NOT done: {failure}")],
+        }
     }
 
     /// Asks the machine; what it refuses, for people.

@@ -109,6 +109,13 @@ impl SyncGroup {
         self.state
     }
 
+    /// A member is called otherwise from now on.
+    pub fn rename(&mut self, before: &str, after: &str) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.name == before) {
+            member.name = after.into();
+        }
+    }
+
     /// Its members with their names.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Router)> {
         self.members.iter().map(|member| (member.name.as_str(), &member.router))

@@ -111,6 +111,17 @@ fn bird_hears_of_it_while_it_is_healthy_and_until_a_clean_stop() {
     wait_until("BIRD has it again", || bird.has("192.0.2.7/32"));
     program.reload(&announced(&network, "med = 50"));
     wait_until("BIRD hears of another attribute", || bird.ask("show route 192.0.2.7/32 all").contains("BGP.med: 50"));
+    // Another name: the session goes on, and so does the check, under it.
+    let renamed = announced(&network, "med = 60").replace("\"routed\"", "\"renamed\"");
+    let told = program.reload(&renamed);
+    assert!(told.contains("address renamed: it was called routed, and stays"), "{told}");
+    wait_until("BIRD hears of it", || bird.ask("show route 192.0.2.7/32 all").contains("BGP.med: 60"));
+    fs::remove_file(&healthy).expect("it is there");
+    wait_until("BIRD has lost it once more", || !bird.has("192.0.2.7/32"));
+    fs::write(&healthy, "").expect("it can be written");
+    wait_until("BIRD has it once more", || bird.has("192.0.2.7/32"));
+    assert_eq!(program.log().matches("-> Established").count(), 1, "{}", program.log());
+    program.reload(&announced(&network, "med = 50"));
     // Another password: the session that was signed with the first one ends at once, and none comes to stand before BIRD knows the second.
     let other = announced(&network, "med = 50").replace("md5secret", "md5other");
     let told = program.reload(&other);

@@ -16,7 +16,9 @@ use crate::team::Team;
 impl Node {
     pub(super) fn on_configured(&mut self, config: Config) {
         assert!(config.check().is_ok(), "the configuration was checked: {:?}", config.check());
+        let renames = self.renames(&config);
         let old = core::mem::replace(&mut self.config, config);
+        let old = self.rename(old, renames);
         let names: BTreeSet<String> = old.addresses.keys().chain(self.config.addresses.keys()).cloned().collect();
         self.dissolve_teams(&old);
         for name in names {
@@ -121,7 +123,7 @@ fn shapes(config: &Config) -> Vec<(Option<String>, BTreeSet<String>)> {
 }
 
 /// Whether it can be told the second while it is the first.
-fn is_same(old: &config::Address, new: &config::Address) -> bool {
+pub(super) fn is_same(old: &config::Address, new: &config::Address) -> bool {
     let same_way = match (&old.way, &new.way) {
         (Way::Vrrp(old), Way::Vrrp(new)) => {
             (old.version, old.vrid, old.primary) == (new.version, new.vrid, new.primary)

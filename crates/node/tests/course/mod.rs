@@ -20,6 +20,8 @@ pub(crate) struct Course {
 }
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+/// What some are called at times.
+const OTHERWISE: [(&str, &str); 2] = [("b", "bb"), ("f", "ff")];
 const LINKS: [&str; 3] = ["eth0", "eth1", "lo"];
 
 impl Course {
@@ -49,8 +51,18 @@ impl Course {
                     config.addresses.insert((*name).into(), self.address(rng, u8::try_from(n).expect("a few")));
                 }
             }
+            // What is called otherwise is the same.
+            for (name, otherwise) in OTHERWISE {
+                if rng.chance(400)
+                    && let Some(address) = config.addresses.remove(name)
+                {
+                    config.addresses.insert(otherwise.into(), address);
+                }
+            }
             if rng.chance(400) {
-                config.groups.insert("both".into(), ["a".into(), "b".into()].into());
+                let group = if rng.chance(200) { "two" } else { "both" };
+                let members = config.addresses.keys().filter(|name| ["a", "b", "bb"].contains(&name.as_str()));
+                config.groups.insert(group.into(), members.cloned().collect());
             }
             if config.check().is_ok() {
                 return config;
@@ -90,7 +102,7 @@ impl Course {
         running: &BTreeMap<String, u64>,
         conns: &BTreeMap<(String, String), u64>,
     ) -> Option<Event> {
-        let address = one(rng, &NAMES);
+        let address = if rng.chance(100) { OTHERWISE[below(rng, 2)].1.to_owned() } else { one(rng, &NAMES) };
         let interface = one(rng, &LINKS);
         let bad = |rng: &mut Rng| rng.chance(300).then(|| "it is so".to_owned());
         Some(match below(rng, 26) {

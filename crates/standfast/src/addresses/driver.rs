@@ -6,7 +6,9 @@
 //!
 //! It beats for the guard on every turn: should this process die or stand still, the guard does what is left to be done.
 
-use std::collections::VecDeque;
+mod rename;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,6 +43,7 @@ use crate::clients::Clients;
 use crate::feeds::Feeds;
 use crate::guard::Guard;
 use crate::recorder::{self, Recorder};
+use rename::Aliases;
 
 /// What a driver is made of.
 pub(super) struct Needs {
@@ -81,6 +84,7 @@ pub(super) struct Driver {
     beaten: Instant,
     /// When the last turn of the loop began.
     turned: Instant,
+    aliases: Aliases,
     /// What an order led to at once: it comes before the inbox.
     own: VecDeque<Event>,
     /// What woke the loop: the first of the inbox.
@@ -150,6 +154,7 @@ impl Driver {
             wills: Wills::default(),
             beaten: now,
             turned: now,
+            aliases: Aliases::default(),
             own: VecDeque::new(),
             first: None,
             inbox,
@@ -313,9 +318,9 @@ impl Driver {
         match order {
             Order::Configure { config, done } => {
                 self.config = *config;
-                self.settle(true);
+                let renames = self.settle(true);
                 // Who waits for it may have gone away; so for every answer.
-                let _ = done.send(());
+                let _ = done.send(renames);
             }
             Order::Report(to) => {
                 drop(to.send(AddressesStatus::of(self.machine.report(), self.links.kernel(), clock::now())))
@@ -348,13 +353,18 @@ impl Driver {
         }
     }
 
-    /// Makes everything stand on links and own addresses as they are. `is_new`: the file may say something else than before.
-    fn settle(&mut self, is_new: bool) {
-        let told = told(&self.config, &mut self.links, &self.memory);
+    /// Makes everything stand on links and own addresses as they are. `is_new`: the file may say something else than before. What it calls
+    /// otherwise comes back.
+    fn settle(&mut self, is_new: bool) -> Vec<(String, String)> {
+        let mut told = told(&self.config, &mut self.links, &self.memory);
+        let renames = self.rename(&told.node);
+        release(&mut told, &self.memory.released());
         // What the machine orders at once is carried out by what the file says now.
         let before = std::mem::replace(&mut self.told, told);
         self.owners.settle(&self.told.node.addresses, |ip| self.links.orders(ip));
-        if self.told.node != before.node {
+        let is_other = self.told.node != before.node;
+        let before = rename::called(before, &renames);
+        if is_other {
             if is_new {
                 self.checks.introduce(&self.config, |name| before.node.addresses.contains_key(name));
             }
@@ -379,6 +389,7 @@ impl Driver {
             let views = self.views.follow(&followed(&self.told.node));
             views.into_iter().for_each(|event| self.happened(event));
         }
+        renames
     }
 
     fn happened(&mut self, event: Event) {
@@ -389,7 +400,7 @@ impl Driver {
     fn all_happened(&mut self, events: Vec<Event>) {
         let mut actions = Vec::new();
         for event in events {
-            let event = self.views.newest(event);
+            let event = self.views.newest(self.aliases.resolve(event));
             let now = clock::now();
             // Should the machine panic, the record must be free.
             lock(&self.recorder).event(now, &event);
@@ -554,14 +565,20 @@ fn told(config: &Config, links: &mut Links, memory: &Memory) -> Told {
     links.mind(interfaces.collect(), held.map(|held| held.ip).collect());
     links.find_primaries();
     let mut told = compose(config, &|interface, ipv6| links.primary(interface, ipv6));
-    let released = memory.released();
-    for (name, address) in &mut told.node.addresses {
-        address.released = released.contains(name);
+    release(&mut told, &memory.released());
+    for address in told.node.addresses.values_mut() {
         if let Way::Vrrp(_) = address.way {
             address.checks.push(Check { name: ports::CHECK.to_owned(), rule: Rule::Veto, rise: 1, fall: 1 });
         }
     }
     told
+}
+
+/// What an operator released is, and nothing else.
+fn release(told: &mut Told, released: &BTreeSet<String>) {
+    for (name, address) in &mut told.node.addresses {
+        address.released = released.contains(name);
+    }
 }
 
 /// Inputs that are taken between two looks at the clock.

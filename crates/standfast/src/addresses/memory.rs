@@ -75,6 +75,28 @@ impl Memory {
         if is_kept { Ok(()) } else { self.save() }
     }
 
+    /// Addresses are called otherwise: who was released stays so. In a runtime of Tokio; does not wait for the disk.
+    pub(super) fn rename(&self, renames: &[(String, String)]) {
+        let mut wishes = self.lock();
+        let mut is_new = false;
+        for (before, after) in renames {
+            if wishes.released.remove(before) {
+                is_new = true;
+                wishes.released.insert(after.clone());
+            }
+        }
+        wishes.is_kept &= !is_new;
+        drop(wishes);
+        if is_new {
+            let memory = self.clone();
+            tokio::task::spawn_blocking(move || {
+                if let Err(why) = memory.save() {
+                    tracing::warn!("that a released address has another name is forgotten when this node ends: {why}");
+                }
+            });
+        }
+    }
+
     fn save(&self) -> Result<(), String> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let released = self.released();
@@ -131,6 +153,23 @@ mod tests {
         assert!(open().released().is_empty());
         std::fs::write(dir.join(FILE), "nonsense").unwrap();
         assert!(open().released().is_empty());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_released_address_that_is_called_otherwise_stays_released_on_the_disk_too() {
+        let dir = std::env::temp_dir().join(format!("standfast-renamed-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let store = Arc::new(Store::open(&dir).unwrap());
+        let memory = Memory::of(Some(store.clone()));
+        memory.keep("vip", Wish::Release).unwrap();
+        memory.rename(&[("other".to_owned(), "x".to_owned()), ("vip".to_owned(), "address".to_owned())]);
+        assert_eq!(memory.released(), BTreeSet::from(["address".to_owned()]));
+        let until = host::clock::now() + std::time::Duration::from_secs(30);
+        while !Memory::of(Some(store.clone())).released().contains("address") {
+            assert!(host::clock::now() < until, "it is written within 30 s");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -100,8 +100,8 @@ enum Place {
 
 /// What the driver is asked for from outside.
 enum Order {
-    /// The file says something else.
-    Configure { config: Box<Config>, done: oneshot::Sender<()> },
+    /// The file says something else. Answered by what is called otherwise, as before and now.
+    Configure { config: Box<Config>, done: oneshot::Sender<Vec<(String, String)>> },
     /// How do the addresses stand?
     Report(oneshot::Sender<AddressesStatus>),
     /// An operator wants something of an address. `false`: there is none of this name.
@@ -191,12 +191,12 @@ impl Addresses {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub(crate) async fn configure(&self, config: &Config) -> Result<(), Failure> {
-        let Some(orders) = self.orders() else { return self.start(config, None) };
+    pub(crate) async fn configure(&self, config: &Config) -> Result<Vec<(String, String)>, Failure> {
+        let Some(orders) = self.orders() else { return self.start(config, None).map(|()| Vec::new()) };
         let (done, answer) = oneshot::channel();
         let sent = orders.send(Order::Configure { config: Box::new(config.clone()), done }).await;
         match (sent, answer.await) {
-            (Ok(()), Ok(())) => Ok(()),
+            (Ok(()), Ok(renames)) => Ok(renames),
             _ => Err(Failure::host("the thread of addresses has ended: restart the node")),
         }
     }

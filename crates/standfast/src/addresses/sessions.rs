@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bgp::{Conn, Event as Bgp, Neighbor};
@@ -30,9 +31,13 @@ pub(super) struct Sessions {
 
 /// Of which address, with which neighbour.
 type Session = (String, String);
+/// An address may be called otherwise later.
+type Called = Arc<Mutex<Session>>;
 
 struct Open {
     conn: Conn,
+    /// As its task knows it.
+    called: Called,
     to_send: mpsc::Sender<Vec<u8>>,
     /// As long as it is there, the connection is wanted.
     _wanted: oneshot::Sender<()>,
@@ -64,8 +69,9 @@ impl Sessions {
         let terms =
             Terms { local: neighbor.local, ttl: neighbor.ttl.of_packets(), least_ttl: neighbor.ttl.least(), password };
         // Who waits for the one before waits no longer.
-        self.open.insert(session.clone(), Open { conn, to_send, _wanted: wanted });
-        let reporter = Reporter { session, conn, events: self.events.clone() };
+        let called = Called::new(Mutex::new(session.clone()));
+        self.open.insert(session, Open { conn, called: called.clone(), to_send, _wanted: wanted });
+        let reporter = Reporter { called, conn, events: self.events.clone() };
         let socket = prepare(to, &terms);
         let mut alone = self.alone.subscribe();
         self.tasks.spawn(async move {
@@ -84,6 +90,17 @@ impl Sessions {
                 Err(e) => reporter.tell(Bgp::Refused { conn, why: e.to_string() }).await,
             }
         });
+    }
+
+    /// An address is called otherwise: its sessions go on.
+    pub(super) fn rename(&mut self, before: &str, after: &str) {
+        let all = std::mem::take(&mut self.open).into_iter().map(|((address, neighbor), open)| {
+            let address = if address == before { after.to_owned() } else { address };
+            let session = (address, neighbor);
+            open.called.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session);
+            (session, open)
+        });
+        self.open = all.collect();
     }
 
     /// Sends these bytes behind those before. What cannot be taken is a connection that is lost: the event comes back.
@@ -114,14 +131,14 @@ impl Sessions {
 
 /// Tells of one connection.
 struct Reporter {
-    session: Session,
+    called: Called,
     conn: Conn,
     events: mpsc::Sender<Event>,
 }
 
 impl Reporter {
     async fn tell(&self, event: Bgp) {
-        let (address, neighbor) = self.session.clone();
+        let (address, neighbor) = self.called.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // The loop may be gone.
         let _ = self.events.send(Event::Peer { address, neighbor, event }).await;
     }

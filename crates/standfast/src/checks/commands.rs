@@ -1,7 +1,7 @@
 //! How are the commands of an address run? One at a time, which the machine sees to; each has an end that is an event.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{self, Arc, PoisonError};
 
 use config::Config;
 use config::address::{Address, Command, Way};
@@ -25,6 +25,8 @@ type Environment = [(&'static str, String); 4];
 struct Known {
     /// Of an address one runs at a time, which the machine sees to: nobody waits for this.
     runner: Arc<Mutex<Runner>>,
+    /// What its address is called: it may be called otherwise before a command ends.
+    called: Arc<sync::Mutex<String>>,
     command: Command,
     interface: String,
     held: String,
@@ -39,7 +41,10 @@ impl Commands {
     pub(super) fn introduce(&mut self, address: &Address) {
         if let Some(command) = known(address) {
             match self.known.get_mut(&address.name) {
-                Some(before) => *before = Known { runner: before.runner.clone(), ..command },
+                Some(before) => {
+                    let (runner, called) = (before.runner.clone(), before.called.clone());
+                    *before = Known { runner, called, ..command };
+                }
                 None => drop(self.known.insert(address.name.clone(), command)),
             }
         }
@@ -49,6 +54,14 @@ impl Commands {
     /// brought down by the command that it had.
     pub(super) fn configure(&mut self, config: &Config) {
         config.addresses.iter().for_each(|address| self.introduce(address));
+    }
+
+    /// An address is called otherwise.
+    pub(super) fn rename(&mut self, before: &str, after: &str) {
+        if let Some(known) = self.known.remove(before) {
+            after.clone_into(&mut known.called.lock().unwrap_or_else(PoisonError::into_inner));
+            self.known.insert(after.to_owned(), known);
+        }
     }
 
     /// An address is gone from the file, and the machine has done with it.
@@ -63,27 +76,24 @@ impl Commands {
 
     pub(super) fn run(&mut self, address: &str, nr: u64, job: Job) {
         while self.running.try_join_next().is_some() {}
-        let ran = |end| Event::Ran { address: address.to_owned(), nr, end };
         let known = self.known.get(address);
-        let ready = known.and_then(|known| Some((known.program(address, job)?, known.runner.clone())));
-        let Some(((program, environment), runner)) = ready else {
-            let (inbox, event) = (self.inbox.clone(), ran(End::Failed(format!("the file names no {job:?} command"))));
+        let ready = known.and_then(|known| Some((known.program(address, job)?, known)));
+        let Some(((program, environment), known)) = ready else {
+            let end = End::Failed(format!("the file names no {job:?} command"));
+            let (inbox, event) = (self.inbox.clone(), Event::Ran { address: address.to_owned(), nr, end });
             self.running.spawn(async move { drop(inbox.send(event).await) });
             return;
         };
-        let (inbox, done) = (self.inbox.clone(), ran(End::Done));
+        let (inbox, runner, called) = (self.inbox.clone(), known.runner.clone(), known.called.clone());
         self.running.spawn(async move {
             let ended = runner.lock().await.run(&program, &[], &environment).await;
-            let event = match (ended, done) {
-                (Ok(()), done) => done,
-                (Err(why), Event::Ran { address, nr, .. }) => {
-                    let why = format!("{}: {why}", program.argv.join(" "));
-                    Event::Ran { address, nr, end: End::Failed(why) }
-                }
-                (Err(_), other) => other,
+            let end = match ended {
+                Ok(()) => End::Done,
+                Err(why) => End::Failed(format!("{}: {why}", program.argv.join(" "))),
             };
+            let address = called.lock().unwrap_or_else(PoisonError::into_inner).clone();
             // The loop is gone: nobody waits.
-            let _ = inbox.send(event).await;
+            let _ = inbox.send(Event::Ran { address, nr, end }).await;
         });
     }
 }
@@ -93,6 +103,7 @@ fn known(address: &Address) -> Option<Known> {
     let held: Vec<String> = address.all_held().iter().map(ToString::to_string).collect();
     Some(Known {
         runner: Arc::default(),
+        called: Arc::new(sync::Mutex::new(address.name.clone())),
         command: command.clone(),
         interface: address.interface.clone(),
         held: held.join(" "),

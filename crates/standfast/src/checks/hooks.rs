@@ -62,6 +62,21 @@ impl Hooks {
         }
     }
 
+    /// An address is called otherwise: what waits to be told is told in its order.
+    pub(super) fn rename(&mut self, before: &str, after: &str) {
+        if let Some(notify) = self.addresses.remove(before) {
+            self.addresses.insert(after.to_owned(), notify);
+        }
+        if let Some(queue) = self.queues.remove(&(INSTANCE, before.to_owned())) {
+            self.queues.insert((INSTANCE, after.to_owned()), queue);
+        }
+        for group in self.groups.values_mut() {
+            if group.members.remove(before) {
+                group.members.insert(after.to_owned());
+            }
+        }
+    }
+
     /// By what the file says by now. A group that is not in it any more was told its end before this; an address may leave later.
     pub(super) fn configure(&mut self, config: &Config) {
         self.groups.clear();

@@ -1,5 +1,6 @@
 //! What is looked at, how often, and for how long?
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use config::Config;
@@ -29,6 +30,20 @@ enum What {
     Target { target: Target, address: String, interface: String },
 }
 
+/// What its address is called: it may be called otherwise while the check goes on.
+pub(super) type Called = Arc<Mutex<String>>;
+
+impl Plan {
+    /// The same, of an address that is called otherwise. A script is told its name.
+    pub(super) fn rename(&mut self, after: &str) {
+        if let What::Target { target, address, .. } = &mut self.what
+            && !matches!(target, Target::Script { .. })
+        {
+            after.clone_into(address);
+        }
+    }
+}
+
 /// All checks of an address, by name.
 pub(super) fn plans(config: &Config, address: &Address) -> Vec<(String, Plan)> {
     let mut plans = Vec::new();
@@ -47,7 +62,7 @@ pub(super) fn plans(config: &Config, address: &Address) -> Vec<(String, Plan)> {
 
 /// Looks again and again. The first time at once.
 pub(super) fn start(
-    (address, check): (String, String),
+    (called, check): (Called, String),
     plan: &Plan,
     feeds: &Feeds,
     inbox: mpsc::Sender<Event>,
@@ -61,7 +76,8 @@ pub(super) fn start(
         loop {
             ticks.tick().await;
             let failed = looker.look(limit).await.err();
-            let event = Event::Checked { address: address.clone(), check: check.clone(), failed };
+            let address = called.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let event = Event::Checked { address, check: check.clone(), failed };
             // The loop is gone: so is what it is for.
             if inbox.send(event).await.is_err() {
                 return;

@@ -30,6 +30,7 @@ mod proof;
 mod talk;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use config::Config;
 use node::{Event, Job};
@@ -40,7 +41,7 @@ use vrrp::{Priority, State};
 use crate::feeds::Feeds;
 use commands::Commands;
 use hooks::Hooks;
-use look::Plan;
+use look::{Called, Plan};
 
 /// All of them. Dropping it stops the looks, and kills what runs.
 pub(crate) struct Checks {
@@ -55,11 +56,14 @@ pub(crate) struct Checks {
 }
 
 /// A task that ends when this is dropped.
-struct Running(AbortHandle);
+struct Running {
+    called: Called,
+    task: AbortHandle,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -87,7 +91,11 @@ impl Checks {
                 let key = (address.name.clone(), name);
                 let running = match before.remove(&key) {
                     Some((known, running)) if known == plan => running,
-                    _ => Running(look::start(key.clone(), &plan, &self.feeds, self.inbox.clone())),
+                    _ => {
+                        let called = Called::new(Mutex::new(key.0.clone()));
+                        let by = (called.clone(), key.1.clone());
+                        Running { called, task: look::start(by, &plan, &self.feeds, self.inbox.clone()) }
+                    }
                 };
                 self.looks.insert(key, (plan, running));
             }
@@ -97,6 +105,23 @@ impl Checks {
         let is_configured = |name: &str| config.addresses.iter().any(|address| address.name == name);
         let known = self.commands.names().chain(self.hooks.names());
         self.leaving = known.filter(|name| !is_configured(name)).cloned().collect();
+    }
+
+    /// An address is called otherwise: what runs for it goes on. Before [`introduce`](Self::introduce).
+    pub(crate) fn rename(&mut self, before: &str, after: &str) {
+        let all = std::mem::take(&mut self.looks).into_iter().map(|((address, check), (mut plan, running))| {
+            let address = if address == before {
+                plan.rename(after);
+                after.clone_into(&mut running.called.lock().unwrap_or_else(PoisonError::into_inner));
+                after.to_owned()
+            } else {
+                address
+            };
+            ((address, check), (plan, running))
+        });
+        self.looks = all.collect();
+        self.commands.rename(before, after);
+        self.hooks.rename(before, after);
     }
 
     /// Runs a command of an address. Its end is an event, whatever happens.
