@@ -36,8 +36,7 @@ impl Session {
         self.stats.connects_failed += 1;
         self.on_restore_postponed(now);
         self.route.is_busy = true;
-        self.refusal = Some(words.into());
-        self.kept.refuse_all();
+        self.kept.refuse_all(words);
     }
 
     /// Whether what waits is to stop a script that keeps the connection from being told more.

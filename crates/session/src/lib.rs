@@ -24,6 +24,7 @@
 //! | [`rules`] | what did the operator say about this listener? |
 //! | [`buffers`] | where do bytes stay, and who lends the memory? |
 //! | `frame` | which requests are in the client's bytes? |
+//! | `heard` | what has each refused request been told? |
 //! | `owed` | which requests are unanswered, and how far are they sent? |
 //! | `command` | what does a request mean for the session? |
 //! | `route` | on which server connection does a request travel? |
@@ -58,6 +59,7 @@ mod connection;
 pub mod event;
 mod explain;
 mod frame;
+mod heard;
 mod hold;
 pub mod kill;
 pub mod lane;

@@ -10,11 +10,13 @@
 //!                    of an open MULTI)
 //! ```
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::buffers::Spare;
 use crate::command::{Command, Kind};
+use crate::heard::Heard;
 
 /// One request that has no answer yet.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,12 @@ pub(crate) enum State {
     Spent,
     /// It is no request: the session words what is wrong with it and closes.
     Malformed,
+}
+
+impl State {
+    const fn is_refused(self) -> bool {
+        matches!(self, Self::Refused | Self::RefusalExpired)
+    }
 }
 
 /// Requests of one client that are unanswered. Deeper pipelines than this exist, but gain nothing: at the bound the client is
@@ -75,6 +83,8 @@ pub(crate) struct Kept {
     streams: bool,
     /// Some of them are gone.
     spent: bool,
+    /// Of those that were refused and wait.
+    heard: Option<Box<Heard>>,
 }
 
 impl Kept {
@@ -212,6 +222,7 @@ impl Kept {
 
     /// Lets the first waiting request go out.
     pub(crate) fn admit(&mut self) {
+        self.forget_heard(self.owed[self.admitted].state);
         let next = &mut self.owed[self.admitted];
         next.state = State::Owed;
         self.admitted_len += next.len as usize;
@@ -273,6 +284,7 @@ impl Kept {
     /// The oldest request is answered. Its bytes go, or stay in front if a cut transaction needs them again.
     pub(crate) fn pop(&mut self, retain: bool) -> Owed {
         let owed = self.owed.pop_front().expect("an answer is given to a request that is owed");
+        self.forget_heard(owed.state);
         let len = owed.len as usize;
         self.framed -= len;
         (self.open_end, self.streams, self.spent) = (false, false, false);
@@ -311,7 +323,33 @@ impl Kept {
     }
 
     pub(crate) fn mark(&mut self, index: usize, state: State) {
+        debug_assert!(!self.owed[index].state.is_refused(), "its words would be another's");
         self.owed[index].state = state;
+    }
+
+    /// A server refused these of the requests that went out, the last one first, in these words.
+    pub(crate) fn refuse<'a>(&mut self, refused: impl Iterator<Item = (usize, &'a [u8])>) {
+        for (index, words) in refused {
+            self.mark(index, State::Refused);
+            self.heard.get_or_insert_default().push_front(words);
+        }
+    }
+
+    /// What the first of those that were refused heard.
+    pub(crate) fn heard(&self) -> Option<&[u8]> {
+        self.heard.as_ref().and_then(|heard| heard.first())
+    }
+
+    /// A request leaves this state.
+    fn forget_heard(&mut self, state: State) {
+        if state.is_refused()
+            && let Some(heard) = &mut self.heard
+        {
+            heard.pop_front();
+            if heard.first().is_none() {
+                self.heard = None;
+            }
+        }
     }
 
     /// All that waits has waited too long.
@@ -330,14 +368,21 @@ impl Kept {
         expired
     }
 
-    /// All that waits was refused, and hears so in its turn; but not what is said for just that case, nor who goes.
-    pub(crate) fn refuse_all(&mut self) {
-        for owed in self.owed.range_mut(self.admitted..) {
+    /// All that waits was refused in these words, and hears so in its turn; but not what is said for just that case, nor who goes.
+    pub(crate) fn refuse_all(&mut self, words: &[u8]) {
+        let mut before = self.heard.take().unwrap_or_default();
+        let mut heard = Heard::default();
+        for owed in self.owed.range_mut(self.admitted..).rev() {
+            let known = if owed.state.is_refused() { before.pop_back() } else { None };
             let stays = owed.command.is_urgent || owed.command.kind == Kind::Quit;
             if matches!(owed.state, State::Owed | State::Refused) && !stays {
                 owed.state = State::RefusalExpired;
+                heard.push_front(words);
+            } else if let Some(known) = known {
+                heard.push_front(&known);
             }
         }
+        self.heard = heard.first().is_some().then(|| Box::new(heard));
     }
 
     /// The first `len` unframed bytes begin a request that is sent as it comes. It is the only one that is owed.

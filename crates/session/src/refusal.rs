@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use machine::Instant;
 
 use crate::command::{Command, Kind};
-use crate::owed::{Owed, State};
+use crate::owed::Owed;
 use crate::rules::Role;
 use crate::session::Session;
 
@@ -39,15 +39,6 @@ pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
 
 /// How a transaction is told that it was refused, in front of the reason.
 const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because: ";
-
-/// The words that one refused request heard, for another one that was refused with it.
-pub(crate) fn words_for(kind: Kind, heard: &[u8]) -> Vec<u8> {
-    let reason = heard.strip_prefix(b"-").and_then(|line| line.strip_prefix(DISCARDED));
-    match reason {
-        Some(reason) if kind != Kind::Exec => [b"-", reason].concat(),
-        _ => heard.to_vec(),
-    }
-}
 
 /// Whether a server says, by the first that it says on a connection, that it has as many clients as it takes. It closes the connection,
 /// and executes nothing of what was sent on it.
@@ -129,14 +120,18 @@ impl Regroup {
         &self.bytes
     }
 
+    /// Which requests were refused, the last one first, and what each of them was told.
+    fn refused(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut at = self.ended;
+        self.parked.iter().enumerate().rev().filter_map(move |(i, parked)| {
+            at -= parked.len;
+            parked.refused.then(|| (i, &self.bytes[at..at + parked.len]))
+        })
+    }
+
     /// Of the reply under way, what is parked.
     pub(crate) fn unended(&self) -> &[u8] {
         &self.bytes[self.ended..]
-    }
-
-    /// What the first refused one was told.
-    pub(crate) fn first(&self) -> &[u8] {
-        &self.bytes[..self.parked.first().map_or(0, |p| p.len)]
     }
 }
 
@@ -144,12 +139,7 @@ impl Session {
     /// Marks what a server refused: should nobody take it in time, the refusal is passed on.
     pub(crate) fn mark_refused(&mut self) {
         let Some(regroup) = &self.regroup else { return };
-        for (i, parked) in regroup.parked().iter().enumerate() {
-            if parked.refused {
-                self.kept.mark(i, State::Refused);
-            }
-        }
-        self.refusal = Some(regroup.first().into());
+        self.kept.refuse(regroup.refused());
     }
 
     /// All that was in flight is answered, and none of it was executed: it waits to be sent again.

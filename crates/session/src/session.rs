@@ -28,7 +28,7 @@ use crate::event::{Action, Conn, Event, Timer, Why};
 use crate::hold::{self, Hold};
 use crate::kill::Killer;
 use crate::owed::{Kept, MAX_OWED, State};
-use crate::refusal::{Regroup, words_for};
+use crate::refusal::Regroup;
 use crate::replies::Incoming;
 use crate::restore::Remembered;
 use crate::route::{Route, Way};
@@ -56,8 +56,6 @@ pub struct Session {
     pub(crate) route: Route,
     pub(crate) hold: Hold,
     pub(crate) regroup: Option<Box<Regroup>>,
-    /// What the first refused of the waiting requests was told: passed on if nothing better comes within `hold`.
-    pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) transaction: Transaction,
     pub(crate) remembered: Remembered,
     pub(crate) subscriptions: Subscriptions,
@@ -130,7 +128,6 @@ impl Session {
             route: Route::new(loads),
             hold: Hold::default(),
             regroup: None,
-            refusal: None,
             transaction: Transaction::default(),
             remembered: Remembered::default(),
             subscriptions: Subscriptions::default(),
@@ -476,11 +473,8 @@ impl Session {
         } else {
             self.hold.go(now);
         }
-        if self.kept.owed() == 0 {
-            self.refusal = None;
-            if self.leaving.is_some() {
-                self.close(now, Why::ClientLeft);
-            }
+        if self.kept.owed() == 0 && self.leaving.is_some() {
+            self.close(now, Why::ClientLeft);
         }
     }
 
@@ -547,9 +541,7 @@ impl Session {
                 self.answer_with_error(now, text.as_bytes());
             }
             State::RefusalExpired => {
-                // Each waits with the words of the first.
-                let first = self.refusal.as_deref().expect("it is kept as long as anything is owed");
-                let text = words_for(kind, first);
+                let text: Box<[u8]> = self.kept.heard().expect("who was refused has heard why").into();
                 self.stats.refusals_passed += 1;
                 self.answer_with_error(now, &text);
             }

@@ -98,31 +98,6 @@ fn a_refusal_is_passed_on_if_a_later_write_was_executed() {
     talk.s(READONLY).client_hears("").pass(20).server_hears("SET c 3").s("+OK").client_hears("+OK");
 }
 
-/// Seen once in 7,500 random worlds: the words of the refusal were forgotten, and the client got no reply.
-#[test]
-fn a_refusal_behind_an_answer_of_our_own_is_passed_on_too() {
-    let mut talk = master();
-    talk.c("WATCH a; SET a 1; UNWATCH; SET b 2").connected().server_hears("WATCH a; SET a 1; UNWATCH; SET b 2");
-    talk.s("+OK").s(READONLY).s("+OK").s(READONLY).client_hears("+OK").pass(20).connected().gone();
-    while talk.now < at(11_000) {
-        talk.pass(100);
-    }
-    let heard = String::from_utf8_lossy(talk.session.to_client()).into_owned();
-    assert!(heard.starts_with("-MASTERDOWN") && heard.ends_with(&format!("+OK\r\n{READONLY}\r\n")), "{heard}");
-}
-
-#[test]
-fn a_refusal_of_a_transaction_is_told_to_those_behind_it_in_words_of_their_own() {
-    let mut talk = master();
-    talk.c("MULTI; SET a 1; EXEC; BLPOP b 0").connected().server_hears("MULTI; SET a 1; EXEC; BLPOP b 0");
-    let why = &READONLY[1..];
-    talk.s(&format!("+OK; +QUEUED; -EXECABORT Transaction discarded because: {why}")).s(READONLY).gone();
-    while talk.now < at(11_000) {
-        talk.pass(100);
-    }
-    talk.client_hears(&format!("+OK; +QUEUED; -EXECABORT Transaction discarded because: {why}; -{why}"));
-}
-
 #[test]
 fn a_server_that_the_view_still_names_is_asked_again_with_growing_patience() {
     let mut talk = master();

@@ -115,6 +115,14 @@ impl Talk {
         self.drain()
     }
 
+    /// All that the client hears, lines separated by semicolons.
+    pub(crate) fn heard(&mut self) -> String {
+        let text = String::from_utf8_lossy(self.session.to_client()).into_owned();
+        self.session.delivered(text.len());
+        self.drain();
+        text.trim_end().replace("\r\n", "; ")
+    }
+
     #[track_caller]
     pub(crate) fn client_hears(&mut self, expected: &str) -> &mut Self {
         let text = String::from_utf8_lossy(self.session.to_client()).into_owned();
