@@ -25,7 +25,7 @@ use slab::Slab;
 
 use crate::buffers::Outgoing;
 use crate::event::Conn;
-use crate::refusal::is_turned_away;
+use crate::refusal::{MAX_FULL, Opening, opening};
 
 /// A connection that many sessions use. `C` is what the driver knows a session by.
 #[derive(Debug)]
@@ -45,8 +45,10 @@ pub struct Lane<C> {
     /// Since when the next answer is awaited, as of the driver's last [`Self::note`], and whether anything came since.
     awaited_since: Option<Instant>,
     is_moved: bool,
-    /// The server has said something.
+    /// The server has said something that is no beginning of what one says that has no room.
     is_heard: bool,
+    /// What is.
+    first: Vec<u8>,
     /// The server has no room for one more client: it does nothing of what went out.
     is_turned_away: bool,
     /// Some of what is not flushed went out.
@@ -181,6 +183,7 @@ impl<C: Copy + PartialEq> Lane<C> {
             awaited_since: None,
             is_moved: false,
             is_heard: false,
+            first: Vec::new(),
             is_turned_away: false,
             is_partly_sent: false,
             empty_since: Some(now),
@@ -304,9 +307,15 @@ impl<C: Copy + PartialEq> Lane<C> {
     /// # Errors
     /// What came is no reply, or answers nothing: the connection is of no use any more.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Taken<C>, Misbehaved> {
-        if !core::mem::replace(&mut self.is_heard, true) && is_turned_away(bytes) {
-            self.is_turned_away = true;
-            return Ok(Taken::NotYet);
+        let opening = if self.is_heard { Opening::Other } else { self.on_first(bytes) };
+        match opening {
+            Opening::TurnedAway => {
+                self.is_turned_away = true;
+                return Ok(Taken::NotYet);
+            }
+            // Said before anything was asked: nobody's.
+            Opening::Unclear if self.turns.is_empty() => return Ok(Taken::Nobody { len: bytes.len() }),
+            Opening::Unclear | Opening::Other => {}
         }
         if let State::Telling { answers, until } = self.state {
             return self.take_answer(answers, until, bytes);
@@ -354,6 +363,17 @@ impl<C: Copy + PartialEq> Lane<C> {
                 Taken::Nobody { len }
             }
         }
+    }
+
+    /// The first that comes, or more of that. Whose answer it would be keeps the line until it has ended.
+    fn on_first(&mut self, bytes: &[u8]) -> Opening {
+        self.first.extend_from_slice(&bytes[..bytes.len().min(MAX_FULL)]);
+        let opening = opening(&self.first);
+        if opening == Opening::Other {
+            self.is_heard = true;
+            self.first = Vec::new();
+        }
+        opening
     }
 
     /// An answer to what the lane was told first.

@@ -40,14 +40,36 @@ pub(crate) fn is_refusal(line: &[u8], command: Command, role: Role) -> bool {
 /// How a transaction is told that it was refused, in front of the reason.
 const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because: ";
 
-/// Whether a server says, by the first that it says on a connection, that it has as many clients as it takes. It closes the connection,
-/// and executes nothing of what was sent on it.
-///
-/// Whole only: a server has room for these few bytes on a new connection. That a script which is the first thing on a connection
-/// returns such a line is its own deceit.
-pub(crate) fn is_turned_away(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"-ERR max number of clients") && bytes.ends_with(b"reached\r\n")
+/// What the first is that a server says on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// It has as many clients as it takes. It closes the connection, and executes nothing of what was sent on it.
+    TurnedAway,
+    /// It may become that: the line has not ended.
+    Unclear,
+    /// Something else.
+    Other,
 }
+
+/// What the server meant by all that it has said so far. That a script which is the first thing on a connection returns such a line is its
+/// own deceit.
+pub(crate) fn opening(said: &[u8]) -> Opening {
+    let known = said.len().min(FULL.len());
+    if said[..known] != FULL[..known] {
+        Opening::Other
+    } else if said.ends_with(b"reached\r\n") {
+        Opening::TurnedAway
+    } else if said.len() < MAX_FULL && !said.contains(&b'\n') {
+        Opening::Unclear
+    } else {
+        Opening::Other
+    }
+}
+
+/// How it begins; what follows depends on what is counted with the clients.
+const FULL: &[u8] = b"-ERR max number of clients";
+/// It is never longer than this.
+pub(crate) const MAX_FULL: usize = 128;
 
 /// Replies from the refused one on, kept until their requests' fate is known.
 #[derive(Debug, Default)]

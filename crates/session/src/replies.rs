@@ -4,6 +4,7 @@
 //! first, because some of them mean that nothing was executed (`refusal`). While regrouping, replies are parked; while
 //! restoring, they are swallowed. Push messages of RESP3 answer nobody and always pass.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
 use machine::Instant;
@@ -13,7 +14,7 @@ use crate::busy::is_busy;
 use crate::command::{Command, Key, Kind};
 use crate::event::{Conn, Why};
 use crate::owed::Owed;
-use crate::refusal::{Regroup, is_refusal, is_turned_away};
+use crate::refusal::{Opening, Regroup, is_refusal, opening};
 use crate::restore::{self, Restored};
 use crate::rules::{OnUnknown, Role};
 use crate::session::Session;
@@ -61,9 +62,27 @@ impl Session {
             self.out.extend(bytes);
             return;
         }
-        if self.route.is(conn) && self.route.on_said(now) && is_turned_away(bytes) {
-            return self.on_turned_away(now);
+        if self.route.is(conn) && self.route.on_said(now) {
+            return self.on_first_bytes(now, conn, bytes);
         }
+        self.on_replies(now, conn, bytes);
+    }
+
+    /// The first that comes from a server, or more of that: it may have no room for us.
+    fn on_first_bytes(&mut self, now: Instant, conn: Conn, bytes: &[u8]) {
+        let before = core::mem::take(&mut self.line);
+        let said = if before.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned([&before, bytes].concat()) };
+        match opening(&said) {
+            Opening::TurnedAway => self.on_turned_away(now),
+            Opening::Unclear => {
+                self.line = said.into_owned();
+                self.route.on_unclear();
+            }
+            Opening::Other => self.on_replies(now, conn, &said),
+        }
+    }
+
+    fn on_replies(&mut self, now: Instant, conn: Conn, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if !self.route.is(conn) {

@@ -238,6 +238,11 @@ impl Route {
         !core::mem::replace(&mut self.is_heard, true)
     }
 
+    /// What it said has not come to an end: what comes next belongs to the first, too.
+    pub(crate) const fn on_unclear(&mut self) {
+        self.is_heard = false;
+    }
+
     /// The view names another server. `may_wait`: what this one was asked takes as long as it takes, so that its silence says
     /// nothing. A further view does not begin the farewell anew.
     pub(crate) fn begin_farewell(&mut self, now: Instant, may_wait: bool) {

@@ -232,6 +232,58 @@ fn a_lane_of_a_server_without_room_has_done_nothing_for_anybody() {
 }
 
 #[test]
+fn a_server_without_room_is_understood_however_its_words_are_cut() {
+    let full = format!("{FULL}\r\n");
+    for cut in 1..full.len() {
+        let (first, rest) = full.split_at(cut);
+        for words in ["", "*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"] {
+            let mut lane = Lane::<u8>::new(Instant::START, words.as_bytes().into(), SECOND);
+            lane.join(1, Conn(1));
+            lane.on_connected();
+            assert_eq!(lane.take(first.as_bytes()), Ok(Taken::Nobody { len: cut }), "{words:?}");
+            assert_eq!(lane.take(rest.as_bytes()), Ok(Taken::NotYet), "{words:?}");
+        }
+        let mut lane = lane();
+        let seat = lane.join(1, Conn(1));
+        ask(&mut lane, seat);
+        assert_eq!(lane.take(first.as_bytes()), Ok(Taken::For { client: 1, conn: Conn(1), len: cut }));
+        assert_eq!(lane.take(rest.as_bytes()), Ok(Taken::NotYet));
+        assert_eq!(lane.ended(), [(1, Conn(1), 14)]);
+
+        // On a connection of one's own.
+        let mut talk = master();
+        talk.c("INCR a").connected().server_hears("INCR a");
+        let conn = talk.conn;
+        for bytes in [first, rest] {
+            talk.step(Event::ServerBytes { conn, bytes: bytes.as_bytes() });
+        }
+        talk.client_hears("").pass(20).connected().server_hears("INCR a").s(":1").client_hears(":1");
+
+        // On a shared one: the line is kept until it has ended, and then its lane says what it was.
+        let mut talk = shared();
+        let conn = talk.c("INCR a").ready().server_hears("INCR a").conn;
+        talk.step(Event::ServerBytes { conn, bytes: first.as_bytes() }).client_hears("");
+        let bytes = "*2\r\n$4\r\nINCR\r\n$1\r\na\r\n".len();
+        talk.step(Event::ServerUnsent { conn, bytes }).step(Event::ServerFailed { conn }).pass(20);
+        talk.ready().server_hears("INCR a").s(":1").client_hears(":1");
+    }
+}
+
+#[test]
+fn another_error_in_the_place_of_those_words_is_passed_on_however_it_is_cut() {
+    let said = "-ERR max number of keys reached\r\n";
+    for cut in 1..said.len() {
+        let mut talk = master();
+        talk.c("INCR a; INCR b").connected().server_hears("INCR a; INCR b");
+        let conn = talk.conn;
+        let (first, rest) = said.split_at(cut);
+        talk.step(Event::ServerBytes { conn, bytes: first.as_bytes() });
+        talk.step(Event::ServerBytes { conn, bytes: rest.as_bytes() }).s(":1");
+        talk.client_hears("-ERR max number of keys reached; :1");
+    }
+}
+
+#[test]
 fn who_meets_a_server_without_room_waits_for_some() {
     // In place of an answer to what it is told first, before anything is said, and in place of an answer to the client.
     let mut talk = master();
