@@ -39,6 +39,23 @@ impl Awaited {
     }
 }
 
+/// Why a master was not made to hold writes, and what an operator can do about it.
+fn unheld(master: SocketAddr, answer: &Answer) -> String {
+    let (said, remedy) = match answer {
+        Answer::Denied { text } => {
+            (text.as_str(), "Allow it to the user that Standfast is there: `ACL SETUSER <user> +client`")
+        }
+        Answer::Error { text } => (
+            text.as_str(),
+            "If `rename-command` hides CLIENT there, give it back; a sentinel.conf can name it with a `rename-command` of its own",
+        ),
+        Answer::Strange { text } => (text.as_str(), "Is this port really a Redis?"),
+        Answer::Busy => ("BUSY", "A script runs there: try again when it has ended, or end it (`SCRIPT KILL`)"),
+        _ => ("", "Try again"),
+    };
+    format!("the master {master} does not hold writes (CLIENT PAUSE: {said}), so that nothing was changed. {remedy}")
+}
+
 /// The refusal of stock, as on the wire.
 const NONE_FIT: &str = "NOGOODSLAVE";
 
@@ -259,7 +276,7 @@ impl Group {
                 failover.record.step(core.now, Moment::Paused, "");
             }
             (Stage::Pausing { .. }, Ask::Pause { .. }, _) if is_master => {
-                self.abort(core, "-failover-abort-master-timeout", "the master refused to hold writes");
+                self.abort(core, "-failover-abort-master-timeout", &unheld(from, answer));
             }
             // Answers come in order, so this INFO was taken after the pause: nothing is written past its offset.
             (Stage::Pausing { confirmed: true, until }, Ask::Info, Answer::Info(info)) if is_master => {
