@@ -4,6 +4,7 @@ use crate::addresses::{AddressStatus, Wished};
 use crate::cli::{AddressArgs, AddressVerb};
 use crate::control;
 use crate::failure::Failure;
+use crate::say::say;
 use crate::status::{Status, write_addresses};
 
 /// `standfast address`.
@@ -20,18 +21,18 @@ pub(crate) fn address(args: &AddressArgs) -> Result<(), Failure> {
         return Err(Failure::refused(format!("{name:?} is not the name of an address")));
     }
     let Wished { forgets } = control::ask(&args.node, &format!("address {word} {name}"))?;
-    println!("{name}: {}", said(word));
+    say(format_args!("{name}: {}", said(word)))?;
     if word != "release" {
         let status: Status = control::ask(&args.node, "status")?;
         let addresses = status.addresses.unwrap_or_default();
         if let Some(but) = addresses.addresses.get(name).and_then(|one| stays_away(name, one)) {
-            println!("{but}");
+            say(but)?;
         }
     }
     if let Some(why) = forgets {
-        println!(
+        say(format_args!(
             "This holds until the node ends, also through an upgrade, and not longer: it could not be written down. {why}"
-        );
+        ))?;
     }
     Ok(())
 }
@@ -63,15 +64,12 @@ fn list(args: &AddressArgs) -> Result<(), Failure> {
     let status: Status = control::ask(&args.node, "status")?;
     let addresses = status.addresses.unwrap_or_default();
     if args.json {
-        println!("{:#}", serde_json::to_value(&addresses).unwrap_or_default());
-        return Ok(());
+        return say(format_args!("{:#}", serde_json::to_value(&addresses).unwrap_or_default()));
     }
     if addresses.addresses.is_empty() {
-        println!("this node has no addresses: `[[address]]` in its file names them");
-        return Ok(());
+        return say("this node has no addresses: `[[address]]` in its file names them");
     }
     let mut out = String::new();
     write_addresses(&mut out, &addresses);
-    print!("{out}");
-    Ok(())
+    say(out)
 }

@@ -9,12 +9,13 @@ use config::{Config, Origin};
 
 use crate::cli::FileArgs;
 use crate::failure::{Failure, Fault};
+use crate::say::say;
 
 /// `standfast check`.
 pub(crate) fn check(args: &FileArgs) -> Result<(), Failure> {
     let config = read(&args.config)?;
     for warning in warnings(&config) {
-        println!("warning: {warning}");
+        say(format_args!("warning: {warning}"))?;
     }
     let mut parts = vec![count(config.groups.len(), "group"), count(config.listeners.len(), "listener")];
     match config.addresses.len() {
@@ -22,8 +23,7 @@ pub(crate) fn check(args: &FileArgs) -> Result<(), Failure> {
         1 => parts.push("1 address".to_owned()),
         n => parts.push(format!("{n} addresses")),
     }
-    println!("{}: {}: fine", config.file_name, parts.join(", "));
-    Ok(())
+    say(format_args!("{}: {}: fine", config.file_name, parts.join(", ")))
 }
 
 /// What works, and may be not what was meant: printed by `standfast check`, logged at a start and a reload.

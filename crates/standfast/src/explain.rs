@@ -14,6 +14,7 @@ use crate::cli::ExplainArgs;
 use crate::control;
 use crate::failure::Failure;
 use crate::history::{Story, Tally, end, start};
+use crate::say::say;
 use crate::status::Source;
 
 /// One failover, with what it takes to read it.
@@ -40,12 +41,10 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<(), Failure> {
     let line = question(args.group.as_deref(), args.nr)?;
     if args.json {
         let explained: serde_json::Value = control::ask(&args.node, &line)?;
-        println!("{explained:#}");
-        return Ok(());
+        return say(format_args!("{explained:#}"));
     }
     let explained: Explained = control::ask(&args.node, &line)?;
-    print!("{}", text(&explained));
-    Ok(())
+    say(text(&explained))
 }
 
 /// The line for the control socket. A number in the place of a group, and no other, is the number.

@@ -36,10 +36,14 @@
 //! | [`tls`] | how is a connection encrypted? |
 //! | [`control`], [`status`], [`switchover`], [`server`], [`address`] | how does an operator talk to a running node? |
 //! | [`feeds`], [`overlay`] | where do views go? What does an operator want of single servers? |
+//! | [`say`] | how does a verb say what it found? |
 //! | [`admin`] | the page |
 //! | [`explain`], [`history`] | how did a failover go, and which ones are remembered? |
 //! | [`log`], [`recorder`], [`replay`] | what happened, and can it happen again? |
 //! | [`demo`] | what does it look like when a master dies? |
+
+// They panic when nobody reads: `say`, and `log::last_words`, do not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod address;
 mod addresses;
@@ -78,6 +82,7 @@ mod recorder;
 mod reload;
 mod replay;
 mod run;
+mod say;
 mod scripts;
 mod serve;
 mod server;

@@ -29,6 +29,7 @@ use crate::inherited::Inherited;
 use crate::keys::Keys;
 use crate::life::notify;
 use crate::outside::Plan;
+use crate::say::say;
 use crate::status::Source;
 use crate::{check, compose, edges, log, privileges, probe, run};
 
@@ -291,6 +292,5 @@ fn reloading() -> Vec<NotifyState<'static>> {
 /// `standfast reload`.
 pub(crate) fn reload(args: &NodeArgs) -> Result<(), Failure> {
     let lines: Vec<String> = control::ask(args, "reload")?;
-    lines.iter().for_each(|line| println!("{line}"));
-    Ok(())
+    lines.iter().try_for_each(say)
 }

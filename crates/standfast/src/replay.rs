@@ -9,6 +9,7 @@ use sentinel::{Config, Sentinel, State};
 use crate::cli::{NodeArgs, ReplayArgs};
 use crate::control;
 use crate::failure::Failure;
+use crate::say::say;
 
 /// `standfast replay`.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<(), Failure> {
@@ -27,13 +28,10 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     };
     let transcript = transcript.map_err(|e| Failure::refused(format!("{file}: {e}")))?;
     if args.transcript {
-        print!("{transcript}");
+        say(&transcript)?;
     }
     match story::difference(&text, &transcript) {
-        None => {
-            println!("{file}: {} events and wakes, every action the same as recorded", moments(&text));
-            Ok(())
-        }
+        None => say(format_args!("{file}: {} events and wakes, every action the same as recorded", moments(&text))),
         Some(difference) => {
             Err(Failure::refused(format!("{file}: here the actions differ from the recorded ones:\n{difference}")))
         }
@@ -72,9 +70,6 @@ fn moments(text: &str) -> usize {
 /// `standfast flight`.
 pub(crate) fn flight(args: &NodeArgs) -> Result<(), Failure> {
     let answer: control::Flight = control::ask(args, "flight")?;
-    println!("{}", answer.path.display());
-    if let Some(addresses) = answer.addresses {
-        println!("{}", addresses.display());
-    }
-    Ok(())
+    say(answer.path.display())?;
+    answer.addresses.map_or(Ok(()), |addresses| say(addresses.display()))
 }

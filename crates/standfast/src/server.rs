@@ -8,6 +8,7 @@ use crate::cli::{ServerArgs, Wanted};
 use crate::control::{self, Stands};
 use crate::failure::{Failure, Fault};
 use crate::overlay::{Standing, State};
+use crate::say::say;
 use crate::status::{Status, row, write_rows};
 
 /// `standfast server`.
@@ -30,11 +31,11 @@ pub(crate) fn server(args: &ServerArgs) -> Result<(), Failure> {
     };
     let Stands { standing, forgets } = control::ask(&args.node, &format!("server {group} {addr} {order}"))?;
     match standing {
-        Some(standing) => println!("{group}: {addr} {}", says(&standing)),
-        None => println!("{group}: {addr} is no server of it any more, and nothing is wanted of it"),
+        Some(standing) => say(format_args!("{group}: {addr} {}", says(&standing)))?,
+        None => say(format_args!("{group}: {addr} is no server of it any more, and nothing is wanted of it"))?,
     }
     if let Some(why) = forgets {
-        println!("This holds until the node ends and not longer: it could not be written down. {why}");
+        say(format_args!("This holds until the node ends and not longer: it could not be written down. {why}"))?;
     }
     Ok(())
 }
@@ -53,8 +54,7 @@ fn list(args: &ServerArgs) -> Result<(), Failure> {
     }
     let mut out = String::new();
     write_rows(&mut out, &rows);
-    print!("{out}");
-    Ok(())
+    say(out)
 }
 
 fn says(standing: &Standing) -> String {

@@ -22,6 +22,7 @@ use crate::log::{self, LogStatus};
 use crate::node_loop::Node;
 use crate::outside::Outside;
 use crate::overlay::{Standing, State};
+use crate::say::say;
 use crate::server::word;
 use crate::traffic::Traffic;
 
@@ -135,12 +136,10 @@ impl Source {
 pub(crate) fn status(args: &StatusArgs) -> Result<(), Failure> {
     if args.json {
         let status: serde_json::Value = control::ask(&args.node, "status")?;
-        println!("{status:#}");
-        return Ok(());
+        return say(format_args!("{status:#}"));
     }
     let status: Status = control::ask(&args.node, "status")?;
-    print!("{}", table(&status));
-    Ok(())
+    say(table(&status))
 }
 
 fn table(status: &Status) -> String {

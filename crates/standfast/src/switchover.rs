@@ -3,6 +3,7 @@
 use crate::cli::SwitchoverArgs;
 use crate::control::{self, Switched};
 use crate::failure::Failure;
+use crate::say::say;
 
 /// `standfast switchover`.
 pub(crate) fn switchover(args: &SwitchoverArgs) -> Result<(), Failure> {
@@ -16,9 +17,8 @@ pub(crate) fn switchover(args: &SwitchoverArgs) -> Result<(), Failure> {
         None => format!("switchover {group}"),
     };
     let Switched { from, to, epoch, held } = control::ask(&args.node, &line)?;
-    println!(
+    say(format_args!(
         "{group}: the master is {to}, it was {from} (epoch {epoch}); writes were held for {:.1} ms",
         held.as_secs_f64() * 1e3
-    );
-    Ok(())
+    ))
 }

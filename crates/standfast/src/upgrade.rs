@@ -40,6 +40,7 @@ use crate::failure::Failure;
 use crate::inherited::{VARIABLE, Words};
 use crate::life::notify;
 use crate::reload::Reloader;
+use crate::say::say;
 use crate::status::Source;
 pub(crate) use follow::tell as tell_views;
 pub(crate) use predecessor::Predecessor;
@@ -321,9 +322,10 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<(), Failure> {
         }
     };
     let Taken { pid, version, clients, drain } = control::ask(&args.node, &line)?;
-    println!("process {pid} has taken over (standfast {version})");
+    say(format_args!("process {pid} has taken over (standfast {version})"))?;
     if clients > 0 {
-        println!("the old process serves its {clients} clients to their end, for {} s at the longest", drain.as_secs());
+        let drain = drain.as_secs();
+        say(format_args!("the old process serves its {clients} clients to their end, for {drain} s at the longest"))?;
     }
     Ok(())
 }

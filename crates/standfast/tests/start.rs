@@ -247,3 +247,60 @@ fn help_tells_the_exit_codes() {
         assert!(said.contains(word), "{word}: {said}");
     }
 }
+
+/// Whoever reads its output has gone.
+fn unread(arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().expect("this host has descriptors left");
+    drop(reader);
+    Command::new(env!("CARGO_BIN_EXE_standfast")).args(arguments).stdout(writer).output().expect("cargo built it")
+}
+
+/// A process that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn that_nobody_reads_on_is_no_failure_of_any_verb() {
+    let scratch = Scratch::new("unread");
+    let (control, server) = (scratch.0.join("control.sock").display().to_string(), free_address());
+    let config = scratch.config(&format!(
+        "[node]\nstate-dir = \"{}\"\ncontrol = \"{control}\"\n\n[[group]]\nname = \"cache\"\nsource = \"probe\"\nservers = [\"{server}\"]\n\n\
+         [[listener]]\nlisten = \"{}\"\ngroup = \"cache\"\n",
+        scratch.state().display(),
+        free_address()
+    ));
+    let config = config.display().to_string();
+    let mut node = Command::new(env!("CARGO_BIN_EXE_standfast"));
+    let node = node.args(["run", "-c", &config]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let _node = Running(node.expect("cargo built it"));
+    let asked = ["status", "--control", &control];
+    let mut tries = 0;
+    while !standfast(&asked).status.success() {
+        tries += 1;
+        assert!(tries < 600, "the node does not answer within 30 s");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let asks = [
+        &asked[..],
+        &["status", "--json", "--control", &control],
+        &["server", "--control", &control],
+        &["address", "--control", &control],
+        &["reload", "--control", &control],
+        &["flight", "--control", &control],
+        &["check", "-c", &config],
+        &["sentinel", "--version"],
+        &["sentinel", "--help"],
+        &["--help"],
+    ];
+    for ask in asks {
+        let said = unread(ask);
+        assert_eq!((said.status.code(), String::from_utf8_lossy(&said.stderr).as_ref()), (Some(0), ""), "{ask:?}");
+    }
+}

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use super::cable::{Cable, State};
 use crate::control::{self, Answer, Clock, Switched};
 use crate::failure::Failure;
+use crate::log;
 use crate::status::Status;
 
 /// The group's name.
@@ -303,7 +304,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(e) = fs::remove_dir_all(&self.path) {
-            eprintln!("standfast: {} is left behind: {e}", self.path.display());
+            log::last_words(&format!("standfast: {} is left behind: {e}", self.path.display()));
         }
     }
 }

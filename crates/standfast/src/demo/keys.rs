@@ -4,6 +4,7 @@ use std::io::BufRead as _;
 use std::sync::mpsc::SyncSender;
 
 use crate::cli::Script;
+use crate::log;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) fn listen(to: SyncSender<Key>) {
         for line in std::io::stdin().lock().lines() {
             let Ok(line) = line else { return };
             let Some(key) = read(line.trim()) else {
-                eprintln!("{HELP}");
+                log::last_words(HELP);
                 continue;
             };
             if to.send(key).is_err() {

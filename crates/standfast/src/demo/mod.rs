@@ -36,6 +36,8 @@ use tokio::sync::oneshot;
 
 use crate::cli::DemoArgs;
 use crate::failure::Failure;
+use crate::log;
+use crate::say::say;
 use cluster::Cluster;
 use keys::Key;
 use load::Load;
@@ -53,7 +55,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let mut stage = Stage::new(cluster, load, stop, args.json);
     let played = play(&mut stage, args, &program);
     if played.is_err() && !stage.stop.is_set() {
-        eprintln!("{}", stage.cluster.last_words());
+        log::last_words(&stage.cluster.last_words());
     }
     // Asked to end: that is no failure, whatever was under way.
     if stage.stop.is_set() { Ok(()) } else { played }
@@ -86,7 +88,7 @@ fn follow(stage: &mut Stage, args: &DemoArgs) -> Result<(), Failure> {
         let redis = stage.version();
         let document =
             json!({ "ok": failed.is_empty(), "redis": redis, "seed": args.seed, "rounds": rounds, "failed": failed });
-        println!("{document:#}");
+        say(format_args!("{document:#}"))?;
     }
     if failed.is_empty() { Ok(()) } else { Err(Failure::refused(failed.join("; "))) }
 }
@@ -96,7 +98,7 @@ fn listen(stage: &mut Stage, json: bool) -> Result<(), Failure> {
     let (keys, typed) = sync_channel(16);
     keys::listen(keys);
     if json {
-        println!("{}", json!({ "ready": stage.addresses() }));
+        stage.show(json!({ "ready": stage.addresses() }));
     }
     stage.say(keys::HELP);
     stage.begin_round()?;
@@ -121,7 +123,7 @@ fn listen(stage: &mut Stage, json: bool) -> Result<(), Failure> {
 fn finish(stage: &mut Stage, json: bool) -> Result<(), Failure> {
     let round = stage.bring_back()?;
     if json {
-        println!("{}", json!({ "round": round }));
+        stage.show(json!({ "round": round }));
     }
     for fault in round.faults() {
         stage.say(&format!("NOT AS IT SHOULD BE: {fault}"));
@@ -186,6 +188,10 @@ impl Stop {
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The thread that moves the cables' and the load's bytes, and hears signals. Dropping it ends it.
@@ -213,7 +219,7 @@ impl Traffic {
                     _ = interrupt.recv() => {}
                     _ = hangup.recv() => {}
                 }
-                stop.0.store(true, Ordering::Relaxed);
+                stop.set();
             });
             // Also when the sender is dropped.
             let _ = runtime.block_on(ended);

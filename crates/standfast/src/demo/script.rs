@@ -5,6 +5,7 @@
 //!             ─> the broken server is brought back ─> it is a replica of the one master ─> every acknowledged write is read back
 //! ```
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use super::load::{Load, Seen};
 use super::timeline::{self, Step, Told};
 use crate::cli::Script;
 use crate::failure::Failure;
+use crate::log;
+use crate::say::is_heard;
 use crate::status::Status;
 
 /// Everything that is on the stage, and which fault is under way.
@@ -390,9 +393,16 @@ impl Stage {
 
     pub(super) fn say(&self, text: &str) {
         if self.quiet {
-            eprintln!("{text}");
+            log::last_words(text);
         } else {
-            println!("{text}");
+            self.show(text);
+        }
+    }
+
+    /// Whoever watches has gone: nobody is left to play for, and what was started is taken down as if he had said so.
+    pub(super) fn show(&self, text: impl Display) {
+        if !is_heard(text) {
+            self.stop.set();
         }
     }
 }

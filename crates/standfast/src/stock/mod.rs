@@ -23,6 +23,7 @@ mod ports;
 mod process;
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -67,13 +68,10 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
     let _ = clock::now();
     match args::read(words) {
         Command::Version => {
-            println!("Standfast v={}, in the place of Redis Sentinel v={}", env!("CARGO_PKG_VERSION"), IN_PLACE_OF);
-            ExitCode::SUCCESS
+            let (version, place) = (env!("CARGO_PKG_VERSION"), IN_PLACE_OF);
+            told(format_args!("Standfast v={version}, in the place of Redis Sentinel v={place}"))
         }
-        Command::Help => {
-            println!("{HELP}");
-            ExitCode::SUCCESS
-        }
+        Command::Help => told(HELP),
         Command::Run { file: None, .. } => {
             say(Sign::Warning, "Sentinel needs config file on disk to save state. Exiting...");
             ExitCode::FAILURE
@@ -91,6 +89,11 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
             Err(Refused::Logged) => ExitCode::FAILURE,
         },
     }
+}
+
+/// All that was asked for was this text.
+fn told(text: impl Display) -> ExitCode {
+    crate::say::say(text).map_or_else(|failure| failure.code(), |()| ExitCode::SUCCESS)
 }
 
 /// Why there is no Sentinel.
