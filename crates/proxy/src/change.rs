@@ -4,11 +4,12 @@
 //! need not be.
 
 use std::io;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use session::{Pool, Rules};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::warn;
 use view::View;
 
@@ -143,16 +144,27 @@ impl Proxy {
             };
             open.listeners.push(listening);
         }
-        for gone in before {
-            for door in &self.doors {
-                door.order(Order::Close { listener: gone.number, patience: LEAVE });
-            }
-            if let Some(file) = gone.file {
-                file.remove();
-            }
-            applied.closed.push(gone.addr);
-        }
+        applied.closed = before.into_iter().map(|gone| self.close_one(gone)).collect();
         Ok(applied)
+    }
+
+    /// Nobody is let in there any more but those who wait at the door already: these are let in first. It says where that was.
+    fn close_one(&self, gone: Listening) -> Endpoint {
+        let Listening { number: listener, addr, socket, file, .. } = gone;
+        if let Some(file) = file {
+            file.remove();
+        }
+        // The one that accepts holds the socket alone from here on: when it lets go, nobody listens.
+        drop(socket);
+        let (done, is_done) = mpsc::sync_channel(1);
+        self.doors[0].order(Order::Deafen { listener, done });
+        // Whom it has handed to others is in their queues, before the order to close. One that is so busy does it when it can: who comes
+        // to another worker after that is reset.
+        let _ = is_done.recv_timeout(DEAF);
+        for door in &self.doors {
+            door.order(Order::Close { listener, patience: LEAVE });
+        }
+        addr
     }
 
     /// Lets so many clients in from now on, of all listeners together. Whoever is there stays, however many they are.
@@ -178,6 +190,20 @@ impl Proxy {
         let open = self.open();
         let sockets = open.listeners.iter().filter_map(|l| l.socket.as_ref().map(|socket| (&l.addr, socket)));
         sockets.map(|(addr, socket)| Ok((addr.clone(), socket.try_clone()?))).collect()
+    }
+
+    /// The files of sockets that go with this proxy: whoever takes its place has to [adopt](Self::adopt_files) them.
+    #[must_use]
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        self.open().listeners.iter().filter_map(|l| l.file.as_ref()).map(|file| file.path().to_owned()).collect()
+    }
+
+    /// These files go with this proxy from now on: the process that made them has left its place to this one. Not before that is
+    /// certain, since they are removed when this proxy ends.
+    pub fn adopt_files(&self, files: &[PathBuf]) {
+        for listening in self.open().listeners.iter_mut().filter(|l| l.socket.is_some() && l.file.is_none()) {
+            listening.file = OwnFile::of(&listening.addr).filter(|file| files.iter().any(|left| left == file.path()));
+        }
     }
 
     /// Nobody can come to a socket whose file is gone.
@@ -248,7 +274,7 @@ impl Proxy {
     fn tell(&self, listening: &Listening) {
         let closings = Arc::new(ClosingLog::new(listening.view.borrow().group.clone(), self.clock));
         // Nothing is ever sent: what counts is whether somebody still could.
-        let (presence, present) = mpsc::channel(1);
+        let (presence, present) = tokio::sync::mpsc::channel(1);
         for (door, counters) in self.doors.iter().zip(&listening.counters) {
             let line = Line {
                 listener: listening.number,
@@ -277,3 +303,5 @@ const fn fitting(rules: Rules, edge: &Edge) -> Rules {
 /// How long clients of a listener that is gone may take to get what they are owed: longer than any `hold` and any sensible
 /// timeout of a blocking command. Whoever is left is cut off.
 const LEAVE: Duration = Duration::from_secs(60);
+/// How long the worker that accepts may take for that: a turn. Whoever reloads waits for it.
+const DEAF: Duration = Duration::from_secs(1);

@@ -171,7 +171,8 @@ impl Client {
 
     /// Whether it is over: the session says so, or it is owed nothing and the listener is leaving.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        let may_go = |until| self.session.is_idle() || until <= now;
+        // What it has said and nobody has read it is owed an answer to.
+        let may_go = |until| (self.session.is_idle() && !self.is_readable()) || until <= now;
         self.closed.is_some() || self.desk.feed.leaving().is_some_and(may_go)
     }
 }

@@ -23,7 +23,7 @@ use crate::gate::{Seat, Turnstile};
 use crate::post::{Door, Handed};
 use crate::refused::Refused;
 use crate::slots::Whose;
-use crate::socket::ListeningSocket;
+use crate::socket::{BACKLOG, ListeningSocket};
 use crate::stream::{Socket, Stream};
 use crate::timers::Due;
 use crate::worker::Worker;
@@ -34,6 +34,9 @@ const REST: Duration = Duration::from_millis(100);
 const LOG_EVERY: Duration = Duration::from_secs(1);
 /// Clients that one listener lets in before those who are in have their turn.
 const MAX_ACCEPTED: usize = 64;
+/// Clients that are let in at the end of a listener: as many as the kernel keeps, some of whom may come meanwhile. Who comes after that
+/// comes without end, and is reset.
+const MAX_WAITING: usize = 2 * BACKLOG as usize;
 
 /// The accepting side of a listener.
 #[derive(Debug)]
@@ -185,13 +188,25 @@ impl Worker {
         }
         let mut entrance = std::mem::take(&mut self.entrance);
         for n in 0..entrance.acceptors.len() {
-            self.accept_at(&mut entrance, n);
+            self.accept_some(&mut entrance, n, MAX_ACCEPTED);
         }
         self.entrance = entrance;
     }
 
-    fn accept_at(&mut self, entrance: &mut Entrance, n: usize) {
-        for _ in 0..MAX_ACCEPTED {
+    /// Accepts no more at this listener. Who waits there has been told by the kernel that it is connected, and would be reset: it comes in
+    /// still, and is served as those who are there.
+    pub(crate) fn deafen(&mut self, listener: u32) {
+        let mut entrance = std::mem::take(&mut self.entrance);
+        if let Some(n) = entrance.acceptors.iter().position(|a| a.listener == listener) {
+            entrance.acceptors[n].ready = true;
+            self.accept_some(&mut entrance, n, MAX_WAITING);
+        }
+        entrance.close(Some(listener), self.poll.registry());
+        self.entrance = entrance;
+    }
+
+    fn accept_some(&mut self, entrance: &mut Entrance, n: usize, most: usize) {
+        for _ in 0..most {
             let acceptor = &mut entrance.acceptors[n];
             if !acceptor.ready || acceptor.resting.is_some() {
                 return;

@@ -35,7 +35,9 @@ pub(crate) struct Door {
 pub(crate) enum Order {
     /// Have a desk for this listener. If there is one, it serves only those who are there.
     Open(Box<Line>),
-    /// Accept no more clients of this listener, let those go that are owed nothing, and the rest after this time.
+    /// Let in who waits at this listener, then accept no more, and say so. For the worker that accepts.
+    Deafen { listener: u32, done: SyncSender<()> },
+    /// No clients come to this listener any more: let those go that are owed nothing, and the rest after this time.
     Close { listener: u32, patience: Duration },
     /// Accept no more clients.
     Retire,

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use crate::edge::{ClientTcp, Endpoint, Patience, ServerTcp, UnixFile};
 
 /// Connections that the kernel keeps for us while we are busy. The kernel cuts it to `net.core.somaxconn`.
-const BACKLOG: i32 = 4_096;
+pub(crate) const BACKLOG: u16 = 4_096;
 /// A socket that is listening.
 #[derive(Debug)]
 pub enum ListeningSocket {
@@ -54,12 +54,12 @@ fn listen_beside(socket: &Socket, addr: SocketAddr, leaving: &[&ListeningSocket]
     let beside: Vec<SockRef<'_>> = leaving.filter(|other| is_beside(other, addr)).map(SockRef::from).collect();
     if beside.is_empty() {
         socket.bind(&addr.into())?;
-        return socket.listen(BACKLOG);
+        return socket.listen(BACKLOG.into());
     }
     beside.iter().try_for_each(|other| other.set_reuse_port(true))?;
     socket.set_reuse_port(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG.into())?;
     // Another process of this user may not come between.
     socket.set_reuse_port(false)
 }
@@ -89,7 +89,7 @@ fn listen_unix(file: &UnixFile) -> io::Result<std::os::unix::net::UnixListener> 
         fs::remove_file(&file.path)?;
         socket.bind(&addr)?;
     }
-    let prepared = give(file).and_then(|()| socket.listen(BACKLOG));
+    let prepared = give(file).and_then(|()| socket.listen(BACKLOG.into()));
     if let Err(error) = prepared {
         // Nobody can connect to it, and the next start would only have to clear it away.
         let _ = fs::remove_file(&file.path);
@@ -132,6 +132,10 @@ impl OwnFile {
     pub(crate) fn of(at: &Endpoint) -> Option<Self> {
         let Endpoint::Unix(UnixFile { path, .. }) = at else { return None };
         Some(Self { path: path.clone(), id: id(path).ok()? })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Nobody listens there any more, or will not in a moment.

@@ -162,6 +162,11 @@ impl Worker {
         while let Ok(order) = self.orders.try_recv() {
             match order {
                 Order::Open(line) => self.on_open(*line),
+                Order::Deafen { listener, done } => {
+                    self.deafen(listener);
+                    // Who asked may not wait any more.
+                    let _ = done.try_send(());
+                }
                 Order::Close { listener, patience } => self.on_close(listener, patience),
                 Order::Retire => self.entrance.close(None, self.poll.registry()),
                 Order::Accept(acceptor) => self.entrance.open(*acceptor, self.poll.registry()),
@@ -197,13 +202,29 @@ impl Worker {
     }
 
     fn on_close(&mut self, listener: u32, patience: Duration) {
-        self.entrance.close(Some(listener), self.poll.registry());
         let until = self.now + patience;
         for desk in self.desks.iter().filter(|desk| desk.listener == listener) {
             desk.feed.drain(until);
         }
+        self.hear_first_words(listener);
         self.tour = Some(0);
         self.timers.shift(Due::Leave(listener), None, Some(until));
+    }
+
+    /// Whoever was let in a moment ago may have said something already: it is read before it is told from one that is owed nothing.
+    fn hear_first_words(&mut self, listener: u32) {
+        for place in 0..self.clients.places() {
+            if let Some(key) = self.clients.key_at(place)
+                && let Some(client) = self.clients.get_mut(key)
+                && client.fresh
+                && client.desk.listener == listener
+            {
+                client.stream.look();
+                if !std::mem::replace(&mut client.queued, true) {
+                    self.readable_clients.push(key);
+                }
+            }
+        }
     }
 
     /// Idle sessions end at once, others when they have what they are owed, the rest at the deadline.

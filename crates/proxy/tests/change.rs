@@ -250,3 +250,52 @@ fn another_process_takes_the_sockets_over_and_nobody_is_refused() {
     assert!(there.ends());
     assert_eq!(Client::to(addr).say("GET k"), "v");
 }
+
+#[test]
+fn the_file_of_a_socket_that_was_handed_over_stays_and_goes_with_whoever_is_last() {
+    let redis = Redis::start();
+    let path = std::env::temp_dir().join(format!("standfast-handed-{}.sock", std::process::id()));
+    let source = watch::Sender::new(steady(&redis));
+    let at = |socket| {
+        let file = UnixFile { path: path.clone(), mode: 0o600, owner: None, group: None };
+        Listener { addr: Endpoint::Unix(file), socket, ..listener(any(), &Rules::default(), &source) }
+    };
+    let start = |socket| {
+        let config = ProxyConfig { workers: Some(1), max_clients: 10, clock };
+        Proxy::start(config, vec![at(socket)]).unwrap()
+    };
+    let is_served = || {
+        let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        client.set_read_timeout(Some(real::PATIENCE)).unwrap();
+        client.write_all(b"PING\r\n").unwrap();
+        let mut said = [0; 7];
+        client.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"+PONG\r\n");
+    };
+    let lent = |proxy: &Proxy| Some(proxy.listening_sockets().unwrap().remove(0).1);
+    let first = start(None);
+    let files = first.own_files();
+    assert_eq!(files, std::slice::from_ref(&path));
+
+    // One that never takes over leaves everything as it was.
+    drop(start(lent(&first)));
+    is_served();
+    let second = start(lent(&first));
+    first.retire();
+    second.adopt_files(&files);
+    drop(first);
+    is_served();
+    assert_eq!(second.own_files(), files);
+    drop(second);
+    assert!(!path.exists(), "it goes with the last one");
+
+    // Of a service manager: its file is its own.
+    let managed = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let third = start(Some(proxy::ListeningSocket::Unix(managed.try_clone().unwrap())));
+    assert_eq!(third.own_files(), Vec::<std::path::PathBuf>::new());
+    third.adopt_files(&third.own_files());
+    is_served();
+    drop(third);
+    assert!(path.exists());
+    std::fs::remove_file(&path).unwrap();
+}

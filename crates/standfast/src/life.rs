@@ -132,7 +132,7 @@ impl Life {
         }
         notify(&[NotifyState::Ready, NotifyState::Status(&summary)]);
         if let Some(predecessor) = predecessor {
-            predecessor.done();
+            predecessor.done(&source.traffic);
             tokio::spawn(be_alone(addresses.clone()));
         }
         let left = loop {

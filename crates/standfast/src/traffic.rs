@@ -122,6 +122,18 @@ impl Traffic {
         Ok(sockets.collect())
     }
 
+    /// The files of sockets that go when this process does.
+    pub(crate) fn own_files(&self) -> Vec<PathBuf> {
+        self.proxy.as_ref().map(|proxy| proxy.own_files()).unwrap_or_default()
+    }
+
+    /// These go with this process from now on.
+    pub(crate) fn adopt_files(&self, files: &[PathBuf]) {
+        if let Some(proxy) = &self.proxy {
+            proxy.adopt_files(files);
+        }
+    }
+
     /// Lets nobody in any more, because another process does; who is there stays.
     pub(crate) fn retire(&self) {
         if let Some(proxy) = &self.proxy {

@@ -201,7 +201,7 @@ impl Begun {
     pub(crate) async fn begin(self, source: &Source) -> Option<Left> {
         let Self { mut successor, drain, control, answer } = self;
         let released = source.addresses.forgotten_at_the_end();
-        let legacy = Legacy { released, held: source.addresses.held().await };
+        let legacy = Legacy { released, held: source.addresses.held().await, files: source.traffic.own_files() };
         if let Err(failure) = successor.begin(legacy).await {
             // Who wanted it may have gone away.
             let _ = answer.send(Err(failure));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::talk::{Legacy, Word};
 use crate::failure::Failure;
 use crate::inherited::Handover;
+use crate::traffic::Traffic;
 
 /// The process whose place is taken.
 pub(crate) struct Predecessor {
@@ -56,11 +57,13 @@ impl Predecessor {
         self.line.write_all(word.line()?.as_bytes())
     }
 
-    /// Says that it is done.
-    pub(crate) fn done(mut self) {
+    /// Says that it is done, and takes over what goes with whoever is last.
+    pub(crate) fn done(mut self, traffic: &Traffic) {
         if let Err(e) = self.say(&Word::Ready) {
             tracing::warn!("the old process could not be told that this one has taken over: {e}");
         }
+        // Not before: until it knows, it may go on, with its files.
+        traffic.adopt_files(&self.legacy.files);
     }
 }
 

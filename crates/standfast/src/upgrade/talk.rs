@@ -43,6 +43,8 @@ pub(crate) struct Legacy {
     pub(crate) released: Option<BTreeSet<String>>,
     /// What of its addresses is on interfaces. Kernels before 5.18 do not say who put them there.
     pub(crate) held: Vec<(String, Placed)>,
+    /// Files of listening sockets that it made: they go with whoever is last.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Word {
