@@ -120,6 +120,8 @@ impl World {
             }
             let promoted = |s: &&Redis| s.group == group && s.master.is_none() && Some(s.place) != agreed;
             places.extend(self.servers.iter().filter(promoted).map(|s| s.place));
+            // Its leader may have stood still since, and the server be a replica again: the leader will tell it nevertheless.
+            places.extend(self.ordered_by(group, &voters));
             let rng = &mut self.ground.rng;
             for server in self.servers.iter().filter(|s| s.group == group) {
                 if rng.chance(650) {
@@ -145,6 +147,13 @@ impl World {
     /// The master of the newest decision that some voters know.
     fn agreed_by(&self, group: usize, voters: &[Place]) -> Option<Place> {
         voters.iter().filter_map(|v| self.known_by(*v, group)).max().map(|(_, master)| master)
+    }
+
+    /// Servers that some voters have ordered to be master, and have not told anybody about.
+    fn ordered_by(&self, group: usize, voters: &[Place]) -> Vec<Place> {
+        let own = self.nodes.iter().filter(|n| voters.contains(&n.place())).filter_map(Node::report);
+        let open = own.flat_map(|r| r.records).filter(|r| r.group == group_name(group) && r.outcome.is_none());
+        open.filter_map(|r| Place::at(r.to?)).collect()
     }
 
     /// The newest decision that a voter knows.

@@ -79,8 +79,10 @@ impl World {
             if self.hosts[host].released {
                 self.operate(Op::Release(host, false));
             }
-            // Otherwise the next try may be minutes away.
-            self.operate(Op::Preempt(host));
+            // Otherwise the next try may be minutes away, for each that could not be put.
+            for link in 0..self.plan.kind.links() {
+                self.tell(host, Event::Wished { address: Self::name(link), wish: Wish::Preempt });
+            }
             self.renew_sessions(host);
         }
         if self.truth.phase != Phase::Steady {
@@ -109,18 +111,16 @@ impl World {
         it.inbox = VecDeque::new();
         it.frozen_until = None;
         it.state = Default::default();
+        // Each process has a guard of its own.
+        it.will = Default::default();
         if handed_over {
             // What the one before knew counts for a moment.
             it.result = Some(now);
         } else {
-            (it.view, it.result, it.will) = (None, None, Default::default());
+            (it.view, it.result) = (None, None);
         }
         let (has_link, process) = (it.has_link, it.process);
         let there: Vec<Placed> = it.kernel.keys().copied().collect();
-        if handed_over {
-            let gone = it.will.iter_mut().enumerate().filter(|(link, _)| !there.contains(&held(*link)));
-            gone.for_each(|(_, will)| *will = Default::default());
-        }
         let left = there.into_iter().map(|placed| (self.interface(link_with(placed)), placed)).collect();
         for link in (0..self.plan.kind.links()).filter(|link| !has_link[*link]) {
             self.tell(host, Event::Link { interface: plan::interface(link), fault: Some("down".into()) });
