@@ -24,6 +24,7 @@
 //! | `slots` | whom does an event concern, and is it still the same one? |
 //! | `timers`, `queue` | who is to be woken when? who is to be seen to next? |
 //! | `listener` | how do clients come in? |
+//! | [`descriptors`] | may clients take one more descriptor of this process? |
 //! | `arrivals` | who hears at once that somebody has come? |
 //! | [`edge`] | where is a listener, and how long is silence believed? |
 //! | [`gate`] | who may come in, and how many? |
@@ -49,6 +50,7 @@ mod closing;
 pub mod counters;
 mod crowd;
 mod cut;
+pub mod descriptors;
 pub mod edge;
 mod feed;
 pub mod gate;

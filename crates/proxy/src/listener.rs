@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use crate::arrivals::Herald;
 use crate::closing::ClosingLog;
 use crate::counters::Counters;
+use crate::descriptors;
 use crate::edge::{Edge, Mode, Peer};
 use crate::gate::{Seat, Turnstile};
 use crate::post::{Door, Handed};
@@ -232,7 +233,7 @@ impl Worker {
         let listener = entrance.acceptors[n].listener;
         // What is asked of clients may have changed since this listener was opened.
         let Some(desk) = self.desks.iter().find(|d| d.listener == listener && d.feed.is_current()) else { return };
-        let has_room = entrance.clients() < entrance.max_clients;
+        let has_room = entrance.clients() < entrance.max_clients && descriptors::has_room(&client);
         let admitted = match has_room {
             false => Err(Refused::TooMany),
             true if desk.front.edge.expects_header(peer) => Ok(None),

@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tracing::{debug, warn};
 
+use crate::descriptors;
 use crate::edge::{ClientTcp, Endpoint, Patience, ServerTcp, UnixFile};
 
 /// Connections that the kernel keeps for us while we are busy. The kernel cuts it to `net.core.somaxconn`.
@@ -205,9 +206,9 @@ fn tune(socket: SockRef<'_>, patience: Patience) -> io::Result<()> {
     socket.set_tcp_keepalive(&probes)
 }
 
-/// Begins a connection to a server.
+/// Begins a connection to a server, if clients may have one more descriptor.
 pub(crate) fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    TcpStream::connect(addr)
+    TcpStream::connect(addr).and_then(descriptors::keep)
 }
 
 /// What a connection to a server needs, once it is made.

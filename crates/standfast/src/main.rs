@@ -56,6 +56,7 @@ mod clients;
 mod compose;
 mod control;
 mod demo;
+mod descriptors;
 mod disk;
 mod edges;
 mod explain;

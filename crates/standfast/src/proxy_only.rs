@@ -31,7 +31,7 @@ use crate::outside::Plan;
 use crate::reload::Origin;
 use crate::run::{Place, Prepared};
 use crate::traffic::Traffic;
-use crate::{compose, control, edges, log, run, serve};
+use crate::{compose, control, descriptors, edges, log, run, serve};
 
 /// `standfast run` with a file of which no group is watched by nodes.
 pub(crate) fn of_file(
@@ -164,7 +164,7 @@ fn life(
     control: Option<UnixListener>,
     mut inherited: Inherited,
 ) -> Result<Life, Failure> {
-    run::raise_limits(config);
+    descriptors::provide(config);
     let sockets = Sockets::bind(config, &mut inherited)?;
     let feeds = Feeds::of(config);
     if let Some(store) = &store {

@@ -31,7 +31,7 @@ use crate::life::notify;
 use crate::outside::Plan;
 use crate::say::say;
 use crate::status::Source;
-use crate::{check, compose, edges, log, privileges, probe, run};
+use crate::{check, compose, descriptors, edges, log, privileges, probe, run};
 
 /// What a node of our own file needs to take it up anew.
 pub(crate) struct Origin {
@@ -155,7 +155,7 @@ impl Inner {
         }
         log::change(&after.log);
         if after.proxy.max_clients != running.proxy.max_clients {
-            run::raise_limits(&after);
+            descriptors::provide(&after);
         }
         lines.extend(check::useless_programs(&after).into_iter().map(|text| format!("warning: {text}")));
         *running = after;

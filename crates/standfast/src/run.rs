@@ -35,7 +35,7 @@ use crate::outside::Plan;
 use crate::reload::Origin;
 use crate::traffic::Traffic;
 use crate::upgrade::Predecessor;
-use crate::{check, compose, edges, identity, log, privileges, probe, proxy_only, serve};
+use crate::{check, compose, descriptors, edges, identity, log, privileges, probe, proxy_only, serve};
 
 /// `standfast run`.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -82,7 +82,7 @@ fn prepare(args: &RunArgs, mut inherited: Inherited, place: &mut Place) -> Resul
     if !config.votes() {
         return proxy_only::of_file(&args.file.config, &config, outside, inherited, place);
     }
-    raise_limits(&config);
+    descriptors::provide(&config);
     let server_tls = ByGroup::of(&config)?;
     let sockets = Sockets::bind(&config, &mut inherited)?;
     let ground = match place {
@@ -173,26 +173,6 @@ pub(crate) fn take_over(config: &Config, lock: Option<File>) -> Result<Store, Ho
 
 fn refused(e: HostRefused) -> Failure {
     Failure::host(format!("{e}. Nothing was started"))
-}
-
-/// Two descriptors a client, and some for everything else. With fewer, clients are turned away earlier than the file says.
-pub(crate) fn raise_limits(config: &Config) {
-    const OWN: u64 = 256;
-    let wanted = 2 * u64::from(config.proxy.max_clients) + OWN;
-    match host::limits::raise_descriptors(wanted) {
-        Ok(limit) if limit >= wanted => {}
-        Ok(limit) => tracing::warn!(
-            limit,
-            wanted,
-            "this process may have {limit} descriptors: about {} clients instead of the {} of `proxy.max-clients`; raise \
-             LimitNOFILE= (systemd) or `ulimit -n`",
-            limit.saturating_sub(OWN) / 2,
-            config.proxy.max_clients
-        ),
-        Err(e) => {
-            tracing::warn!("cannot read or raise the limit of descriptors: {e}; clients may be turned away early")
-        }
-    }
 }
 
 /// The machine with what this node promised before.

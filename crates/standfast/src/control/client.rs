@@ -45,24 +45,41 @@ fn socket(node: &NodeArgs) -> Result<PathBuf, Failure> {
             Err(failure) => {
                 let text = std::fs::read(&node.config).unwrap_or_default();
                 let path = config::control_socket(&String::from_utf8_lossy(&text));
-                path.filter(|path| path.exists()).ok_or(failure)
+                path.filter(|path| path.exists()).ok_or(failure.while_running())
             }
         },
     }
 }
 
 fn exchange(socket: &Path, line: &str) -> io::Result<Vec<u8>> {
+    let patience = patience(line);
+    let too_late = |e: io::Error| match e.kind() {
+        io::ErrorKind::WouldBlock => {
+            let why = format!("it took the question and gave no answer for {} s", patience.as_secs());
+            io::Error::new(io::ErrorKind::TimedOut, why)
+        }
+        _ => e,
+    };
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{line}\n").as_bytes())?;
+    stream.set_write_timeout(Some(patience))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.write_all(format!("{line}\n").as_bytes()).map_err(too_late)?;
     let mut answer = Vec::new();
-    stream.take(MAX_ANSWER as u64).read_to_end(&mut answer)?;
+    stream.take(MAX_ANSWER as u64).read_to_end(&mut answer).map_err(too_late)?;
     if answer.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(answer)
 }
 
+/// How long an answer may take. Most are there within milliseconds, and whoever asks at three in the morning wants to hear that the node is
+/// stuck, not to wait with it.
+fn patience(line: &str) -> Duration {
+    let takes_its_time = ["switchover", "reload", "upgrade"].iter().any(|verb| line.starts_with(verb));
+    if takes_its_time { PATIENCE_WITH_WORK } else { PATIENCE }
+}
+
+/// A node that is merely busy answers sooner.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A switchover may take as long as its group's `switchover-timeout`, at most a minute, and then be undone.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE_WITH_WORK: Duration = Duration::from_secs(90);

@@ -87,7 +87,7 @@ impl Server {
                 }
                 Err(e) => {
                     tracing::warn!("the control socket could not accept a connection: {e}; trying again");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }
         }
@@ -261,5 +261,7 @@ fn stopping() -> String {
 
 /// Operators at a time.
 const MAX_CLIENTS: usize = 32;
+/// After accept(2) failed: so often it is said, too.
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 /// How long a request line may take to come, and an answer to be read.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -32,7 +32,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Notify;
 
 use crate::node_loop::Node;
-use crate::tls;
+use crate::{descriptors, tls};
 use acl::log::AclLog;
 use acl::users::DEFAULT;
 pub(crate) use acl::users::Users;
@@ -136,7 +136,7 @@ impl Port {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let known = |open| Known::local(name.clone(), stream.as_raw_fd(), DEFAULT, open);
-                    match self.admit(true, known) {
+                    match self.admit(stream.as_raw_fd(), true, known) {
                         Ok(guest) => live(guest, async { Ok(stream) }),
                         Err(refusal) => drop(stream.try_write(refusal)),
                     }
@@ -175,7 +175,7 @@ impl Port {
         let _ = stream.set_nodelay(true);
         let laddr = stream.local_addr().unwrap_or(self.listen);
         let known = |open| Known::new(addr.to_string(), laddr.to_string(), stream.as_raw_fd(), DEFAULT, open);
-        match (self.admit(is_loopback(addr.ip()), known), tls) {
+        match (self.admit(stream.as_raw_fd(), is_loopback(addr.ip()), known), tls) {
             (Ok(guest), None) => live(guest, async { Ok(stream) }),
             (Ok(guest), Some(acceptor)) => live(guest, async move { acceptor.accept(stream).await }),
             // Best effort, as in Redis: the connection is new, so its buffer is empty.
@@ -184,10 +184,15 @@ impl Port {
     }
 
     /// A place in the list for a connection, or what it is told before it is closed.
-    fn admit(self: &Arc<Self>, is_local: bool, known: impl FnOnce(bool) -> Known) -> Result<Guest, &'static [u8]> {
+    fn admit(
+        self: &Arc<Self>,
+        socket: RawFd,
+        is_local: bool,
+        known: impl FnOnce(bool) -> Known,
+    ) -> Result<Guest, &'static [u8]> {
         self.counters.connections.fetch_add(1, Ordering::Relaxed);
         let open = self.users().get(DEFAULT).is_some_and(acl::user::User::is_open);
-        let refusal = if self.clients().len() >= self.rules.max_clients {
+        let refusal = if self.clients().len() >= self.rules.max_clients || !descriptors::has_room(socket) {
             Some(TOO_MANY)
         } else if self.rules.protected_mode && open && !is_local {
             Some(PROTECTED)
@@ -248,7 +253,7 @@ fn is_loopback(ip: IpAddr) -> bool {
 }
 
 /// Out of descriptors: accepting again at once would only burn a processor.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 const PROTECTED: &[u8] =
     b"-DENIED this port is in protected mode and has no password: only clients of its own host are served. Set \

@@ -46,8 +46,8 @@ use crate::link::Ways;
 use crate::outside::Plan;
 use crate::serve;
 use crate::serve::rules::Owner;
-use crate::tls;
 use crate::traffic::Traffic;
+use crate::{descriptors, tls};
 use args::Command;
 use book::Book;
 use keeper::Pages;
@@ -231,7 +231,7 @@ fn start(
 ) -> Result<(Life, process::Traces), String> {
     let server = conf.server();
     tracing::warn!("Standfast {} is starting, pid={}", env!("CARGO_PKG_VERSION"), std::process::id());
-    let _ = host::limits::raise_descriptors(u64::from(server.maxclients) + OWN_DESCRIPTORS);
+    descriptors::provide_guests(u64::from(server.maxclients));
     let mut doors = doors(&server)?;
     tell_what_is_missing(&conf);
     tracing::info!("Running mode=sentinel, port={}.", compose::own_port(&server));
@@ -348,9 +348,6 @@ fn control_socket(path: &Path) -> Option<std::os::unix::net::UnixListener> {
     let bound = control::bind(&beside(path, "control"));
     bound.inspect_err(|e| tracing::info!("no control socket, so `standfast status` cannot ask: {e}")).ok()
 }
-
-/// Links, files and the rest, beside the clients.
-const OWN_DESCRIPTORS: u64 = 256;
 
 /// Whose commands, texts and file these are.
 const IN_PLACE_OF: &str = "7.0.15";
