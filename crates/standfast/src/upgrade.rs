@@ -23,7 +23,7 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ use sd_notify::NotifyState;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout};
 
 use crate::cli::UpgradeArgs;
 use crate::control;
@@ -224,7 +225,7 @@ impl Begun {
 
     /// It shall not be.
     pub(crate) fn give_up(mut self, why: &str) {
-        let failure = self.successor.failed(Some(Word::Failed { why: why.to_owned() }), BEGIN);
+        let failure = self.successor.ended(why);
         let _ = self.answer.send(Err(failure));
     }
 }
@@ -250,14 +251,14 @@ impl Left {
         let Self { drain, control } = self;
         let all_gone = async {
             // The operator who waits for the answer gets it.
-            tokio::time::sleep(LAST_ANSWERS).await;
+            sleep(LAST_ANSWERS).await;
             while source.traffic.clients() > 0 {
-                tokio::time::sleep(LOOK_AGAIN).await;
+                sleep(LOOK_AGAIN).await;
             }
         };
         let why = tokio::select! {
             () = all_gone => "all clients have gone",
-            () = tokio::time::sleep(drain.max(LAST_ANSWERS)) => "`drain-timeout` is over",
+            () = sleep(drain.max(LAST_ANSWERS)) => "`drain-timeout` is over",
             signal = stop => signal,
             () = follow::follow(&control, &source.feeds) => "nobody tells of views any more",
         };
@@ -272,7 +273,7 @@ impl Successor {
                 (self.version, self.control, self.hears) = (version, control, hears);
                 Ok(())
             }
-            other => Err(self.failed(other.ok().flatten(), PREPARE)),
+            other => Err(self.failed(other, PREPARE).await),
         }
     }
 
@@ -289,26 +290,45 @@ impl Successor {
         });
         match heard.await {
             Ok(Some(Word::Ready)) => Ok(()),
-            other => Err(self.failed(other.ok().flatten(), BEGIN)),
+            other => Err(self.failed(other, BEGIN).await),
         }
     }
 
-    /// Makes sure that it is dead, and says why it failed.
-    fn failed(&mut self, word: Option<Word>, patience: Duration) -> Failure {
-        // Of one that has ended, this changes nothing: what it ended with stays.
+    /// Makes sure that it is dead, and says why it failed: by what it said last, or did not say within `patience`.
+    async fn failed(&mut self, word: Result<Option<Word>, Elapsed>, patience: Duration) -> Failure {
+        match word {
+            Ok(Some(Word::Failed { why })) => self.ended(&why),
+            Ok(Some(other)) => self.ended(&format!("it said {other:?}, which makes no sense here")),
+            // It has closed its end: most likely it is ending, and how is worth knowing.
+            Ok(None) => match self.ending().await {
+                Some(status) => self.ended(&format!(
+                    "it ended ({status}) without a word of why; what it printed is where this node's output is"
+                )),
+                None => self.ended("it closed its end without a word, and was killed: is it a standfast at all?"),
+            },
+            Err(_) => self.ended(&format!("it was not done within {} s, and was killed", patience.as_secs())),
+        }
+    }
+
+    /// Makes sure that it is dead.
+    fn ended(&mut self, why: &str) -> Failure {
+        // Of one that has ended, these change nothing.
         let _ = self.child.kill();
-        let ended = self.child.wait();
-        let why = match (word, ended) {
-            (Some(Word::Failed { why }), _) => why,
-            (Some(other), _) => format!("it said {other:?}, which makes no sense here"),
-            (None, Ok(status)) if status.code().is_some() => {
-                format!("it ended ({status}) without a word of why; what it printed is where this node's output is")
-            }
-            (None, _) => format!("it was not done within {} s, and was killed", patience.as_secs()),
-        };
+        let _ = self.child.wait();
         Failure::refused(format!(
             "the new program did not take over: {why}. This process goes on as if nothing had happened"
         ))
+    }
+
+    /// How it ends, if it does within a moment.
+    async fn ending(&mut self) -> Option<ExitStatus> {
+        for _ in 0..ENDING_LOOKS {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            sleep(ENDING_LOOK).await;
+        }
+        None
     }
 }
 
@@ -334,6 +354,9 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<(), Failure> {
 const PREPARE: Duration = Duration::from_secs(20);
 /// How long it may take to begin. Nobody decides meanwhile, and requests of clients that are there go on.
 const BEGIN: Duration = Duration::from_secs(5);
+/// How often, and for how long each time, one is waited for that has closed its end.
+const ENDING_LOOKS: u32 = 20;
+const ENDING_LOOK: Duration = Duration::from_millis(25);
 /// How long an upgrade waits for a reload that is under way.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the old process stays at least.
