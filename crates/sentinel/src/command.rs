@@ -45,16 +45,7 @@ pub struct Credentials {
 /// reach it.
 #[must_use]
 pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials, local: IpAddr) -> bool {
-    let mut put = |args: &[&str]| {
-        let name = args.first().and_then(|name| credentials.renamed.get(*name));
-        match name {
-            Some(name) => {
-                let renamed: Vec<&str> = [name.as_str()].into_iter().chain(args[1..].iter().copied()).collect();
-                resp::write::command(out, &renamed);
-            }
-            None => resp::write::command(out, args),
-        }
-    };
+    let mut put = |words: &[&str]| put(out, words, credentials);
     match ask {
         Ask::Auth => {
             let Credentials { username, password, .. } = credentials;
@@ -111,6 +102,32 @@ pub fn write(out: &mut Vec<u8>, ask: &Ask, credentials: &Credentials, local: IpA
 pub fn write_replicate(out: &mut Vec<u8>, host: &str, port: u16, credentials: &Credentials) {
     let name = credentials.renamed.get("SLAVEOF").map_or("SLAVEOF", String::as_str);
     resp::write::command(out, &[name, host, &port.to_string()]);
+}
+
+/// What is said in failovers and switchovers alone, and the rule of an ACL that allows it: who lacks one of these finds it out in the worst
+/// moment. Redis looks at rights first, and then refuses each of these for its last word: nothing is changed.
+pub const RIGHTS: [(&[&str], &str); 3] = [
+    (&["SLAVEOF", "nowhere.invalid", "-"], "+slaveof"),
+    (&["CLIENT", "PAUSE", "-"], "+client|pause"),
+    (&["CLIENT", "KILL", "TYPE", "-"], "+client|kill"),
+];
+
+/// Writes the questions of [`RIGHTS`], in their order.
+pub fn write_rights(out: &mut Vec<u8>, credentials: &Credentials) {
+    for (words, _) in RIGHTS {
+        put(out, words, credentials);
+    }
+}
+
+/// Writes a command under the name that it has there.
+fn put(out: &mut Vec<u8>, words: &[&str], credentials: &Credentials) {
+    match credentials.renamed.get(words[0]) {
+        Some(name) => {
+            let renamed: Vec<&str> = [name.as_str()].into_iter().chain(words[1..].iter().copied()).collect();
+            resp::write::command(out, &renamed);
+        }
+        None => resp::write::command(out, words),
+    }
 }
 
 /// A role as Sentinel's texts and `ROLE` name it.

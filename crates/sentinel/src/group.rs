@@ -367,6 +367,11 @@ impl Group {
         for &addr in &info.replicas {
             self.meet_server(core, addr);
         }
+        if info.replicas.contains(&master) && !before.is_some_and(|b| b.replicas.contains(&master)) {
+            let hint = "lists a replica under its own address, which is nobody else's: set replica-announce-ip and replica-announce-port there";
+            let payload = alloc::format!("{} {hint}", self.id_of_server(master));
+            core.announce(Level::Warning, Some(&self.name), "-replica-unknown", payload);
+        }
     }
 
     /// Whether a master that has restarted knows less than a replica that answers: it came back empty, or with an older copy.

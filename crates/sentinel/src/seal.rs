@@ -90,6 +90,9 @@ impl Group {
                 addr: s.addr,
                 sealed: match (failover.sealed.get(&s.addr), &s.info) {
                     (Some(Seal::Done), Some(info)) => Ok(info),
+                    (Some(Seal::Failed), _) if s.denied => {
+                        Err("does not let us order it what to follow: our user lacks rights there")
+                    }
                     (Some(Seal::Failed), _) => Err("refused to be sealed, or its link broke"),
                     (Some(_), _) => Err("was not sealed in time"),
                     (None, _) => Err("does not answer"),
@@ -101,6 +104,7 @@ impl Group {
             history: self.history.as_ref(),
             max_stale: self.max_stale(failover.plan.as_ref().and_then(|p| p.to)),
             only: failover.plan.as_ref().and_then(|p| p.candidate.or(p.to)),
+            is_named: failover.plan.as_ref().is_some_and(|p| p.to.is_some()),
             at_least: failover.plan.as_ref().map_or(Offset(0), |p| p.target),
             master: self.master_offset(),
         };

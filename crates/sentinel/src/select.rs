@@ -35,8 +35,10 @@ pub(crate) struct Demands<'a> {
     pub(crate) history: Option<&'a RunId>,
     /// How long a replica may have been without its master.
     pub(crate) max_stale: Duration,
-    /// An operator wants this one and no other.
+    /// This one and no other: an operator named it, or it was chosen before writes were held.
     pub(crate) only: Option<SocketAddr>,
+    /// An operator named it.
+    pub(crate) is_named: bool,
     /// It must have come this far.
     pub(crate) at_least: Offset,
     /// How far the master had come, as last heard.
@@ -79,7 +81,12 @@ fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
         return Some("does not want to be announced".into());
     }
     if demands.only.is_some_and(|only| only != c.addr) {
-        return Some("another one was asked for".into());
+        let why = if demands.is_named {
+            "another one was asked for"
+        } else {
+            "another one was chosen before writes were held"
+        };
+        return Some(why.into());
     }
     if let Some(stale) = c.stale.filter(|&s| s > demands.max_stale) {
         return Some(alloc::format!("had not heard its master for {} ms", stale.as_millis()));
@@ -183,6 +190,7 @@ mod tests {
             history: Some(history),
             max_stale: Duration::from_secs(10),
             only: None,
+            is_named: false,
             at_least: Offset(0),
             master: Offset(0),
         }

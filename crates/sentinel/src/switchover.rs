@@ -226,6 +226,7 @@ impl Group {
             history: self.history.as_ref(),
             max_stale: self.max_stale(to),
             only: to,
+            is_named: true,
             at_least: Offset(0),
             master: self.master_offset(),
         };

@@ -34,6 +34,21 @@ pub(crate) fn probe(questions: &[Question<'_>]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says which rights our user lacks that it needs in a failover alone: nobody would miss them before.
+fn tell_lacking(question: &Question<'_>, lacking: &[&str]) {
+    let Question { group, master, credentials, .. } = question;
+    if lacking.is_empty() {
+        return;
+    }
+    let (user, rules) = (&credentials.username, lacking.join(" "));
+    tracing::warn!(
+        group,
+        server = %master,
+        "the user {user} may not say there what a failover or a switchover needs: with this, the group has none. What to do: on each server \
+         of the group `ACL SETUSER {user} {rules}`, and keep it (`ACL SAVE` or `CONFIG REWRITE`); README.md has all rights that are needed"
+    );
+}
+
 fn judge(question: &Question<'_>, answer: io::Result<Answer>) -> Result<(), Failure> {
     let Question { group, master, place, .. } = question;
     match answer {
@@ -106,10 +121,30 @@ fn speak(question: &Question<'_>) -> io::Result<Answer> {
     for ask in asks {
         last = Answer::read(&ask, &reply(&mut stream, &mut input)?);
         if matches!(last, Answer::Denied { .. }) {
-            break;
+            return Ok(last);
         }
     }
+    if !question.credentials.username.is_empty()
+        && let Ok(lacking) = lacking(&mut stream, &question.credentials)
+    {
+        tell_lacking(question, &lacking);
+    }
     Ok(last)
+}
+
+/// The rules of an ACL that our user lacks.
+fn lacking(stream: &mut TcpStream, credentials: &Credentials) -> io::Result<Vec<&'static str>> {
+    let (mut out, mut input) = (Vec::new(), Vec::new());
+    command::write_rights(&mut out, credentials);
+    stream.write_all(&out)?;
+    let mut lacking = Vec::new();
+    for (_, rule) in command::RIGHTS {
+        let answer = reply(stream, &mut input)?;
+        if answer.as_error().is_some_and(|text| text.starts_with("NOPERM")) {
+            lacking.push(rule);
+        }
+    }
+    Ok(lacking)
 }
 
 fn reply(stream: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<resp::Value> {

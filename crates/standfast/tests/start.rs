@@ -1,7 +1,7 @@
 //! A start that cannot be: each with its exit code, a message that says what to do, and nothing half-written.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -303,4 +303,28 @@ fn that_nobody_reads_on_is_no_failure_of_any_verb() {
         let said = unread(ask);
         assert_eq!((said.status.code(), String::from_utf8_lossy(&said.stderr).as_ref()), (Some(0), ""), "{ask:?}");
     }
+
+#[test]
+fn an_acl_user_that_lacks_what_a_failover_needs_is_told_at_the_start() {
+    let scratch = Scratch::new("narrow");
+    let guarded = Guarded::start(&scratch.0);
+    let mut redis = TcpStream::connect(guarded.addr).expect("it listens");
+    redis.write_all(b"AUTH sesame\r\nACL SETUSER narrow on >pw &* +ping +info +role +publish +subscribe\r\n").unwrap();
+    let mut said = [0; 10];
+    redis.read_exact(&mut said).expect("it answers");
+    assert_eq!(&said, b"+OK\r\n+OK\r\n");
+    let login = "username = \"narrow\"\npassword = \"pw\"\n\n[[listener]]";
+    let config = text(&scratch.state(), free_address(), guarded.addr, "").replace("\n[[listener]]", login);
+    let config = scratch.config(&config).display().to_string();
+    // Without the warning the log ends with the node, and the node by `timeout`.
+    let mut node = Command::new("timeout")
+        .args(["30", env!("CARGO_BIN_EXE_standfast"), "run", "-c", &config])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("coreutils has it");
+    let mut log = BufReader::new(node.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let told = log.find(|line| line.contains("ACL SETUSER narrow +slaveof +client|pause +client|kill"));
+    let _ = Command::new("kill").arg(node.id().to_string()).status();
+    let _ = node.wait();
+    assert!(told.is_some(), "the start says what is lacking");
 }
