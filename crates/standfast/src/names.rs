@@ -329,7 +329,10 @@ impl Names {
         self.0.answered.notify_all();
         let Some(inbox) = inbox else { return };
         for (from, to) in moved {
-            tracing::info!("{host} is now {}, it was {}", to.ip(), from.ip());
+            match is_nobody(from.ip()) {
+                true => tracing::info!("{host} is {}", to.ip()),
+                false => tracing::info!("{host} is now {}, it was {}", to.ip(), from.ip()),
+            }
             // The loop ends before the names do: then nobody wants to know.
             let _ = inbox.blocking_send(Input::Happened(Event::Moved { from, to }));
         }
