@@ -38,6 +38,8 @@ pub(crate) struct Client {
     pub(crate) due: Option<Instant>,
     /// Requests that wait for a server, as the counters know it.
     pub(crate) held: u64,
+    /// Bytes that its requests take, as the budget knows it.
+    pub(crate) kept: usize,
     /// The client sent its end of stream: nothing more is read.
     pub(crate) ended: bool,
     /// It is in the queue of those who are read.
@@ -95,6 +97,7 @@ impl Client {
             seat: None,
             due: None,
             held: 0,
+            kept: 0,
             ended: false,
             queued: false,
             touched: false,

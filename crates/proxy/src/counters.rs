@@ -146,4 +146,6 @@ pub struct ProxyStats {
     pub listeners: Vec<ListenerStats>,
     /// Clients of each worker at this moment.
     pub workers: Vec<usize>,
+    /// Bytes that clients' requests take on each worker at this moment. Bounded: [`crate::budget::MOST`].
+    pub kept: Vec<usize>,
 }

@@ -19,6 +19,7 @@
 //! | `turn` | in which order does a worker do things? |
 //! | `worker` | what does one thread own? |
 //! | `client`, `server` | what is one client, one server connection, to its worker? |
+//! | [`budget`] | how much memory may the requests take that one thread keeps? |
 //! | `crowd` | how many connections are made to one server at once? |
 //! | `stream` | what is known of a socket between two events of the kernel? |
 //! | `slots` | whom does an event concern, and is it still the same one? |
@@ -44,6 +45,7 @@
 #![forbid(unsafe_code)]
 
 mod arrivals;
+pub mod budget;
 pub mod change;
 mod client;
 mod closing;

@@ -28,6 +28,8 @@ pub(crate) struct Door {
     orders: SyncSender<Order>,
     waker: Arc<Waker>,
     pub(crate) load: Arc<AtomicUsize>,
+    /// Bytes of requests that it keeps.
+    pub(crate) kept: Arc<AtomicUsize>,
 }
 
 /// What a worker is told to do.
@@ -83,7 +85,7 @@ impl Door {
     pub(crate) fn new(registry: &Registry) -> io::Result<(Self, Receiver<Order>)> {
         let (orders, told) = sync_channel(MAX_ORDERS);
         let waker = Arc::new(Waker::new(registry, Whose::Call.token())?);
-        Ok((Self { orders, waker, load: Arc::default() }, told))
+        Ok((Self { orders, waker, load: Arc::default(), kept: Arc::default() }, told))
     }
 
     /// Wakes the worker: there is something to look at.

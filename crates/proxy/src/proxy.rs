@@ -126,6 +126,7 @@ impl Proxy {
         ProxyStats {
             listeners: self.open().listeners.iter().map(sum).collect(),
             workers: self.doors.iter().map(|d| d.load.load(Relaxed)).collect(),
+            kept: self.doors.iter().map(|d| d.kept.load(Relaxed)).collect(),
         }
     }
 

@@ -61,6 +61,21 @@ impl Worker {
         self.settle_doubts();
         self.connect_waiting();
         self.write();
+        self.economize();
+    }
+
+    /// Has every session keep less if all together keep too much, or as much as it may again: then whoever was not read is looked at.
+    fn economize(&mut self) {
+        if !self.budget.look(self.now) {
+            return;
+        }
+        let ration = self.budget.ration();
+        for desk in &self.desks {
+            desk.loads.ration(ration);
+        }
+        if ration.is_none() {
+            self.tour = Some(0);
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -388,6 +403,7 @@ impl Worker {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.count();
         client.session.reclaim(&mut self.spare);
+        self.budget.note(&mut client.kept, client.session.footprint());
         if client.is_over(self.now) && !client.has_last_words(self.now) {
             return self.dismiss(key);
         }

@@ -24,6 +24,7 @@ use session::pool::Pool;
 use session::{Action, Conn, Event, Spare};
 use tracing::debug;
 
+use crate::budget::Budget;
 use crate::client::{Client, Desk};
 use crate::crowd::{Crowds, Next, Permit, Wish};
 use crate::edge::Edge;
@@ -91,6 +92,8 @@ pub(crate) struct Worker {
     pub(crate) tour: Option<usize>,
     pub(crate) entrance: Entrance,
     pub(crate) load: Arc<AtomicUsize>,
+    /// What all clients have waiting.
+    pub(crate) budget: Budget,
     /// When to end at the latest.
     pub(crate) stop: Option<Instant>,
 }
@@ -101,6 +104,7 @@ pub(crate) struct Errand {
     poll: Poll,
     orders: Receiver<Order>,
     load: Arc<AtomicUsize>,
+    kept: Arc<AtomicUsize>,
     book: Book,
     /// Of the one that accepts.
     pub(crate) entrance: Entrance,
@@ -113,13 +117,13 @@ impl Errand {
         let poll = Poll::new()?;
         let (door, orders) = Door::new(poll.registry())?;
         let entrance = Entrance::default();
-        Ok((Self { clock, poll, orders, load: door.load.clone(), book, entrance }, door))
+        Ok((Self { clock, poll, orders, load: door.load.clone(), kept: door.kept.clone(), book, entrance }, door))
     }
 }
 
 impl Worker {
     pub(crate) fn new(errand: Errand) -> Self {
-        let Errand { clock, poll, orders, load, book, entrance } = errand;
+        let Errand { clock, poll, orders, load, kept, book, entrance } = errand;
         Self {
             clock,
             now: clock(),
@@ -150,6 +154,7 @@ impl Worker {
             tour: None,
             entrance,
             load,
+            budget: Budget::new(kept),
             stop: None,
         }
     }
@@ -198,7 +203,9 @@ impl Worker {
         for desk in self.desks.iter().filter(|desk| desk.listener == line.listener) {
             desk.feed.supersede(&line);
         }
-        self.desks.push(Rc::new(Desk::new(line)));
+        let desk = Desk::new(line);
+        desk.loads.ration(self.budget.ration());
+        self.desks.push(Rc::new(desk));
     }
 
     fn on_close(&mut self, listener: u32, patience: Duration) {
@@ -243,6 +250,7 @@ impl Worker {
     pub(crate) fn dismiss(&mut self, key: Key) {
         self.let_go(key);
         let Some(mut client) = self.clients.remove(key) else { return };
+        self.budget.note(&mut client.kept, 0);
         self.timers.shift(Due::Client(key), client.due, None);
         self.timers.shift(Due::Idle(key), client.idle_due, None);
         client.stream.farewell();

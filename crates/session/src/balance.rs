@@ -34,6 +34,8 @@ pub struct Loads {
     clients: Cell<usize>,
     /// They were many when somebody looked last.
     are_many: Cell<bool>,
+    /// What each may keep while all together keep too much, in bytes.
+    ration: Cell<Option<usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +84,11 @@ impl Known {
 }
 
 impl Loads {
+    /// All sessions together keep too much of their clients' requests, as the driver knows: each may keep so many bytes, until `None` is said.
+    pub fn ration(&self, bytes: Option<usize>) {
+        self.ration.set(bytes);
+    }
+
     /// Whether there are so many clients that they have connections together. Until they are half as many: whoever comes and goes does
     /// not make the others move each time.
     pub(crate) fn are_many(&self, rules: &Rules) -> bool {
@@ -134,6 +141,11 @@ impl Stay {
     pub(crate) fn new(loads: Rc<Loads>) -> Self {
         loads.clients.update(|clients| clients + 1);
         Self { loads, at: None, last: None, avoid: None }
+    }
+
+    /// How many bytes of requests it may keep at this moment.
+    pub(crate) fn may_keep(&self, rules: &Rules) -> usize {
+        self.loads.ration.get().map_or(rules.hold_bytes, |ration| ration.min(rules.hold_bytes))
     }
 
     /// Whether it is one of many.

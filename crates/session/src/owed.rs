@@ -103,6 +103,11 @@ impl Kept {
         self.bytes.len() - self.head
     }
 
+    /// The memory that it takes, in bytes.
+    pub(crate) fn footprint(&self) -> usize {
+        self.bytes.capacity() + self.owed.capacity() * size_of::<Owed>()
+    }
+
     /// Unanswered requests.
     pub(crate) fn owed(&self) -> usize {
         self.owed.len()

@@ -345,7 +345,7 @@ impl Session {
             }
             Then::Retain => {
                 self.kept.pop(true);
-                if self.kept.retained_bytes().len() > self.rules.hold_bytes / 2 {
+                if self.kept.retained_bytes().len() > self.may_keep() / 2 {
                     self.transaction.on_too_long();
                     self.kept.release_retained();
                 }

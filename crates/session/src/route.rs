@@ -109,6 +109,11 @@ impl Route {
         self.stay.has_company(rules)
     }
 
+    /// How many bytes of requests the session may keep.
+    pub(crate) fn may_keep(&self, rules: &Rules) -> usize {
+        self.stay.may_keep(rules)
+    }
+
     /// Where requests go by this view; `None` while they have to wait. A session stays where it is as long as it may.
     pub(crate) fn target(&self, rules: &Rules, view: &View) -> Option<SocketAddr> {
         target(rules, view, self.addr())

@@ -289,13 +289,13 @@ impl Session {
         match self.mode {
             Mode::Pinned => self.kept.len() < MAX_RAW,
             // What comes after a request that changes everything is looked at later, but must be seen to end.
-            Mode::Paused => self.kept.len() < self.rules.hold_bytes.min(MAX_RAW),
+            Mode::Paused => self.kept.len() < self.may_keep().min(MAX_RAW),
             // One request may be larger than the bound, as long as it is on its way to somewhere.
             Mode::Framed => {
                 // Of one that streams, a line that tells how long something is may be under way: the scanner bounds it.
                 let line = if self.kept.is_open_ended() { self.kept.unframed().len() } else { 0 };
                 self.kept.owed() < MAX_OWED
-                    && (self.kept.len() - line < self.rules.hold_bytes
+                    && (self.kept.len() - line < self.may_keep()
                         || (self.kept.owed() == 0 && self.route.target(&self.rules, &self.view).is_some()))
             }
         }
@@ -484,7 +484,7 @@ impl Session {
             Mode::Pinned => false,
             _ => match self.kept.first_waiting() {
                 Some(owed) => matches!(owed.state, State::Owed | State::Refused) && owed.command.kind != Kind::Quit,
-                None if self.kept.owed() == 0 && self.kept.len() >= self.rules.hold_bytes => true,
+                None if self.kept.owed() == 0 && self.kept.len() >= self.may_keep() => true,
                 // Who listens misses something as long as there is no connection.
                 None => self.listens() && !self.route.is_open(),
             },

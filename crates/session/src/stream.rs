@@ -52,8 +52,19 @@ impl Session {
         }
     }
 
+    /// The memory that the requests take which it keeps, in bytes.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.kept.footprint()
+    }
+
+    /// How many bytes of requests may be kept.
+    pub(crate) fn may_keep(&self) -> usize {
+        self.route.may_keep(&self.rules)
+    }
+
     fn begin_stream(&mut self) -> bool {
-        let bound = self.rules.hold_bytes;
+        let bound = self.may_keep();
         if self.kept.owed() > 0 || (self.kept.len() < bound && self.requests.get().wanted() <= bound) {
             return false;
         }

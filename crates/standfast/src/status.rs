@@ -39,6 +39,9 @@ pub(crate) struct Status {
     pub(crate) report: Report,
     /// What the proxy does.
     pub(crate) listeners: Vec<ListenerStatus>,
+    /// Bytes that unanswered requests of clients take on each data thread. From 128 MiB on, whoever has much under way is not read.
+    #[serde(default)]
+    pub(crate) kept: Vec<usize>,
     /// How servers stand with the operator, by group, the master first. Without listeners nothing is wanted of any.
     #[serde(default)]
     pub(crate) servers: BTreeMap<GroupName, Vec<Standing>>,
@@ -123,6 +126,7 @@ impl Source {
             pid: std::process::id(),
             report,
             listeners: self.traffic.listeners(),
+            kept: self.traffic.kept(),
             servers: self.feeds.standings(),
             scripts,
             log: log::status(),

@@ -151,6 +151,11 @@ impl Traffic {
         self.proxy.as_ref().is_none_or(|proxy| proxy.tell_of_arrivals(ips, told))
     }
 
+    /// Bytes that unanswered requests take, by data thread.
+    pub(crate) fn kept(&self) -> Vec<usize> {
+        self.proxy.as_ref().map(|proxy| proxy.stats().kept).unwrap_or_default()
+    }
+
     /// How many clients there are.
     pub(crate) fn clients(&self) -> u64 {
         self.proxy.as_ref().map_or(0, |proxy| proxy.stats().workers.iter().sum::<usize>() as u64)

@@ -303,6 +303,7 @@ fn that_nobody_reads_on_is_no_failure_of_any_verb() {
         let said = unread(ask);
         assert_eq!((said.status.code(), String::from_utf8_lossy(&said.stderr).as_ref()), (Some(0), ""), "{ask:?}");
     }
+}
 
 #[test]
 fn an_acl_user_that_lacks_what_a_failover_needs_is_told_at_the_start() {

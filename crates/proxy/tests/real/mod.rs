@@ -283,6 +283,11 @@ impl Lab {
         Client::to(self.proxy.addrs()[0])
     }
 
+    /// Bytes that the requests of all clients take.
+    pub fn kept(&self) -> usize {
+        self.proxy.stats().kept.iter().sum()
+    }
+
     pub fn stats(&self) -> proxy::ListenerStats {
         self.proxy.stats().listeners.remove(0)
     }

@@ -45,7 +45,7 @@ fn socket(node: &NodeArgs) -> Result<PathBuf, Failure> {
             Err(failure) => {
                 let text = std::fs::read(&node.config).unwrap_or_default();
                 let path = config::control_socket(&String::from_utf8_lossy(&text));
-                path.filter(|path| path.exists()).ok_or(failure.while_running())
+                path.filter(|path| path.exists()).ok_or_else(|| failure.while_running())
             }
         },
     }

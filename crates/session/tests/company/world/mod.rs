@@ -285,6 +285,7 @@ impl World {
             Op::Touch(key) => self.data.versions[usize::from(key)] += 1,
             Op::Feed(which) => self.feed(which),
             Op::Publish(n) => self.publish(n),
+            Op::Ration(is_short) => self.loads.ration(is_short.then_some(HOLD_BYTES)),
             Op::Revoke(user, is) => {
                 self.was_revoked |= is;
                 self.data.revoked[usize::from(user)] = is;

@@ -126,6 +126,8 @@ pub(crate) enum Op {
     /// Somebody gives a blocked client what it waits for.
     Feed(usize),
     Publish(u8),
+    /// All together keep too much, or do not any more.
+    Ration(bool),
     /// Servers do not take a user any more, or do again.
     Revoke(u8, bool),
     /// Milliseconds.
@@ -175,6 +177,7 @@ impl Op {
             88 => Self::Feed(which),
             89 => Self::Publish(a % 2),
             90 => Self::Revoke(a % 3, b < 128),
+            91 => Self::Ration(b < 160),
             _ => Self::Pass(PASSES[usize::from(b) % PASSES.len()]),
         }
     }
