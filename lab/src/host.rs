@@ -408,7 +408,7 @@ impl Status {
         master.expect("a view has a master")
     }
 
-    /// `Steady`, `Switching` or `Lost`.
+    /// `Steady`, `Unbacked`, `Switching` or `Lost`.
     #[must_use]
     pub fn phase(&self) -> &str {
         self.group()["view"]["phase"].as_str().unwrap_or_default()

@@ -122,7 +122,7 @@ impl Right {
     /// Whether more is known than that a source which has just started does not know yet.
     fn has_settled(&self, views: &Views) -> bool {
         let Follows::Master { group, .. } = &self.follows else { return false };
-        views.get(group).is_some_and(|view| view.phase != Phase::Switching)
+        views.get(group).is_some_and(|view| !matches!(view.phase, Phase::Switching | Phase::Unbacked))
     }
 
     fn judge(&self, views: &Views) -> Option<String> {
@@ -131,13 +131,17 @@ impl Right {
             return self.presumed.is_none().then(|| format!("who the master of {group} is, is not yet known"));
         };
         match view.phase {
-            Phase::Switching if self.presumed.is_some() => None,
+            Phase::Switching | Phase::Unbacked if self.presumed.is_some() => None,
             Phase::Steady if servers.contains(&view.master) => None,
             Phase::Steady => {
                 Some(format!("the agreed master of {group} is {}, which is not on this host", view.master))
             }
+            Phase::Unbacked => Some(format!(
+                "too few nodes name {}, the master of {group}, at present: another may have been promoted (`standfast status` tells more)",
+                view.master
+            )),
             Phase::Switching => Some(format!(
-                "the master of {group} is being replaced, or too few nodes name it (`standfast status` tells more); the last agreed one was {}",
+                "the master of {group} is being replaced (`standfast status` tells more); the last agreed one was {}",
                 view.master
             )),
             Phase::Lost => Some(format!(

@@ -4,7 +4,7 @@
 //! ```text
 //!   asked ──> named     asked ──> named     asked ─ ─ (cut)
 //!     ├─────── backed ────│──────────┤
-//!                         ├─────── backed ─────────────┤  the view is Steady no more, and the address leaves
+//!                         ├─────── backed ─────────────┤  the view is Unbacked, and the address leaves
 //! ```
 //!
 //! A node backs our master from the moment of our *question* on, not from that of its answer: however late an answer comes, nothing that was decided
@@ -14,6 +14,8 @@
 //! - Healed, it does not come back before a majority has answered what was asked since. Hellos would not do: what a path kept back arrives first.
 //! - Any two majorities share a node, which names one master at a time: two hosts whose views are Steady with different masters are so for
 //!   [`lasts`] at most, and where they can ask that node, until its next answer.
+//!
+//! The rule is for the address alone: a listener serves on, as it does in groups without one. Who loses two hosts of three keeps a master that answers.
 //!
 //! A group with fewer than three voters has no majority without all of them: there nothing is asked, and the view is what this node sees.
 
@@ -82,7 +84,7 @@ impl Group {
         let (answer, name) = (self.peers.values().filter(|p| !p.is_down()).count(), self.backers(now).count());
         alloc::format!(
             "Fewer than {need} nodes, this one included, say at present that {master} is the master (of {others} others {answer} answer, {name} \
-             name it): another may have been promoted behind our back. Requests wait, and no address that follows the master is here."
+             name it): another may have been promoted behind our back. Requests go to it, and no address that follows the master is here."
         )
     }
 

@@ -52,8 +52,11 @@ impl Group {
             // A broken connection may mean that it restarts, perhaps empty: nothing is sent to it before it has said more.
             // Who gives a vote away knows of a switchover before the master is made to hold writes: its clients wait at once, and an
             // address that follows the master is gone before that is demoted.
-            let is_calm = self.confirmed && !in_doubt && !self.awaits_decision && self.is_backed;
-            return if is_calm { Phase::Steady } else { Phase::Switching };
+            return match self.confirmed && !in_doubt && !self.awaits_decision {
+                true if self.is_backed => Phase::Steady,
+                true => Phase::Unbacked,
+                false => Phase::Switching,
+            };
         }
         let hopeless = self.attempt.nobody_fit || self.attempt.failures >= HOPELESS || !self.may_be_elected();
         if hopeless { Phase::Lost } else { Phase::Switching }

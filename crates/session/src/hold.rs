@@ -89,7 +89,7 @@ pub(crate) fn expired(rules: &Rules, view: &View) -> String {
 pub(crate) fn lacks(text: &mut String, rules: &Rules, view: &View) {
     let group = &view.group;
     let _ = match (rules.role, view.phase) {
-        (Role::Master, Phase::Steady) => {
+        (Role::Master, Phase::Steady | Phase::Unbacked) => {
             write!(text, "the master {} of group '{group}' takes no requests", view.master)
         }
         (Role::Master, _) => write!(text, "no master of group '{group}'"),
@@ -100,6 +100,7 @@ pub(crate) fn lacks(text: &mut String, rules: &Rules, view: &View) {
 pub(crate) const fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Steady => "steady",
+        Phase::Unbacked => "unbacked",
         Phase::Switching => "switching",
         Phase::Lost => "lost",
     }

@@ -56,6 +56,19 @@ fn requests_wait_while_switching_and_then_go_to_the_new_master() {
 }
 
 #[test]
+fn a_master_that_too_few_nodes_name_is_served_on() {
+    let mut talk = master();
+    talk.view(1, Phase::Unbacked, 1).c("SET a 1").connected().server_hears("SET a 1").s("+OK").client_hears("+OK");
+    talk.view(1, Phase::Steady, 1)
+        .view(1, Phase::Unbacked, 1)
+        .c("SET a 2")
+        .server_hears("SET a 2")
+        .s("+OK")
+        .client_hears("+OK");
+    talk.orders(&[connect(1, 1)]);
+}
+
+#[test]
 fn replies_under_way_when_switching_begins_are_still_passed_on() {
     let mut talk = master();
     talk.c("SET k v").connected().server_hears("SET k v").view(1, Phase::Switching, 1).s("+OK").client_hears("+OK");

@@ -135,10 +135,11 @@ impl Feeds {
         let Some(feed) = shelf.feeds.get_mut(&view.group) else { return false };
         feed.told = view;
         feed.truth.send_replace(Arc::new(feed.told.clone()));
-        if feed.told.phase == Phase::Steady && std::mem::take(&mut feed.is_unsettled) {
+        let has_master = feed.told.writable().is_some();
+        if has_master && std::mem::take(&mut feed.is_unsettled) {
             feed.overlay.settle(&feed.told);
         }
-        let has_ended = feed.told.phase == Phase::Steady && feed.overlay.end_holds(&feed.told);
+        let has_ended = has_master && feed.overlay.end_holds(&feed.told);
         feed.refresh();
         drop(shelf);
         if has_ended {

@@ -83,7 +83,7 @@ impl Overlay {
                 State::Maintenance => (replica.weight, replica.link) = (0, LinkState::Down),
             }
         }
-        if dressed.phase == Phase::Steady && self.holds(view) {
+        if dressed.writable().is_some() && self.holds(view) {
             dressed.phase = Phase::Switching;
         }
         dressed

@@ -27,7 +27,10 @@ pub struct View {
 pub enum Phase {
     /// There is a master and nothing speaks against it: send.
     Steady,
-    /// The master is agreed down, or is being replaced on purpose, or it cannot be known that nobody has replaced it: wait, a new view is under way.
+    /// The same, but fewer than a majority name it at present: another may have been promoted behind our back. Send, as wherever nobody asks for a
+    /// majority; an address that follows the master must not be here.
+    Unbacked,
+    /// The master is agreed down, or is being replaced on purpose: wait, a new view is under way.
     Switching,
     /// The master is down and nobody can be promoted at present: no majority, or no fit replica. Waiting may be in vain.
     Lost,
@@ -77,7 +80,7 @@ impl View {
     /// Where requests for the master go now; `None` while they have to wait.
     #[must_use]
     pub fn writable(&self) -> Option<SocketAddr> {
-        (self.phase == Phase::Steady).then_some(self.master)
+        matches!(self.phase, Phase::Steady | Phase::Unbacked).then_some(self.master)
     }
 
     /// Replicas that may be read: their link is up, they are not further behind than `max_lag` bytes, and they have a weight.
@@ -121,8 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_steady_view_names_a_place_to_write() {
+    fn only_a_view_with_a_master_names_a_place_to_write() {
         assert!(view(Phase::Steady).writable().is_some());
+        assert!(view(Phase::Unbacked).writable().is_some());
         assert!(view(Phase::Switching).writable().is_none());
         assert!(view(Phase::Lost).writable().is_none());
     }

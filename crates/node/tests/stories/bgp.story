@@ -28,7 +28,7 @@ at 200ms viewed view={group=cache epoch=1 phase=switching master=10.0.0.1:6379 r
        > cut ips=[192.0.2.100]
        > remove interface=lo address=192.0.2.100/32
        > will address=vip remove=[] say=[]
-       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced, or too few nodes name it (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"
+       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"
 at 300ms viewed view={group=cache epoch=1 phase=steady master=10.0.0.1:6379 replicas=[]}
        > will address=vip remove=[[lo 192.0.2.100/32]] say=[]
        > put interface=lo address=192.0.2.100/32

@@ -10,4 +10,4 @@ at 5ms voted group=cache
        > cut ips=[10.0.0.100]
        > remove interface=eth0 address=10.0.0.100/24
        > will address=vip remove=[] say=[]
-       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced, or too few nodes name it (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"
+       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"

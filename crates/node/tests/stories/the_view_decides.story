@@ -33,6 +33,19 @@ at 1500ms viewed view={group=cache epoch=2 phase=switching master=10.0.0.1:6379 
        > cut ips=[10.0.0.100]
        > remove interface=eth0 address=10.0.0.100/24
        > will address=vip remove=[] say=[]
-       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced, or too few nodes name it (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"
+       > changed address=vip from=active to=backup priority=100 why="the master of cache is being replaced (`standfast status` tells more); the last agreed one was 10.0.0.1:6379"
 at 1600ms viewed view={group=cache epoch=3 phase=steady master=10.0.0.2:6379 replicas=[]}
 until 3000ms
+# It comes back, and then fewer than a majority name its master: listeners serve on, the address leaves.
+at 3100ms viewed view={group=cache epoch=4 phase=steady master=10.0.0.1:6379 replicas=[]}
+       > will address=vip remove=[[eth0 10.0.0.100/24]] say=[]
+       > put interface=eth0 address=10.0.0.100/24 valid=2000ms
+       > announce interface=eth0 ips=[10.0.0.100]
+       > tickle address=vip
+       > changed address=vip from=backup to=active priority=100 why="the agreed master of cache is on this host"
+at 3150ms viewed view={group=cache epoch=4 phase=unbacked master=10.0.0.1:6379 replicas=[]}
+       > cut ips=[10.0.0.100]
+       > remove interface=eth0 address=10.0.0.100/24
+       > will address=vip remove=[] say=[]
+       > changed address=vip from=active to=backup priority=100 why="too few nodes name 10.0.0.1:6379, the master of cache, at present: another may have been promoted (`standfast status` tells more)"
+until 3200ms

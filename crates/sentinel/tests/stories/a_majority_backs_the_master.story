@@ -19,7 +19,7 @@ at 2ms answered link=10.0.0.1:6379#1 answer=info{run-id="11111111111111111111111
        > announce event={level=notice group=cache name=+slave payload="slave 10.0.0.2:6379 10.0.0.2 6379 @ cache 10.0.0.1 6379"}
        > connect link=10.0.0.2:6379#3 group=cache target=server channel=command
        > connect link=10.0.0.2:6379#4 group=cache target=server channel=hello
-       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
+       > publish view={group=cache epoch=0 phase=unbacked master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=down offset=0}]}
        > save seq=1 state={epoch=0 groups={cache={master=10.0.0.1:6379 config-epoch=0 history=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee servers=[10.0.0.1:6379 10.0.0.2:6379] peers=[]}}}
 at 2ms answered link=10.0.0.1:6379#1 answer=pong
 at 2ms answered link=10.0.0.1:6379#1 answer=ok
@@ -32,7 +32,7 @@ at 3ms connected link=10.0.0.2:6379#3
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 4ms answered link=10.0.0.2:6379#3 answer=info{run-id="2222222222222222222222222222222222222222" version=7.0.15 role=replica history="eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" offset=100 master=10.0.0.1:6379 link-up=true priority=100 announced=true replicas=[]}
-       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+       > publish view={group=cache epoch=0 phase=unbacked master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 at 4ms answered link=10.0.0.2:6379#3 answer=pong
 at 4ms answered link=10.0.0.2:6379#3 answer=ok
 at 6ms saved seq=1
@@ -74,7 +74,7 @@ at 807ms wake
        > connect link=10.0.0.2:6379#8 group=cache target=server channel=hello
        > send link=10.0.0.2:6379#3 ask=ping
 at 808ms wake
-       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+       > publish view={group=cache epoch=0 phase=unbacked master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
 # An answer to what was asked at 108 ms says nothing about the time after it.
 at 909ms answered link=10.0.0.7:26379#6 answer=named{master=10.0.0.1:6379}
        > send link=10.0.0.7:26379#6 ask=who-is-master{group=cache}
@@ -93,4 +93,4 @@ at 1010ms wake
 at 1011ms answered link=10.0.0.7:26379#6 answer=pong
 at 1011ms answered link=10.0.0.7:26379#6 answer=ok
 at 1011ms answered link=10.0.0.7:26379#6 answer=named{master=10.0.0.2:6379}
-       > publish view={group=cache epoch=0 phase=switching master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}
+       > publish view={group=cache epoch=0 phase=unbacked master=10.0.0.1:6379 replicas=[{addr=10.0.0.2:6379 link=up offset=100 lag=0}]}

@@ -107,7 +107,7 @@ function measure(status) {
 function title(groups, held) {
   const fault = Object.entries(held ? held.addresses : {}).find(([, a]) => a.state === "fault" && !a.released);
   if (fault && groups.every((g) => g.view.phase === "Steady")) return `${fault[0]}: fault · Standfast`;
-  const worst = groups.find((g) => g.view.phase === "Lost") || groups.find((g) => g.view.phase === "Switching") || groups[0];
+  const worst = groups.find((g) => g.view.phase === "Lost") || groups.find((g) => g.view.phase === "Switching") || groups.find((g) => g.view.phase === "Unbacked") || groups[0];
   return worst ? `${worst.name}: ${worst.view.phase} · Standfast` : "Standfast";
 }
 
@@ -124,7 +124,7 @@ function drawGroup(status, group, first) {
   find("quorum").textContent = voted ? group.quorum : group.source === "probe" ? "checks say" : "Sentinels say";
   find("explain").textContent = group.explain;
   find("master").textContent = view.master.endsWith(":0") ? "not known" : view.master;
-  find("master-note").textContent = view.phase === "Steady" ? "takes the writes" : "the last agreed one; requests wait";
+  find("master-note").textContent = view.phase === "Steady" ? "takes the writes" : view.phase === "Unbacked" ? "takes the writes; too few nodes name it" : "the last agreed one; requests wait";
   const standings = new Map((status.servers[group.name] || []).map((s) => [s.addr, s]));
   if ([...standings.values()].some((s) => s.holds)) find("explain").textContent += " By order of an operator, requests to the master wait.";
   rows(find("replicas"), group.servers.map((s) => server(s, standings.get(s.addr))));

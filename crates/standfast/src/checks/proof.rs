@@ -33,7 +33,7 @@ use resp::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use view::{GroupName, Phase, View};
+use view::{GroupName, View};
 
 use super::door::{Door, anybody};
 use super::talk::{Login, Talk, auth, error, written};
@@ -148,7 +148,7 @@ impl Prover {
                 "the proxy at {door} lives, but no server of group {group} has ever answered through it: {silent}"
             ));
         };
-        let is_steady = self.view.as_ref().is_none_or(|view| view.borrow().phase == Phase::Steady);
+        let is_steady = self.view.as_ref().is_none_or(|view| view.borrow().writable().is_some());
         self.steady = is_steady.then(|| self.steady.unwrap_or(now));
         let lasted = now.since(answered);
         if lasted >= *hold {
