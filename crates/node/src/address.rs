@@ -334,7 +334,9 @@ impl Address {
         if peers.set_health(now, &self.name, false, out) {
             self.lingers = Some(now + *linger);
         }
-        self.lingers = self.lingers.filter(|until| *until > now && self.right.still_serves());
+        // Where somebody has removed it, nobody is served, and it is not put back only to leave.
+        let serves = self.right.still_serves() && !self.hold.has_lost();
+        self.lingers = self.lingers.filter(|until| *until > now && serves);
         self.lingers.is_some()
     }
 
@@ -345,8 +347,7 @@ impl Address {
         }
         // The guard before the kernel: should we die between the two, nothing is left behind.
         self.renew_will(out);
-        // Where it must not be any more, its router is about to hear of it.
-        if self.is_adopted || !self.right.is_allowed() {
+        if !self.may_put() {
             return;
         }
         let is_proven = self.right.is_proven();
@@ -362,6 +363,11 @@ impl Address {
             self.is_unannounced = false;
             self.announce(self.hold.ips(), out);
         }
+    }
+
+    /// Where it must not be any more, its router, or its command, is about to hear of it.
+    fn may_put(&self) -> bool {
+        !self.is_adopted && self.right.is_allowed()
     }
 
     /// Rounds that are due: announcements and then tickles, so that answers find the way here.
@@ -458,7 +464,7 @@ impl Address {
             (self.right.proof_deadline(), Timer::Proof),
             (self.right.retry_deadline(), Timer::Retry),
             (self.hold.asked_deadline(), Timer::Asked),
-            (self.hold.back_deadline(self.right.is_proven()), Timer::Retry),
+            (self.hold.back_deadline(self.right.is_proven()).filter(|_| self.may_put()), Timer::Retry),
             (self.hold.strangers_deadline().filter(|_| self.clears_away()), Timer::Retry),
             (self.refresh_deadline(), Timer::Refresh),
             (self.tickle.next(), Timer::Tickle),
