@@ -148,9 +148,10 @@ impl Judge {
                 return Ok(());
             }
         }
-        // An operator's record does not say since when the master has been down; without a hold it has been.
-        if order.attempt.cause != Cause::Planned || order.down_at.is_some() {
-            self.judge_age(now, who, order, chosen)?;
+        // An operator's record does not say since when the master has been down; without a hold it has been. Nor does that of a leader that was
+        // cut off, and for which the server was down before it heard that this is the master: how long it was one, it cannot know.
+        if let Some(down_at) = order.down_at {
+            self.judge_age(now, who, order, chosen, down_at)?;
         }
         for ((n, other), seal) in &choice.seals {
             let counts =
@@ -166,10 +167,10 @@ impl Judge {
 
     /// Nobody is promoted who, by its own word, had been without any master for too long when the last one went down. (A
     /// replica notices the end of its link only after its timeout: how old it truly is, it does not say.)
-    fn judge_age(&self, now: Instant, who: &str, order: &Order, chosen: &InfoReport) -> Checked {
+    fn judge_age(&self, now: Instant, who: &str, order: &Order, chosen: &InfoReport, down_at: Instant) -> Checked {
         let Some(seconds) = chosen.link_down_seconds else { return Ok(()) };
         let heard = now - Duration::from_secs(seconds);
-        let age = order.down_at.unwrap_or(now).since(heard);
+        let age = down_at.since(heard);
         if order.server != order.from && age > 10 * self.choice.down_after + MARGIN {
             return Err((Invariant::M5, format!("{who}, which had been without a master for {age:?}")));
         }
