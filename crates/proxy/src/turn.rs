@@ -1,7 +1,7 @@
 //! In which order does a worker do things?
 //!
 //! ```text
-//!   sleep ─> what the kernel tells ─> orders ─> due ─> views ─> servers read ─> clients let in, read ─┐
+//!   sleep ─> what the kernel tells ─> orders ─> servers read ─> views ─> due ─> clients let in, read ─┐
 //!     ^                                                                                              │
 //!     └────────── clients written, and let go <── servers written <──────────────────────────────────┘
 //! ```
@@ -50,10 +50,11 @@ impl Worker {
         self.now = (self.clock)();
         self.note_events();
         self.obey();
+        // An answer that lies in a socket came before the view of which nobody has read yet: it is true, and after the view it would be doubted.
+        self.read_servers();
         self.look();
         self.wake_due();
         self.visit();
-        self.read_servers();
         self.accept();
         self.welcome_all();
         self.read_clients();
