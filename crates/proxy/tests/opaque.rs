@@ -197,6 +197,20 @@ fn who_waits_longer_than_hold_is_cut() {
 }
 
 #[test]
+fn who_is_silent_for_too_long_is_closed() {
+    let redis = Redis::start();
+    let edge = Edge { idle_timeout: Duration::from_millis(300), ..Edge::default() };
+    let lab = with(redis.addr, edge, Rules::default());
+    let mut client = plain(&lab);
+    client.write_all(b"PING\r\n").unwrap();
+    let mut answer = [0; 7];
+    client.read_exact(&mut answer).unwrap();
+    // Its end, or its reset; not a time-out of ours, which is much longer.
+    let end = client.read(&mut answer);
+    assert!(end.as_ref().map_or_else(|e| e.kind() == ErrorKind::ConnectionReset, |n| *n == 0), "{end:?}");
+}
+
+#[test]
 fn a_slow_reader_holds_its_server_back_and_nobody_else() {
     let redis = Redis::start();
     let lab = lab(redis.addr);
