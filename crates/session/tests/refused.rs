@@ -4,6 +4,7 @@ mod talk;
 
 use machine::time::at;
 use talk::{READONLY, Talk, master};
+use view::Phase;
 
 const LOADING: &str = "-LOADING Redis is loading the dataset in memory";
 const STALE: &str = "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
@@ -75,4 +76,22 @@ fn a_refusal_of_a_transaction_is_told_to_those_behind_it_in_words_of_their_own()
         talk.pass(100);
     }
     talk.client_hears(&format!("+OK; +QUEUED; -EXECABORT Transaction discarded because: {why}; -{why}"));
+}
+
+#[test]
+fn a_server_that_is_not_ready_keeps_no_request_from_the_one_that_is() {
+    for not_ready in [LOADING, STALE] {
+        let mut talk = master();
+        talk.c("GET a").connected().server_hears("GET a").s(not_ready).client_hears("");
+        talk.view(2, Phase::Steady, 2).connected().server_hears("GET a").s("$1; 1").client_hears("$1; 1");
+    }
+}
+
+#[test]
+fn what_was_waited_is_forgiven_when_a_server_has_answered() {
+    let mut talk = master();
+    for epoch in [1, 3] {
+        talk.view(epoch, Phase::Switching, 1).c("GET a").pass(7_000).client_hears("");
+        talk.view(epoch + 1, Phase::Steady, 2).connected().server_hears("GET a").s("$1; 1").client_hears("$1; 1");
+    }
 }

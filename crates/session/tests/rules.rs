@@ -97,24 +97,6 @@ fn a_refused_write_and_all_after_it_go_out_again_in_order() {
 }
 
 #[test]
-fn a_server_that_is_not_ready_keeps_no_request_from_the_one_that_is() {
-    for not_ready in ["-LOADING Redis is loading", "-MASTERDOWN Link with MASTER is down"] {
-        let mut talk = master();
-        talk.c("GET a").connected().server_hears("GET a").s(not_ready).client_hears("");
-        talk.view(2, Phase::Steady, 2).connected().server_hears("GET a").s("$1; 1").client_hears("$1; 1");
-    }
-}
-
-#[test]
-fn what_was_waited_is_forgiven_when_a_server_has_answered() {
-    let mut talk = master();
-    for epoch in [1, 3] {
-        talk.view(epoch, Phase::Switching, 1).c("GET a").pass(7_000).client_hears("");
-        talk.view(epoch + 1, Phase::Steady, 2).connected().server_hears("GET a").s("$1; 1").client_hears("$1; 1");
-    }
-}
-
-#[test]
 fn nothing_more_is_sent_after_a_refusal_until_the_rest_is_answered() {
     let mut talk = master();
     talk.c("SET a 1; SET b 2").connected().server_hears("SET a 1; SET b 2").s(READONLY).c("SET c 3").server_hears("");
