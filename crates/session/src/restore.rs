@@ -14,12 +14,21 @@ use crate::command::Key;
 pub(crate) struct Remembered {
     /// In the order of the keys, each once: whole requests.
     said: Vec<(Key, Box<[u8]>)>,
-    /// It chose its database before it said who it is, and may not be allowed to choose one since.
-    selected_first: bool,
+    /// Who it was when it chose its database, if it is another since, who may not be allowed to choose one.
+    selected_as: Option<Former>,
     /// Replies of our own must be of the protocol that the client asked for.
     pub(crate) resp3: bool,
     /// A transaction, or a HELLO that failed, set something, and nobody told whether that succeeded.
     pub(crate) unknown: bool,
+}
+
+/// Who a client was before.
+#[derive(Debug)]
+enum Former {
+    /// It had not said who it is.
+    Nobody,
+    /// Whom this request made of it.
+    User(Box<[u8]>),
 }
 
 impl Remembered {
@@ -56,8 +65,8 @@ impl Remembered {
 
     fn say(&mut self, key: Key, request: Box<[u8]>) {
         match key {
-            Key::Auth if !self.has(Key::Auth) => self.selected_first = self.has(Key::Select),
-            Key::Select => self.selected_first = false,
+            Key::Auth if self.has(Key::Select) => self.on_another_user(&request),
+            Key::Select => self.selected_as = None,
             _ => {}
         }
         match self.said.binary_search_by_key(&key, |(k, _)| *k) {
@@ -66,12 +75,30 @@ impl Remembered {
         }
     }
 
+    /// It has a database, and says who it is by now. Whoever only has another password is the same one: the old one may count no more.
+    fn on_another_user(&mut self, request: &[u8]) {
+        let former = self.selected_as.take();
+        let chose =
+            former.unwrap_or_else(|| self.of(Key::Auth).map_or(Former::Nobody, |auth| Former::User(auth.into())));
+        self.selected_as = Some(chose).filter(|chose| match chose {
+            Former::Nobody => true,
+            Former::User(auth) => user(auth) != user(request),
+        });
+    }
+
+    fn of(&self, key: Key) -> Option<&[u8]> {
+        self.said.iter().find(|(k, _)| *k == key).map(|(_, request)| &**request)
+    }
+
     fn has(&self, key: Key) -> bool {
-        self.said.iter().any(|(k, _)| *k == key)
+        self.of(key).is_some()
     }
 
     fn forget(&mut self, key: Key) {
         self.said.retain(|(k, _)| *k != key);
+        if key == Key::Select {
+            self.selected_as = None;
+        }
     }
 
     /// RESET: back to how the connection began.
@@ -91,7 +118,7 @@ impl Remembered {
 
     /// How many requests that is.
     pub(crate) fn len(&self) -> usize {
-        self.said.len()
+        self.said.len() + usize::from(matches!(self.selected_as, Some(Former::User(_))))
     }
 
     /// All of it, as requests one after the other.
@@ -110,10 +137,15 @@ impl Remembered {
     }
 
     fn upto(&self, last: Key) -> Vec<u8> {
-        let is_first = |key: &Key| self.selected_first && *key == Key::Select;
+        let chose = self.selected_as.as_ref().filter(|_| last >= Key::Select);
+        let is_first = |key: &Key| chose.is_some() && *key == Key::Select;
+        let former = match chose {
+            Some(Former::User(auth)) => &auth[..],
+            Some(Former::Nobody) | None => &[],
+        };
         let first = self.said.iter().filter(|(key, _)| is_first(key));
         let told = first.chain(self.said.iter().filter(|(key, _)| !is_first(key) && *key <= last));
-        told.flat_map(|(_, said)| said.iter().copied()).collect()
+        former.iter().copied().chain(told.flat_map(|(_, said)| said.iter().copied())).collect()
     }
 }
 
@@ -187,6 +219,12 @@ impl Restoring {
         }
         if self.remembered + self.queued == 0 && self.confirmations == 0 { Restored::Done } else { Restored::NotYet }
     }
+}
+
+/// Who an AUTH is of; with a password alone, the one whom everybody is at first.
+fn user(auth: &[u8]) -> Vec<u8> {
+    let named = argument(auth, 2).and_then(|_| argument(auth, 1));
+    named.unwrap_or(b"default").to_vec()
 }
 
 fn array(words: &[&[u8]]) -> Box<[u8]> {

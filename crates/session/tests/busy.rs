@@ -54,3 +54,12 @@ fn who_shares_hears_it_of_a_connection_that_is_not_ready() {
     talk.step(Event::ServerBusy { conn, line: b"c" });
     assert!(talk.session.to_client().starts_with(b"-BUSY Redis is busy running a script."));
 }
+
+#[test]
+fn what_stops_the_script_needs_no_database_however_that_was_chosen() {
+    let mut talk = master();
+    talk.c("SELECT 3; AUTH ann pw").connected().server_hears("SELECT 3; AUTH ann pw").s("+OK; +OK");
+    talk.client_hears("+OK; +OK").gone();
+    talk.c("SCRIPT KILL").connected().server_hears("SELECT 3; AUTH ann pw").s(BUSY).pass(500).connected();
+    talk.server_hears("AUTH ann pw").s("+OK").server_hears("SCRIPT KILL").s("+OK").client_hears("+OK");
+}

@@ -252,15 +252,6 @@ fn nothing_is_sent_to_a_master_whose_connection_has_just_ended() {
 }
 
 #[test]
-fn a_database_that_was_chosen_before_the_user_is_chosen_before_it_again() {
-    let mut talk = master();
-    talk.c("SELECT 9; AUTH bob p; HELLO 3").connected().server_hears("SELECT 9; AUTH bob p; HELLO 3").s("+OK; +OK; %0");
-    talk.gone().c("GET a").connected().server_hears("SELECT 9; AUTH bob p; HELLO 3").s("+OK; +OK; %0");
-    talk.server_hears("GET a").s("$-1").c("SELECT 8").server_hears("SELECT 8").s("+OK").gone();
-    talk.c("GET a").connected().server_hears("AUTH bob p; HELLO 3; SELECT 8");
-}
-
-#[test]
 fn a_server_that_does_not_take_the_client_for_what_it_was_ends_the_session() {
     let mut talk = master();
     talk.c("AUTH u p").connected().server_hears("AUTH u p").s("+OK").client_hears("+OK").view(2, Phase::Steady, 2);

@@ -74,6 +74,11 @@ const CHANGES: &[&str] = &[
     "AUTH guest word ; GET @ ; SET @ x ; ACL WHOAMI ; CONFIG GET port ; RESET",
     "HELLO 3 AUTH guest word SETNAME me ; GET @ ; SET @ x ; CLIENT GETNAME ; CLIENT ID ; RESET ; HELLO 3",
     "AUTH default any ; ACL WHOAMI",
+    "AUTH default any ; SELECT 3 ; AUTH guest word ; GET @ ; CLIENT GETNAME ; RESET",
+    "HELLO 3 AUTH guest wrong SETNAME me ; CLIENT GETNAME ; GET @ ; RESET",
+    "HELLO 3 AUTH guest word SETNAME \"two words\" ; ACL WHOAMI ; GET @ ; CLIENT GETNAME ; RESET",
+    "HELLO 3 SETNAME me AUTH guest wrong ; ACL WHOAMI ; CLIENT GETNAME ; GET @ ; RESET",
+    "HELLO 3 AUTH guest word NOSUCH ; ACL WHOAMI ; GET @ ; RESET",
     "SELECT 3",
     "SELECT 0",
 ];
