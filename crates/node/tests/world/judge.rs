@@ -133,11 +133,14 @@ impl Judge {
         }
     }
 
-    fn look_at_group(&mut self, plan: &Plan, now: Instant, course: Course, vip: &[Sight], inner: &[Sight]) {
+    fn look_at_group(&mut self, plan: &Plan, now: Instant, course: Course, vips: &[Sight], inners: &[Sight]) {
         let heard = plan.interval + plan.delay * 2;
-        for (n, (vip, inner)) in vip.iter().zip(inner).enumerate() {
+        for (n, (vip, inner)) in vips.iter().zip(inners).enumerate() {
             let is_halved = vip.is_awake && (vip.state == State::Active) != (inner.state == State::Active);
-            if !is_halved {
+            // Who asks first waits for as long as another one answers: a hung host does until its kernel takes the address away.
+            let missing = if vip.state == State::Active { inners } else { vips };
+            let is_taken = missing.iter().enumerate().any(|(other, sight)| other != n && sight.holds);
+            if !is_halved || is_taken {
                 self.halved_since.remove(&n);
                 continue;
             }
@@ -147,7 +150,7 @@ impl Judge {
                 self.breaks(Invariant::A10, now, format!("{n} is {:?} and {:?}", vip.state, inner.state));
             }
         }
-        let (one, other) = (holders(vip), holders(inner));
+        let (one, other) = (holders(vips), holders(inners));
         let is_apart = !one.is_empty() && !other.is_empty() && one != other;
         let from = course.whole.map(|whole| whole.max(course.excused) + heard).filter(|from| *from <= now);
         let apart = from.filter(|_| is_apart);

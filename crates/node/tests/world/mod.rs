@@ -78,7 +78,7 @@ impl seeds::Worlds for Hosts {
     const SABOTEURS: &'static [(Saboteur, Invariant)] = &Saboteur::ALL;
     // A route to an address that had gone; links of a group on which predecessors go one after the other; a thaw; an upgrade within the linger; the
     // member of a group that could not be put; one that somebody deleted while it lingered.
-    const BROKE_ONCE: &'static [u64] = &[22, 71, 100_399, 101_383, 101_651, 102_788, 220_511];
+    const BROKE_ONCE: &'static [u64] = &[22, 71, 100_399, 101_383, 101_651, 102_788, 220_511, 24_611_182_670_089];
 
     fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome<Invariant, Seen> {
         let mut world = World::new(Plan::of(seed), saboteur);
