@@ -532,7 +532,8 @@ static LISTENER: &[Definition] = &[
         kind: Kind::Choice(SendProxy::WORDS),
         absent: Absent::Value("\"none\""),
         why: "Redis itself takes the header for garbage; only who has something before it wants this.",
-        what: "Tells each server with the PROXY protocol for whom a connection is made. Each client then has one of its own: see `pool`.",
+        what: "Tells each server with the PROXY protocol for whom a connection is made. Each client then has one of its own: see `pool`. Only \
+               clients' connections begin like this, those that watch the server do not: what is before it has to take both kinds.",
         example: "\"v2\"",
         also: &["send-proxy-v2"],
     },
