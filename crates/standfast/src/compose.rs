@@ -109,3 +109,20 @@ pub(crate) fn ways(config: &Config, group: &config::Group) -> Result<(Ways, Ways
 pub(crate) fn node_name(config: &Config) -> String {
     config.node.name.clone().unwrap_or_else(host::hostname)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_says_of_a_check_is_what_is_checked() {
+        let text = "[node]\nstate-dir = \"/nowhere\"\n[[group]]\nname = \"cache\"\nsource = \"probe\"\nservers = [\"10.0.0.1:6379\"]\n\
+                    interval = \"3s\"\ncheck-timeout = \"400ms\"\nrise = 7\nfall = 5\n\
+                    [[listener]]\nlisten = \"127.0.0.1:6380\"\ngroup = \"cache\"\n";
+        let config = config::parse("standfast.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
+        let config::Origin::Probe(said) = &config.groups[0].origin else { panic!("it is probed") };
+        let check = probe(&config.groups[0], said).check;
+        assert_eq!((check.rise, check.fall), (7, 5));
+        assert_eq!([check.interval, check.timeout].map(|time| time.as_millis()), [3_000, 400]);
+    }
+}

@@ -222,6 +222,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_drained_is_there_and_who_is_in_maintenance_counts_as_gone() {
+        for (state, link) in [(State::Drain, LinkState::Up), (State::Maintenance, LinkState::Down)] {
+            let mut overlay = Overlay::default();
+            overlay.obey(&view(1, 1), addr(2), be(state, false)).unwrap();
+            let dressed = overlay.dress(&view(1, 1));
+            let links = dressed.replicas.iter().map(|replica| (replica.addr, replica.link));
+            assert_eq!(links.collect::<Vec<_>>(), [(addr(2), link), (addr(3), LinkState::Up)], "{state:?}");
+        }
+    }
+
+    #[test]
     fn a_wish_about_a_replica_does_not_stop_it_as_a_master() {
         let mut overlay = Overlay::default();
         overlay.obey(&view(1, 1), addr(2), be(State::Maintenance, false)).unwrap();
