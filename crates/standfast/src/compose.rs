@@ -120,7 +120,7 @@ mod tests {
                     interval = \"3s\"\ncheck-timeout = \"400ms\"\nrise = 7\nfall = 5\n\
                     [[listener]]\nlisten = \"127.0.0.1:6380\"\ngroup = \"cache\"\n";
         let config = config::parse("standfast.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
-        let config::Origin::Probe(said) = &config.groups[0].origin else { panic!("it is probed") };
+        let Origin::Probe(said) = &config.groups[0].origin else { panic!("it is probed") };
         let check = probe(&config.groups[0], said).check;
         assert_eq!((check.rise, check.fall), (7, 5));
         assert_eq!([check.interval, check.timeout].map(|time| time.as_millis()), [3_000, 400]);
