@@ -33,8 +33,8 @@ pub(crate) enum Invariant {
     A8,
     /// At rest every route server that works has the route of every host that may hold the address, and of no other.
     A9,
-    /// A host has all addresses of a sync group or none, but for an interval and a delay, and what it takes to ask, as far as a process that
-    /// is awake knows; over whole links no two hosts have one each for longer.
+    /// A host has all addresses of a sync group or none, but for an interval and a delay, and, where it asks, what a process that is gone has
+    /// left, as far as a process that is awake knows; over whole links no two hosts have one each for longer than those.
     A10,
 }
 
@@ -144,9 +144,9 @@ impl Judge {
                 self.halved_since.remove(&n);
                 continue;
             }
-            // On each link a predecessor has to go first.
+            // On each link a predecessor has to go first; who asks waits for what a process that is gone has left.
             let lasted = now.since(*self.halved_since.entry(n).or_insert(now));
-            if lasted > heard + plan.ask_first() {
+            if lasted > heard + plan.asks() {
                 self.breaks(Invariant::A10, now, format!("{n} is {:?} and {:?}", vip.state, inner.state));
             }
         }

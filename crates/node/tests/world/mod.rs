@@ -77,7 +77,8 @@ impl seeds::Worlds for Hosts {
     const NAME: &'static str = "node";
     const SABOTEURS: &'static [(Saboteur, Invariant)] = &Saboteur::ALL;
     // A route to an address that had gone; links of a group on which predecessors go one after the other; a thaw; an upgrade within the linger; the
-    // member of a group that could not be put; one that somebody deleted while it lingered.
+    // member of a group that could not be put; one that somebody deleted while it lingered; a group that asks for
+    // what a dead process has left.
     const BROKE_ONCE: &'static [u64] = &[22, 71, 100_399, 101_383, 101_651, 102_788, 220_511, 24_611_182_670_089];
 
     fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome<Invariant, Seen> {
