@@ -2,7 +2,8 @@
 //!
 //! 1. It is sealed by this failover, answers, and wants to be promoted at all (priority is not 0, it is announced or was named).
 //! 2. Its data are this group's: it shares the group's replication id. A stranger comes after every relative.
-//! 3. It has not been without its master for so long that its data are old (stock's rule: ten times `down-after`).
+//! 3. It has not been without its master for so long that its data are old (stock's rule: ten times `down-after`), or it has come at least as
+//!    far as one in the same history for which that holds: an offset says more than a clock that was not looked at.
 //! 4. The lowest priority, then the greatest offset, then the smallest run id (stock's order).
 //!
 //! Offsets are compared only after sealing, when they stand still, and only within one history.
@@ -58,18 +59,18 @@ impl Chosen {
 /// Compares all candidates; says for each why it was, or was not, chosen.
 pub(crate) fn choose(candidates: &[Candidate<'_>], demands: &Demands<'_>) -> (Option<Chosen>, Vec<Verdict>) {
     let kin = Kin::of(candidates, demands);
-    let fit = candidates.iter().filter(|c| objection(c, demands).is_none());
+    let fit = candidates.iter().filter(|c| objection(c, candidates, demands).is_none());
     let winner = fit.min_by_key(|c| rank(c, &kin));
     let best = winner.map(|c| c.addr);
     let verdicts = candidates.iter().map(|c| {
         let chosen = best == Some(c.addr);
-        let why = objection(c, demands).unwrap_or_else(|| praise(c, &kin, winner));
+        let why = objection(c, candidates, demands).unwrap_or_else(|| praise(c, &kin, winner));
         Verdict { addr: c.addr, offset: c.sealed.map_or(Offset(0), |info| info.offset), chosen, why }
     });
     (best.map(Chosen), verdicts.collect())
 }
 
-fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
+fn objection(c: &Candidate<'_>, all: &[Candidate<'_>], demands: &Demands<'_>) -> Option<String> {
     let info = match c.sealed {
         Ok(info) => info,
         Err(why) => return Some(why.to_string()),
@@ -88,7 +89,8 @@ fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
         };
         return Some(why.into());
     }
-    if let Some(stale) = c.stale.filter(|&s| s > demands.max_stale) {
+    let is_behind = |other: &Candidate<'_>| is_fresh(other, demands) && has_come_as_far(info, other);
+    if let Some(stale) = c.stale.filter(|_| !is_fresh(c, demands) && !all.iter().any(is_behind)) {
         return Some(alloc::format!("had not heard its master for {} ms", stale.as_millis()));
     }
     // Redis says 0 or 1 where a copy was begun and not finished; it is a place only where the master has not come further.
@@ -99,6 +101,17 @@ fn objection(c: &Candidate<'_>, demands: &Demands<'_>) -> Option<String> {
         return Some(alloc::format!("has not come as far as {}", demands.at_least));
     }
     None
+}
+
+fn is_fresh(c: &Candidate<'_>, demands: &Demands<'_>) -> bool {
+    c.stale.is_none_or(|stale| stale <= demands.max_stale)
+}
+
+/// Whether it has all that the other one has.
+fn has_come_as_far(info: &InfoReport, other: &Candidate<'_>) -> bool {
+    // Of one whose first copy is not finished the offset says nothing.
+    let finished = other.sealed.ok().filter(|other| other.offset > Offset(1) && other.history.is_some());
+    finished.is_some_and(|other| other.history == info.history && other.offset <= info.offset)
 }
 
 /// Which histories are the group's. A master that was promoted a moment ago writes a new one, which who copied everything from
@@ -253,10 +266,22 @@ mod tests {
     }
 
     #[test]
+    fn one_that_has_come_further_than_a_fresh_one_is_not_old() {
+        let h = id(1);
+        let (further, good, strange) = (info(1, 100, 11, 1), info(2, 100, 10, 1), info(3, 100, 12, 2));
+        let old = |n, info| Candidate { stale: Some(Duration::from_secs(11)), ..candidate(n, info) };
+        let all = [old(1, &further), candidate(2, &good), old(3, &strange)];
+        assert_eq!(chosen(&all, &demands(&h)), Some(1));
+        assert_eq!(chosen(&all[..1], &demands(&h)), None, "alone it proves nothing");
+        assert_eq!(chosen(&[old(3, &strange), candidate(2, &good)], &demands(&h)), Some(2), "nor in another history");
+    }
+
+    #[test]
     fn who_is_not_fit_is_told_why() {
         let h = id(1);
         let good = info(1, 100, 10, 1);
-        let mut old = candidate(3, &good);
+        let behind = info(1, 100, 9, 1);
+        let mut old = candidate(3, &behind);
         old.stale = Some(Duration::from_secs(11));
         let mut unsealed = candidate(4, &good);
         unsealed.sealed = Err("did not answer");

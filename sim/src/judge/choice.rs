@@ -151,7 +151,7 @@ impl Judge {
         // An operator's record does not say since when the master has been down; without a hold it has been. Nor does that of a leader that was
         // cut off, and for which the server was down before it heard that this is the master: how long it was one, it cannot know.
         if let Some(down_at) = order.down_at {
-            self.judge_age(now, who, order, chosen, down_at)?;
+            self.judge_age(now, (node, who), order, chosen, down_at)?;
         }
         for ((n, other), seal) in &choice.seals {
             let counts =
@@ -165,14 +165,27 @@ impl Judge {
         Ok(())
     }
 
-    /// Nobody is promoted who, by its own word, had been without any master for too long when the last one went down. (A
-    /// replica notices the end of its link only after its timeout: how old it truly is, it does not say.)
-    fn judge_age(&self, now: Instant, who: &str, order: &Order, chosen: &InfoReport, down_at: Instant) -> Checked {
-        let Some(seconds) = chosen.link_down_seconds else { return Ok(()) };
-        let heard = now - Duration::from_secs(seconds);
-        let age = down_at.since(heard);
-        if order.server != order.from && age > 10 * self.choice.down_after + MARGIN {
-            return Err((Invariant::M5, format!("{who}, which had been without a master for {age:?}")));
+    /// Nobody is promoted who, by its own word, had been without any master for too long when the last one went down; unless it had come at
+    /// least as far as another one that had not. (A replica notices the end of its link only after its timeout: how old it truly is, it does
+    /// not say.)
+    fn judge_age(
+        &self,
+        now: Instant,
+        (node, who): (usize, &str),
+        order: &Order,
+        chosen: &InfoReport,
+        down_at: Instant,
+    ) -> Checked {
+        let age = |info: &InfoReport| {
+            info.link_down_seconds.map_or(Duration::ZERO, |seconds| down_at.since(now - Duration::from_secs(seconds)))
+        };
+        let is_old = |info: &InfoReport| age(info) > 10 * self.choice.down_after + MARGIN;
+        let is_behind = |other: &InfoReport| other.history == chosen.history && other.offset <= chosen.offset;
+        let seals = self.choice.seals.iter().filter(|((n, _), seal)| *n == node && seal.answered);
+        let mut others = seals.filter_map(|(_, seal)| seal.info.as_ref());
+        let is_proven = others.any(|other| is_behind(other) && !is_old(other));
+        if order.server != order.from && is_old(chosen) && !is_proven {
+            return Err((Invariant::M5, format!("{who}, which had been without a master for {:?}", age(chosen))));
         }
         Ok(())
     }
