@@ -78,8 +78,9 @@ impl seeds::Worlds for Hosts {
     const SABOTEURS: &'static [(Saboteur, Invariant)] = &Saboteur::ALL;
     // A route to an address that had gone; links of a group on which predecessors go one after the other; a thaw; an upgrade within the linger; the
     // member of a group that could not be put; one that somebody deleted while it lingered; a group that asks for
-    // what a dead process has left.
-    const BROKE_ONCE: &'static [u64] = &[22, 71, 100_399, 101_383, 101_651, 102_788, 220_511, 24_611_182_670_089];
+    // what a dead process has left; two standstills in a row.
+    const BROKE_ONCE: &'static [u64] =
+        &[22, 71, 100_399, 101_383, 101_651, 102_788, 220_511, 222_498, 309_852, 24_611_182_670_089];
 
     fn run(seed: u64, saboteur: Option<Saboteur>) -> Outcome<Invariant, Seen> {
         let mut world = World::new(Plan::of(seed), saboteur);
@@ -99,6 +100,8 @@ struct Host {
     process: u64,
     is_dead: bool,
     frozen_until: Option<Instant>,
+    /// When it last went on, and when before that.
+    thawed: [Instant; 2],
     /// What came while it stood still.
     inbox: VecDeque<Event>,
     /// What is on its interface, and until when.
@@ -178,6 +181,7 @@ impl World {
             process: 0,
             is_dead: false,
             frozen_until: None,
+            thawed: [Instant::START; 2],
             inbox: VecDeque::new(),
             kernel: BTreeMap::new(),
             refuses: false,

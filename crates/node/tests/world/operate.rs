@@ -203,6 +203,7 @@ impl World {
             return;
         }
         self.course.op = self.now;
+        self.hosts[host].thawed = [self.now, self.hosts[host].thawed[0]];
         self.seen.late += 1;
         if self.rng.chance(500)
             && let Some(event) = self.hosts[host].inbox.pop_front()
