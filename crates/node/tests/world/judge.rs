@@ -144,9 +144,9 @@ impl Judge {
                 self.halved_since.remove(&n);
                 continue;
             }
-            // On each link a predecessor has to go first; who asks waits for what a process that is gone has left.
+            // On each link a predecessor has to go first.
             let lasted = now.since(*self.halved_since.entry(n).or_insert(now));
-            if lasted > heard + plan.asks() {
+            if lasted > heard + plan.ask_first() {
                 self.breaks(Invariant::A10, now, format!("{n} is {:?} and {:?}", vip.state, inner.state));
             }
         }

@@ -184,14 +184,8 @@ impl Plan {
     }
 
     /// How long the link is asked before an address is put.
-    fn ask_first(&self) -> Duration {
+    pub(crate) fn ask_first(&self) -> Duration {
         self.configs.iter().filter_map(|config| config.addresses[NAMES[0]].ask_first).max().unwrap_or_default()
-    }
-
-    /// The same where somebody answers: a process that is gone has left it there.
-    pub(crate) fn asks(&self) -> Duration {
-        let ask = self.ask_first();
-        if ask.is_zero() { ask } else { ask * 2 + LIFETIME + Duration::from_secs(1) }
     }
 
     /// How long it takes until nothing follows any more from whatever has happened, short of pauses after failures.
